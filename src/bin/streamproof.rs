@@ -1,0 +1,150 @@
+//! The terminal: the simulator without a browser.
+//!
+//! Exit status 0, or 2 with a message for bad input.
+
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+use streamproof::sim::catalog;
+use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
+
+const USAGE: &str = "\
+usage: streamproof presets
+       streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+
+SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
+'{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["presets"] => {
+            presets();
+            Ok(())
+        }
+        ["run", rest @ ..] => run(rest),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        [verb, ..] => Err(format!("no verb named \"{verb}\"; accepted are presets and run\n\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("streamproof: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn presets() {
+    for preset in catalog::all() {
+        println!("{}\t{}", preset.id, preset.scenario().title);
+    }
+}
+
+fn run(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse(words)?;
+    let mut scenario = load(options.scenario)?;
+    if let Some(patch) = options.patch {
+        let patch = Patch::parse(patch).map_err(|error| format!("--patch: {error}"))?;
+        scenario = scenario.patched(&patch).map_err(|error| format!("--patch: {error}"))?;
+    }
+    if let Some(seed) = options.seed {
+        scenario.seed = seed;
+    }
+    let keep = if options.trace.is_some() { Keep::Trace } else { Keep::LedgerOnly };
+    let run = Simulation::run(&scenario, keep);
+    if let (Some(path), Some(trace)) = (options.trace, &run.trace) {
+        std::fs::write(path, trace.text()).map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
+    }
+    if options.json {
+        println!("{}", to_json(&run));
+    } else {
+        print!("{}", to_text(&run));
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Options<'a> {
+    scenario: &'a str,
+    patch: Option<&'a str>,
+    seed: Option<u64>,
+    trace: Option<&'a str>,
+    json: bool,
+}
+
+impl<'a> Options<'a> {
+    fn parse(words: &[&'a str]) -> Result<Self, String> {
+        let mut options = Options::default();
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            let mut value = || words.next().copied().ok_or_else(|| format!("{word} needs a value"));
+            match word {
+                "--patch" => options.patch = Some(value()?),
+                "--trace" => options.trace = Some(value()?),
+                "--seed" => {
+                    let text = value()?;
+                    options.seed = Some(text.parse().map_err(|_| format!("--seed: \"{text}\" is no whole number from 0 to {}", u64::MAX))?);
+                }
+                "--json" => options.json = true,
+                option if option.starts_with('-') => {
+                    return Err(format!("no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"));
+                }
+                name if options.scenario.is_empty() => options.scenario = name,
+                extra => return Err(format!("one scenario at a time: \"{extra}\" is one too many")),
+            }
+        }
+        if options.scenario.is_empty() {
+            return Err(format!("run needs a scenario\n\n{USAGE}"));
+        }
+        Ok(options)
+    }
+}
+
+fn load(name: &str) -> Result<Scenario, String> {
+    if let Some(preset) = catalog::find(name) {
+        return Ok(preset.scenario());
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        let known: Vec<&str> = catalog::all().iter().map(|preset| preset.id).collect();
+        format!("\"{name}\" is neither a preset ({}) nor a file that can be read: {error}", known.join(", "))
+    })?;
+    Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
+}
+
+fn to_json(run: &Run) -> Value {
+    let mut object = Map::new();
+    if let Value::Object(metrics) = run.verdict.to_json() {
+        object.extend(metrics);
+    }
+    let branches = run.branches.iter().map(|(name, verdict)| (name.clone(), verdict.to_json()));
+    object.insert("branches".into(), Value::Object(branches.collect()));
+    object.insert("digest".into(), run.digest_text().into());
+    object.insert("ended".into(), json!(run.ended));
+    object.insert("end_ms".into(), run.end.ms().into());
+    object.insert("events".into(), run.events.into());
+    Value::Object(object)
+}
+
+fn to_text(run: &Run) -> String {
+    let counts = run.verdict.counts;
+    let mut text = format!(
+        "{} sent = {} delivered + {} lost + {} refused + {} late + {} in flight\n{} duplicates, {} rows, {} log entries\n",
+        counts.src, counts.delivered, counts.lost, counts.refused, counts.late, counts.pending, run.verdict.dup, run.verdict.rows, run.verdict.stored
+    );
+    for outcome in &run.outcomes {
+        text += &format!("{:>12} s  order {} {:?}\n", outcome.at.to_string(), outcome.order, outcome.kind);
+    }
+    for (name, verdict) in &run.branches {
+        let counts = verdict.counts;
+        text += &format!(
+            "{name}: {} sent = {} delivered + {} lost + {} refused + {} late + {} in flight, {} counted twice\n",
+            counts.src, counts.delivered, counts.lost, counts.refused, counts.late, counts.pending, verdict.dup
+        );
+    }
+    text + &format!("digest {}, ended {:?} at {} s after {} events\n", run.digest_text(), run.ended, run.end, run.events)
+}

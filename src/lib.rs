@@ -1,0 +1,4 @@
+//! Streamproof.
+pub mod lesson;
+pub mod plot;
+pub mod sim;

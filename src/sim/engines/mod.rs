@@ -1,0 +1,29 @@
+//! The processing engines. One folder an engine; this list is all that the rest knows of them.
+
+pub mod spark;
+
+use super::scenario::ScenarioError;
+use serde::{Deserialize, Serialize};
+
+/// Which engine is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    #[default]
+    Spark,
+}
+
+/// The engine of a segment: all variants keep their settings, so switching back finds them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSection {
+    #[serde(rename = "use")]
+    pub kind: EngineKind,
+    pub spark: spark::SparkConfig,
+}
+
+impl EngineSection {
+    pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
+        self.spark.validate(&format!("{place}.spark"))
+    }
+}

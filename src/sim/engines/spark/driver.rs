@@ -1,0 +1,550 @@
+//! The driver: plans a micro-batch, has it run, ticks it off. One batch at a time.
+//!
+//! Mirrors: `MicroBatchExecution.runActivatedStream`, `constructNextBatch`, `populateStartOffsets`; `HoodieStreamingSink.addBatch`.
+//! Simplified: the checkpoint is never damaged; a query that failed stays down.
+
+use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
+use super::super::super::sinks::hudi::{self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask};
+use super::super::super::store::{self, Object, Objects, Operation};
+use super::super::super::trace::{Fact, InstantState, OffsetRange, Recovery, Row, SegmentId};
+use super::leaders::Leaders;
+use super::progress::{self, Entry};
+use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, Work};
+use crate::sim::kernel::{Context, EventTime, HostId, Program, Time};
+use crate::sim::message;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A driver's configuration.
+#[derive(Clone)]
+pub struct Driver {
+    pub segment: SegmentId,
+    pub config: SparkConfig,
+    pub sink: HudiConfig,
+    pub store: HostId,
+    pub executors: Vec<HostId>,
+    pub brokers: Vec<HostId>,
+    pub leaders: Vec<Option<HostId>>,
+}
+
+#[derive(Clone)]
+pub struct Memory {
+    phase: Phase,
+    leaders: Leaders,
+    checkpoint: String,
+    next_batch: u64,
+    /// Where the next batch begins; empty until the starting offsets are known.
+    position: BTreeMap<PartitionId, u64>,
+    /// The global watermark, which the next batch evicts by.
+    watermark: EventTime,
+    /// The watermark that the next batch judges late rows by: that of the batch before.
+    late: EventTime,
+    /// The eviction watermark of the previous batch of this run: only then may a batch without data follow.
+    last_evict: Option<EventTime>,
+    /// The highest event time seen by this run less the delay. Not restored after a restart.
+    tracked: Option<EventTime>,
+    batch: Option<Batch>,
+    /// Store operations still to be done, one after the other.
+    steps: VecDeque<Operation>,
+    tasks: BTreeMap<u32, Task>,
+    made: u32,
+    last_trigger: Time,
+}
+
+/// The batch in hand.
+#[derive(Clone)]
+struct Batch {
+    id: u64,
+    ranges: Vec<OffsetRange>,
+    instant: Time,
+    timeline: Option<Timeline>,
+    rows: Vec<Row>,
+    slices: Vec<Slice>,
+    event_time_max: Option<EventTime>,
+    /// Failed writes still to be rolled back.
+    failed: VecDeque<Time>,
+}
+
+#[derive(Clone)]
+struct Task {
+    executor: HostId,
+    attempt: u32,
+    work: Work,
+}
+
+/// What the driver waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Restoring,
+    /// The next trigger.
+    Idle,
+    Planning,
+    LoggingOffsets,
+    ReadingTimeline,
+    FindingMarkers,
+    RollingBack,
+    Requesting,
+    Reading,
+    Aggregating,
+    Tagging,
+    MarkingInflight,
+    Writing,
+    Reconciling,
+    Completing,
+    LoggingCommit,
+    Failed,
+}
+
+impl Memory {
+    /// Whether the query waits for its next trigger, or will never do anything again.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Failed)
+    }
+}
+
+impl Program for Driver {
+    type Disk = ();
+    type Memory = Memory;
+
+    fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
+        // A checkpoint on the driver's own disk begins anew with every driver.
+        let life = if self.config.checkpoint_location == CheckpointLocation::Lost { cx.incarnation() } else { 1 };
+        let zero = EventTime::from_ms(0);
+        let mut memory = Memory {
+            phase: Phase::Restoring,
+            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            checkpoint: format!("checkpoint-{}-{life}/", self.segment.0),
+            next_batch: 0,
+            position: BTreeMap::new(),
+            watermark: zero,
+            late: zero,
+            last_evict: None,
+            tracked: None,
+            batch: None,
+            steps: VecDeque::new(),
+            tasks: BTreeMap::new(),
+            made: cx.incarnation() << 16,
+            last_trigger: cx.now(),
+        };
+        if cx.incarnation() == 1 {
+            self.restore(&mut memory, &Objects::new(), cx);
+        } else {
+            let prefix = memory.checkpoint.clone();
+            self.ask_store(Operation::List { prefix }, cx);
+        }
+        memory
+    }
+
+    fn on_message(&self, (): &mut (), memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+        match message {
+            message::Message::Spark(Message::Trigger) if memory.phase == Phase::Idle => self.plan(memory, cx),
+            message::Message::Spark(Message::AskLeaders) => memory.leaders.ask(cx),
+            message::Message::Spark(Message::Finished { batch, task, attempt, output }) => self.finished(memory, batch, task, attempt, output, cx),
+            message::Message::Kafka(Kafka::Metadata { leaders }) => {
+                memory.leaders.learn(leaders);
+                self.ask_offsets(memory, cx);
+            }
+            message::Message::Kafka(Kafka::Offset { partition, result }) if memory.phase == Phase::Planning => match result {
+                Ok(offset) => self.planned(memory, partition, offset, cx),
+                Err(_) => {
+                    memory.leaders.forget(from);
+                    self.ask_offsets(memory, cx);
+                }
+            },
+            message::Message::Store(store::Message::Done { ok }) => self.stored(memory, ok, cx),
+            message::Message::Store(store::Message::Listing { objects }) => self.listed(memory, &objects, cx),
+            message::Message::Disconnected if self.executors.contains(&from) => self.executor_lost(memory, from, cx),
+            message::Message::Disconnected => {
+                memory.leaders.forget(from);
+                self.ask_offsets(memory, cx);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Driver {
+    fn ask_store(&self, operation: Operation, cx: &mut Context) {
+        cx.send(self.store, store::Message::Request(operation));
+    }
+
+    /// Does the steps one after the other; the answer to the last one ends `phase`.
+    fn do_steps(&self, memory: &mut Memory, phase: Phase, steps: Vec<Operation>, cx: &mut Context) {
+        memory.phase = phase;
+        memory.steps = steps.into();
+        let first = memory.steps.pop_front().expect("a phase has at least one step");
+        self.ask_store(first, cx);
+    }
+
+    fn fail(&self, memory: &mut Memory, error: &str, cx: &mut Context) {
+        memory.phase = Phase::Failed;
+        cx.note(Fact::QueryFailed { segment: self.segment, error: error.to_string() });
+    }
+
+    // ---- start and restart -------------------------------------------------------------------------------------
+
+    fn restore(&self, memory: &mut Memory, checkpoint: &Objects, cx: &mut Context) {
+        let resume = progress::resume(checkpoint);
+        cx.note_setting("checkpointLocation", Fact::Restored { segment: self.segment, recovery: resume.recovery });
+        memory.watermark = resume.watermark;
+        memory.late = resume.late;
+        match resume.recovery {
+            Recovery::Fresh => self.wait(memory, cx),
+            Recovery::Continue(batch) => {
+                memory.next_batch = batch;
+                memory.position = resume.ranges.iter().map(|range| (range.partition, range.end)).collect();
+                self.wait(memory, cx);
+            }
+            Recovery::Rerun(batch) => {
+                memory.next_batch = batch;
+                memory.position = resume.ranges.iter().map(|range| (range.partition, range.start)).collect();
+                self.open_batch(memory, resume.ranges, cx);
+                self.begin_sink(memory, cx);
+            }
+        }
+    }
+
+    /// Sleeps until the next trigger: multiples of the interval; a batch that took too long is followed at once.
+    fn wait(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::Idle;
+        // The default trigger polls an idle source every 10 ms (`spark.sql.streaming.pollingDelay`).
+        let interval = if self.config.trigger == 0 { 10_000 } else { self.config.trigger * 1000 };
+        let due = (memory.last_trigger.micros() / interval + 1) * interval;
+        let at = due.max(cx.now().micros());
+        memory.last_trigger = Time::from_micros(if at == due { due } else { at / interval * interval });
+        cx.because(None);
+        cx.after(Time::from_micros(at).since(cx.now()), Message::Trigger);
+    }
+
+    // ---- planning ----------------------------------------------------------------------------------------------
+
+    fn plan(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::Planning;
+        self.open_batch(memory, Vec::new(), cx);
+        self.ask_offsets(memory, cx);
+    }
+
+    /// Asks for the end of every partition that is not known yet.
+    fn ask_offsets(&self, memory: &mut Memory, cx: &mut Context) {
+        if memory.phase != Phase::Planning {
+            return;
+        }
+        let known: Vec<PartitionId> = memory.batch.iter().flat_map(|batch| &batch.ranges).map(|range| range.partition).collect();
+        for partition in memory.leaders.partitions().filter(|partition| !known.contains(partition)) {
+            if let Some(leader) = memory.leaders.of(partition, cx) {
+                cx.send(leader, Kafka::ListOffsets { partition, spec: OffsetSpec::Latest });
+            }
+        }
+    }
+
+    fn planned(&self, memory: &mut Memory, partition: PartitionId, latest: u64, cx: &mut Context) {
+        let partitions = memory.leaders.partitions().count();
+        let Some(batch) = &mut memory.batch else { return };
+        if batch.ranges.iter().any(|range| range.partition == partition) {
+            return;
+        }
+        let beginning = match self.config.starting_offsets {
+            StartingOffsets::Earliest => 0,
+            StartingOffsets::Latest => latest,
+        };
+        let start = *memory.position.entry(partition).or_insert(beginning);
+        batch.ranges.push(OffsetRange { partition, start, end: latest.max(start) });
+        batch.ranges.sort_by_key(|range| range.partition);
+        if batch.ranges.len() < partitions {
+            return;
+        }
+        limit(&mut batch.ranges, self.config.max_offsets_per_trigger);
+        let data = batch.ranges.iter().any(|range| range.start < range.end);
+        // A batch without data only to evict what the watermark has passed, and only after a batch of this run.
+        let no_data = self.config.is_stateful() && memory.last_evict.is_some_and(|evict| memory.watermark > evict);
+        if !data && !no_data {
+            memory.batch = None;
+            self.wait(memory, cx);
+            return;
+        }
+        let ranges = batch.ranges.clone();
+        self.open_batch(memory, ranges.clone(), cx);
+        let batch = memory.next_batch;
+        let watermark = memory.watermark;
+        let operation = Operation::Put {
+            path: progress::offsets_path(&memory.checkpoint, batch),
+            object: Object::Progress(Entry::Offsets { batch, ranges: ranges.clone(), watermark }),
+            if_absent: true,
+            note: Some(Fact::OffsetsLogged { segment: self.segment, batch, ranges, watermark }),
+        };
+        self.do_steps(memory, Phase::LoggingOffsets, vec![operation], cx);
+    }
+
+    fn open_batch(&self, memory: &mut Memory, ranges: Vec<OffsetRange>, cx: &Context) {
+        memory.batch = Some(Batch {
+            id: memory.next_batch,
+            ranges,
+            instant: cx.now(),
+            timeline: None,
+            rows: Vec::new(),
+            slices: Vec::new(),
+            event_time_max: None,
+            failed: VecDeque::new(),
+        });
+    }
+
+    // ---- the sink ----------------------------------------------------------------------------------------------
+
+    fn begin_sink(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::ReadingTimeline;
+        self.ask_store(Operation::List { prefix: Timeline::prefix(self.segment) }, cx);
+    }
+
+    fn listed(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
+        match memory.phase {
+            Phase::Restoring => self.restore(memory, objects, cx),
+            Phase::ReadingTimeline => self.timeline_read(memory, objects, cx),
+            Phase::FindingMarkers => {
+                let batch = memory.batch.as_mut().expect("a batch is in hand");
+                let failed = batch.failed.pop_front().expect("a failed write is being looked up");
+                let timeline = batch.timeline.as_ref().expect("the timeline is read");
+                let steps = timeline.rollback(failed, objects, cx.now());
+                self.do_steps(memory, Phase::RollingBack, steps, cx);
+            }
+            Phase::Tagging => self.tag(memory, objects, cx),
+            Phase::Reconciling => {
+                let batch = memory.batch.as_ref().expect("a batch is in hand");
+                let timeline = batch.timeline.as_ref().expect("the timeline is read");
+                let steps = timeline.complete(&self.sink, batch.instant, batch.id, batch.slices.clone(), objects);
+                self.do_steps(memory, Phase::Completing, steps, cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn timeline_read(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
+        let timeline = Timeline::read(objects, self.segment);
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        let remembered = timeline.last_batch(&self.sink.identifier);
+        if self.sink.writer == SinkWriter::Native && remembered.is_some_and(|last| last >= batch.id) {
+            let id = batch.id;
+            cx.note_setting("hoodie.datasource.write.streaming.checkpoint.identifier", Fact::BatchSkipped { segment: self.segment, batch: id });
+            self.log_commit(memory, cx);
+            return;
+        }
+        batch.failed = timeline.unfinished().into();
+        batch.timeline = Some(timeline);
+        self.roll_back_or_request(memory, cx);
+    }
+
+    fn roll_back_or_request(&self, memory: &mut Memory, cx: &mut Context) {
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        let timeline = batch.timeline.as_ref().expect("the timeline is read");
+        if let Some(&failed) = batch.failed.front() {
+            let prefix = timeline.markers(failed);
+            memory.phase = Phase::FindingMarkers;
+            self.ask_store(Operation::List { prefix }, cx);
+            return;
+        }
+        batch.instant = cx.now();
+        let step = timeline.mark(batch.instant, InstantState::Requested, batch.id);
+        self.do_steps(memory, Phase::Requesting, vec![step], cx);
+    }
+
+    fn read(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::Reading;
+        let batch = memory.batch.as_ref().expect("a batch is in hand");
+        let ranges = batch.ranges.iter().filter(|range| range.start < range.end);
+        let works = ranges.map(|range| Work::Read { partition: range.partition, start: range.start, end: range.end });
+        let works: Vec<Work> = works.collect();
+        self.launch(memory, works, cx);
+    }
+
+    fn rows_read(&self, memory: &mut Memory, cx: &mut Context) {
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        batch.rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+        batch.event_time_max = batch.rows.iter().map(|row| row.event_time).max();
+        if self.config.is_stateful() {
+            let rows = std::mem::take(&mut batch.rows);
+            let version = batch.id;
+            memory.phase = Phase::Aggregating;
+            let work = Work::Aggregate { rows, late: memory.late, evict: memory.watermark, version, checkpoint: memory.checkpoint.clone() };
+            self.launch(memory, vec![work], cx);
+        } else {
+            self.look_up(memory, cx);
+        }
+    }
+
+    /// Index lookup, for operations that look for equal keys.
+    fn look_up(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::Tagging;
+        if self.sink.operation == WriteOperation::Upsert {
+            self.ask_store(Operation::List { prefix: WriteTask::data_prefix(self.segment) }, cx);
+        } else {
+            self.tag(memory, &Objects::new(), cx);
+        }
+    }
+
+    fn tag(&self, memory: &mut Memory, data: &Objects, cx: &mut Context) {
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        let timeline = batch.timeline.as_ref().expect("the timeline is read");
+        let rows = std::mem::take(&mut batch.rows);
+        let number = |(n, row): (usize, Row)| Row { row: batch.instant.micros() << 20 | n as u64, ..row };
+        let rows: Vec<Row> = rows.into_iter().enumerate().map(number).collect();
+        let placements = hudi::place(&self.sink, timeline, data, rows, |row| cx.draw("combine", row.row).chance(500_000));
+        let inflight = timeline.mark(batch.instant, InstantState::Inflight, batch.id);
+        batch.rows.clear();
+        let tasks = placements.into_iter().map(|placement| self.write_task(batch.instant, placement));
+        let works: Vec<Work> = tasks.collect();
+        self.do_steps(memory, Phase::MarkingInflight, vec![inflight], cx);
+        // The tasks start once the instant is inflight.
+        self.add_tasks(memory, works);
+    }
+
+    fn write_task(&self, instant: Time, placement: Placement) -> Work {
+        Work::Write { task: WriteTask { segment: self.segment, instant, operation: self.sink.operation, placement } }
+    }
+
+    fn reconcile(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.phase = Phase::Reconciling;
+        let batch = memory.batch.as_ref().expect("a batch is in hand");
+        let prefix = batch.timeline.as_ref().expect("the timeline is read").markers(batch.instant);
+        self.ask_store(Operation::List { prefix }, cx);
+    }
+
+    /// The batch is done: move the watermark, which takes effect from the next batch on, and write the commit log.
+    fn log_commit(&self, memory: &mut Memory, cx: &mut Context) {
+        let batch = memory.batch.as_ref().expect("a batch is in hand");
+        let id = batch.id;
+        let delay = self.config.watermark_delay as i64;
+        let behind = batch.event_time_max.filter(|_| self.config.is_stateful()).map(|max| EventTime::from_ms(max.ms() - delay));
+        memory.tracked = memory.tracked.max(behind);
+        let watermark = memory.tracked.map_or(memory.watermark, |tracked| tracked.max(memory.watermark));
+        let operation = Operation::Put {
+            path: progress::commit_path(&memory.checkpoint, id),
+            object: Object::Progress(Entry::Commit { batch: id, watermark }),
+            if_absent: true,
+            note: Some(Fact::BatchCommitted { segment: self.segment, batch: id, watermark }),
+        };
+        self.do_steps(memory, Phase::LoggingCommit, vec![operation], cx);
+    }
+
+    fn committed(&self, memory: &mut Memory, cx: &mut Context) {
+        let batch = memory.batch.take().expect("a batch is in hand");
+        memory.position = batch.ranges.iter().map(|range| (range.partition, range.end)).collect();
+        memory.next_batch = batch.id + 1;
+        memory.last_evict = Some(memory.watermark);
+        memory.late = memory.watermark;
+        if let Some(tracked) = memory.tracked
+            && tracked > memory.watermark
+        {
+            memory.watermark = tracked;
+            cx.note_setting("watermark.delay", Fact::WatermarkAdvanced { segment: self.segment, to: tracked });
+        }
+        self.wait(memory, cx);
+    }
+
+    fn stored(&self, memory: &mut Memory, ok: bool, cx: &mut Context) {
+        if !ok {
+            self.fail(memory, "CONCURRENT_STREAM_LOG_UPDATE", cx);
+            return;
+        }
+        if let Some(step) = memory.steps.pop_front() {
+            self.ask_store(step, cx);
+            return;
+        }
+        match memory.phase {
+            Phase::LoggingOffsets => self.begin_sink(memory, cx),
+            Phase::RollingBack => self.roll_back_or_request(memory, cx),
+            Phase::Requesting => self.read(memory, cx),
+            Phase::MarkingInflight => {
+                memory.phase = Phase::Writing;
+                self.start_tasks(memory, cx);
+            }
+            Phase::Completing => self.log_commit(memory, cx),
+            Phase::LoggingCommit => self.committed(memory, cx),
+            _ => {}
+        }
+    }
+
+    // ---- tasks -------------------------------------------------------------------------------------------------
+
+    fn launch(&self, memory: &mut Memory, works: Vec<Work>, cx: &mut Context) {
+        self.add_tasks(memory, works);
+        self.start_tasks(memory, cx);
+    }
+
+    /// Spreads work over the executors in turn.
+    fn add_tasks(&self, memory: &mut Memory, works: Vec<Work>) {
+        for work in works {
+            let executor = self.executors[memory.tasks.len() % self.executors.len()];
+            memory.tasks.insert(memory.made, Task { executor, attempt: 0, work });
+            memory.made += 1;
+        }
+    }
+
+    fn start_tasks(&self, memory: &mut Memory, cx: &mut Context) {
+        let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
+        for (&task, Task { executor, attempt, work }) in &memory.tasks {
+            cx.send(*executor, Message::Run { batch: id, task, attempt: *attempt, work: work.clone() });
+        }
+        self.next_stage(memory, cx);
+    }
+
+    fn finished(&self, memory: &mut Memory, batch_id: u64, task: u32, attempt: u32, output: Output, cx: &mut Context) {
+        let current = memory.batch.as_ref().is_some_and(|batch| batch.id == batch_id);
+        if !current || memory.tasks.get(&task).is_none_or(|known| known.attempt != attempt) {
+            return;
+        }
+        memory.tasks.remove(&task);
+        let batch = memory.batch.as_mut().expect("checked just now");
+        match output {
+            Output::Rows(rows) => batch.rows.extend(rows),
+            Output::Slice(slice) => batch.slices.push(slice),
+            Output::StateMissing => return self.fail(memory, "the state store has no such version", cx),
+        }
+        self.next_stage(memory, cx);
+    }
+
+    /// Once every task of the stage is done.
+    fn next_stage(&self, memory: &mut Memory, cx: &mut Context) {
+        if !memory.tasks.is_empty() {
+            return;
+        }
+        match memory.phase {
+            Phase::Reading => self.rows_read(memory, cx),
+            Phase::Aggregating => self.look_up(memory, cx),
+            Phase::Writing => self.reconcile(memory, cx),
+            _ => {}
+        }
+    }
+
+    /// Tasks of a lost executor run again on the next one, up to `spark.task.maxFailures` attempts.
+    fn executor_lost(&self, memory: &mut Memory, lost: HostId, cx: &mut Context) {
+        let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
+        let waiting = memory.phase == Phase::MarkingInflight;
+        let mut given_up = false;
+        let place = self.executors.iter().position(|&executor| executor == lost).unwrap_or(0);
+        let next = self.executors[(place + 1) % self.executors.len()];
+        for (&task, entry) in memory.tasks.iter_mut().filter(|(_, entry)| entry.executor == lost) {
+            entry.executor = next;
+            if waiting {
+                continue;
+            }
+            entry.attempt += 1;
+            given_up |= entry.attempt >= self.config.task_max_failures;
+            cx.send(next, Message::Run { batch: id, task, attempt: entry.attempt, work: entry.work.clone() });
+        }
+        if given_up {
+            self.fail(memory, "a task failed spark.task.maxFailures times", cx);
+        }
+    }
+}
+
+/// Cuts the ranges to `maxOffsetsPerTrigger`, in proportion to each partition's backlog but with at least one offset.
+fn limit(ranges: &mut [OffsetRange], most: Option<u64>) {
+    let Some(most) = most else { return };
+    let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    if total <= most {
+        return;
+    }
+    for range in ranges {
+        let backlog = range.end - range.start;
+        let share = (u128::from(backlog) * u128::from(most) / u128::from(total)) as u64;
+        range.end = range.start + share.max(u64::from(backlog > 0));
+    }
+}

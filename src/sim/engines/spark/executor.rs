@@ -1,0 +1,236 @@
+//! An executor: reads from the log, aggregates, writes files. It keeps nothing over a crash.
+
+use super::super::super::kafka::protocol::Message as Kafka;
+use super::super::super::sinks::hudi::{self, HudiConfig};
+use super::super::super::store::{self, Object, Operation};
+use super::super::super::trace::{Fact, Row, SegmentId, Source};
+use super::leaders::Leaders;
+use super::progress::{self, Entry};
+use super::window::{self, State};
+use super::{Message, Output, SparkConfig, Work};
+use crate::sim::kernel::{Context, HostId, Program, Span};
+use crate::sim::message;
+use crate::sim::workload::Record;
+use std::collections::{BTreeMap, VecDeque};
+
+/// An executor's configuration.
+#[derive(Clone)]
+pub struct Executor {
+    pub segment: SegmentId,
+    pub config: SparkConfig,
+    pub sink: HudiConfig,
+    pub driver: HostId,
+    pub store: HostId,
+    pub brokers: Vec<HostId>,
+    pub leaders: Vec<Option<HostId>>,
+}
+
+#[derive(Clone)]
+pub struct Memory {
+    leaders: Leaders,
+    running: BTreeMap<u32, Running>,
+    /// Tasks whose store operation is outstanding, in the order of the questions: the store answers in order.
+    asked: VecDeque<u32>,
+}
+
+#[derive(Clone)]
+struct Running {
+    batch: u64,
+    attempt: u32,
+    stage: Stage,
+}
+
+#[derive(Clone)]
+enum Stage {
+    Starting(Work),
+    Reading { work: Work, rows: Vec<Row>, next: u64 },
+    LoadingState(Work),
+    SavingState { rows: Vec<Row> },
+    LoadingBase(Work),
+    Writing { slice: hudi::Slice, left: Vec<Operation> },
+}
+
+impl Program for Executor {
+    type Disk = ();
+    type Memory = Memory;
+
+    fn boot(&self, (): &mut (), _: &mut Context) -> Memory {
+        Memory { leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()), running: BTreeMap::new(), asked: VecDeque::new() }
+    }
+
+    fn on_message(&self, (): &mut (), memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+        match message {
+            message::Message::Spark(Message::Run { batch, task, attempt, work }) => {
+                cx.note(Fact::TaskStarted { segment: self.segment, batch, task, attempt });
+                memory.running.insert(task, Running { batch, attempt, stage: Stage::Starting(work) });
+                cx.after(Span::from_micros(self.config.task_us), Message::Go { task, attempt });
+            }
+            message::Message::Spark(Message::Go { task, attempt }) => self.start(memory, task, attempt, cx),
+            message::Message::Spark(Message::RetryRead { task, .. }) => self.read_on(memory, task, cx),
+            message::Message::Spark(Message::AskLeaders) => memory.leaders.ask(cx),
+            message::Message::Kafka(Kafka::Metadata { leaders }) => {
+                memory.leaders.learn(leaders);
+                self.read_all(memory, cx);
+            }
+            message::Message::Kafka(Kafka::ReadResponse { partition, result }) => match result {
+                Ok(records) => {
+                    let reads = |running: &Running| matches!(&running.stage, Stage::Reading { work: Work::Read { partition: p, .. }, .. } if *p == partition);
+                    let task = memory.running.iter().find(|(_, running)| reads(running)).map(|(&task, _)| task);
+                    if let Some(task) = task {
+                        self.take(memory, task, records, cx);
+                    }
+                }
+                Err(_) => {
+                    memory.leaders.forget(from);
+                    self.read_all(memory, cx);
+                }
+            },
+            message::Message::Store(store::Message::Listing { objects }) => {
+                if let Some(task) = memory.asked.pop_front() {
+                    self.loaded(memory, task, &objects, cx);
+                }
+            }
+            message::Message::Store(store::Message::Done { .. }) => {
+                if let Some(task) = memory.asked.pop_front() {
+                    self.stored(memory, task, cx);
+                }
+            }
+            // The application dies with its driver, and so do its tasks.
+            message::Message::Disconnected if from == self.driver => {
+                memory.running.clear();
+            }
+            message::Message::Disconnected => {
+                memory.leaders.forget(from);
+                self.read_all(memory, cx);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Executor {
+    fn start(&self, memory: &mut Memory, task: u32, attempt: u32, cx: &mut Context) {
+        let Some(running) = memory.running.get_mut(&task).filter(|running| running.attempt == attempt) else { return };
+        let Stage::Starting(work) = running.stage.clone() else { return };
+        match &work {
+            Work::Read { start, .. } => {
+                running.stage = Stage::Reading { next: *start, rows: Vec::new(), work };
+                self.read_on(memory, task, cx);
+            }
+            Work::Aggregate { version, checkpoint, .. } => {
+                let prefix = progress::state_path(checkpoint, *version);
+                running.stage = Stage::LoadingState(work);
+                self.ask_store(memory, task, Operation::List { prefix }, cx);
+            }
+            Work::Write { task: write } => {
+                let prefix = write.placement.base.clone().unwrap_or_else(|| "-".into());
+                running.stage = Stage::LoadingBase(work);
+                self.ask_store(memory, task, Operation::List { prefix }, cx);
+            }
+        }
+    }
+
+    fn ask_store(&self, memory: &mut Memory, task: u32, operation: Operation, cx: &mut Context) {
+        memory.asked.push_back(task);
+        cx.send(self.store, store::Message::Request(operation));
+    }
+
+    fn read_all(&self, memory: &mut Memory, cx: &mut Context) {
+        let tasks: Vec<u32> = memory.running.iter().filter(|(_, r)| matches!(r.stage, Stage::Reading { .. })).map(|(&task, _)| task).collect();
+        for task in tasks {
+            self.read_on(memory, task, cx);
+        }
+    }
+
+    /// Asks the leader for what is still missing.
+    fn read_on(&self, memory: &mut Memory, task: u32, cx: &mut Context) {
+        let Some(running) = memory.running.get(&task) else { return };
+        let Stage::Reading { work: Work::Read { partition, end, .. }, next, .. } = running.stage else { return };
+        if let Some(leader) = memory.leaders.of(partition, cx) {
+            cx.send(leader, Kafka::Read { partition, offset: next, limit: end });
+        }
+    }
+
+    fn take(&self, memory: &mut Memory, task: u32, records: Vec<(u64, Record)>, cx: &mut Context) {
+        let Some(running) = memory.running.get_mut(&task) else { return };
+        let attempt = running.attempt;
+        let Stage::Reading { work: Work::Read { partition, end, .. }, rows, next } = &mut running.stage else { return };
+        let empty = records.is_empty();
+        for (offset, record) in records {
+            // An answer that was asked for twice is taken once.
+            if offset != *next {
+                continue;
+            }
+            *next = offset + 1;
+            let source = Source { partition: *partition, offset };
+            let record_key = hudi::record_key(self.sink.record_key, record.value.order_id, partition.0, offset, cx.now());
+            rows.push(Row { row: 0, record_key, amount: record.value.amount, event_time: record.event_time, window: None, origins: vec![(record.origin, source)] });
+        }
+        if *next >= *end {
+            let rows = std::mem::take(rows);
+            self.finish(memory, task, Output::Rows(rows), cx);
+        } else if empty {
+            // The records are above the high watermark for now.
+            cx.after(super::leaders::RETRY, Message::RetryRead { task, attempt });
+        } else {
+            self.read_on(memory, task, cx);
+        }
+    }
+
+    fn loaded(&self, memory: &mut Memory, task: u32, objects: &store::Objects, cx: &mut Context) {
+        let Some(running) = memory.running.get_mut(&task) else { return };
+        let attempt = running.attempt;
+        match running.stage.clone() {
+            Stage::LoadingState(Work::Aggregate { rows, late, evict, version, checkpoint }) => {
+                let state = match objects.values().next() {
+                    Some(Object::Progress(Entry::State(state))) => state.clone(),
+                    _ if version == 0 => State::default(),
+                    _ => return self.finish(memory, task, Output::StateMissing, cx),
+                };
+                let outcome = window::aggregate(state, &rows, self.config.window_size, late, evict, self.segment);
+                for fact in outcome.facts {
+                    cx.note(fact);
+                }
+                let saved = Fact::StateSaved { segment: self.segment, version: version + 1, rows: outcome.state.windows.len() as u32 };
+                running.stage = Stage::SavingState { rows: outcome.emitted };
+                let operation = Operation::Put {
+                    path: progress::state_path(&checkpoint, version + 1),
+                    object: Object::Progress(Entry::State(outcome.state)),
+                    if_absent: false,
+                    note: Some(saved),
+                };
+                self.ask_store(memory, task, operation, cx);
+            }
+            Stage::LoadingBase(Work::Write { task: write }) => {
+                let base = write.placement.base.as_ref().map_or(&[][..], |path| hudi::rows_at(objects, path));
+                let (slice, [marker, data]) = write.steps(attempt, base);
+                running.stage = Stage::Writing { slice, left: vec![data] };
+                self.ask_store(memory, task, marker, cx);
+            }
+            _ => {}
+        }
+    }
+
+    fn stored(&self, memory: &mut Memory, task: u32, cx: &mut Context) {
+        let Some(running) = memory.running.get_mut(&task) else { return };
+        let output = match &mut running.stage {
+            Stage::SavingState { rows } => Output::Rows(std::mem::take(rows)),
+            Stage::Writing { slice, left } => match left.pop() {
+                Some(operation) => return self.ask_store(memory, task, operation, cx),
+                None => Output::Slice(slice.clone()),
+            },
+            _ => return,
+        };
+        self.finish(memory, task, output, cx);
+    }
+
+    fn finish(&self, memory: &mut Memory, task: u32, output: Output, cx: &mut Context) {
+        let Some(Running { batch, attempt, .. }) = memory.running.remove(&task) else { return };
+        let records = match &output {
+            Output::Rows(rows) => rows.len() as u32,
+            _ => 0,
+        };
+        cx.note(Fact::TaskFinished { segment: self.segment, batch, task, attempt, records });
+        cx.send(self.driver, Message::Finished { batch, task, attempt, output });
+    }
+}

@@ -1,0 +1,73 @@
+//! The checkpoint: offset log, commit log, state versions.
+//!
+//! Mirrors: `OffsetSeqLog`, `CommitLog`, the state store's version directories. Log entries are create-once.
+
+use super::super::super::store::{Object, Objects};
+use super::super::super::trace::{OffsetRange, Recovery};
+use super::window::State;
+use crate::sim::kernel::EventTime;
+
+/// An entry of the checkpoint.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// `offsets/N`: written before batch N runs. Holds the start offsets too, which Spark reads from `offsets/N-1`.
+    Offsets { batch: u64, ranges: Vec<OffsetRange>, watermark: EventTime },
+    /// `commits/N`: written after the sink finished batch N.
+    Commit { batch: u64, watermark: EventTime },
+    /// `state/0/0/V`.
+    State(State),
+}
+
+pub fn offsets_path(checkpoint: &str, batch: u64) -> String {
+    format!("{checkpoint}offsets/{batch:010}")
+}
+
+pub fn commit_path(checkpoint: &str, batch: u64) -> String {
+    format!("{checkpoint}commits/{batch:010}")
+}
+
+pub fn state_path(checkpoint: &str, version: u64) -> String {
+    format!("{checkpoint}state/0/0/{version:010}")
+}
+
+/// What a restarted query goes on from.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    pub recovery: Recovery,
+    /// The plan to run again, or the end of the last one.
+    pub ranges: Vec<OffsetRange>,
+    /// The watermark that the next batch evicts by.
+    pub watermark: EventTime,
+    /// The watermark that its late rows are judged by: that of the batch before.
+    pub late: EventTime,
+}
+
+/// The recovery algorithm: the newest offset entry runs again unless the newest commit entry is of the same batch.
+/// Earlier batches without a commit are not run again.
+pub fn resume(checkpoint: &Objects) -> Resume {
+    let mut offsets = Vec::new();
+    let mut newest_commit = None;
+    for object in checkpoint.values() {
+        match object {
+            Object::Progress(Entry::Offsets { batch, ranges, watermark }) => offsets.push((*batch, ranges, *watermark)),
+            Object::Progress(Entry::Commit { batch, watermark }) => newest_commit = Some((*batch, *watermark)),
+            _ => {}
+        }
+    }
+    let zero = EventTime::from_ms(0);
+    let Some(&(newest, ranges, watermark)) = offsets.last() else {
+        return Resume { recovery: Recovery::Fresh, ranges: Vec::new(), watermark: zero, late: zero };
+    };
+    match newest_commit {
+        Some((batch, committed)) if batch == newest => Resume {
+            recovery: Recovery::Continue(newest + 1),
+            ranges: ranges.clone(),
+            watermark: watermark.max(committed),
+            late: watermark,
+        },
+        _ => {
+            let before = offsets.len().checked_sub(2).map_or(zero, |index| offsets[index].2);
+            Resume { recovery: Recovery::Rerun(newest), ranges: ranges.clone(), watermark, late: before }
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! A broker: appends, replicates, answers.
+//!
+//! Mirrors: `ReplicaManager`, `Partition`, `DelayedProduce`, `AbstractFetcherThread`, `SocketServer`'s channel muting.
+//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392).
+
+use super::config::{BrokerConfig, TopicConfig};
+use super::log::{Admission, Log, Writers};
+use super::protocol::{
+    Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId, PartitionState,
+};
+use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
+use crate::sim::message;
+use crate::sim::trace::Fact;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Records in one answer to a follower or a consumer.
+const FETCH_RECORDS_MAX: u64 = 500;
+
+/// A broker's configuration.
+#[derive(Clone)]
+pub struct Broker {
+    pub config: BrokerConfig,
+    pub topic: TopicConfig,
+    pub controller: HostId,
+    pub initial: Vec<PartitionState>,
+}
+
+/// Index: partition.
+pub type Disk = BTreeMap<PartitionId, Log>;
+
+#[derive(Clone)]
+pub struct Memory {
+    partitions: Vec<Replica>,
+    /// Produce requests read from the socket and not answered yet, by their number.
+    requests: BTreeMap<u64, Request>,
+    /// Per client: requests that wait for the answer to the one before them.
+    channels: BTreeMap<HostId, Channel>,
+    /// Followers' fetches that wait for data.
+    parked: BTreeMap<HostId, Parked>,
+    /// Leaders that this broker has a fetch outstanding with.
+    fetching: BTreeSet<HostId>,
+    numbered: u64,
+}
+
+#[derive(Clone)]
+struct Replica {
+    state: PartitionState,
+    writers: Writers,
+    /// As leader: what each follower has, and when it had everything.
+    followers: BTreeMap<HostId, Follower>,
+}
+
+#[derive(Clone, Copy)]
+struct Follower {
+    end: u64,
+    caught_up: Time,
+}
+
+#[derive(Clone)]
+struct Request {
+    reply: Reply,
+    correlation: u64,
+    results: Vec<(PartitionId, Result<u64, ErrorCode>)>,
+    /// Partitions whose batch must be below the high watermark first, with the offset it must reach.
+    waiting: Vec<(PartitionId, u64)>,
+    answering: bool,
+}
+
+/// A connection is muted while one of its requests is being answered, so requests are handled strictly in order.
+#[derive(Clone)]
+struct Channel {
+    reply: Reply,
+    muted: bool,
+    queue: VecDeque<Message>,
+}
+
+#[derive(Clone)]
+struct Parked {
+    number: u64,
+    reply: Reply,
+    positions: Vec<FetchPosition>,
+}
+
+impl Program for Broker {
+    type Disk = Disk;
+    type Memory = Memory;
+
+    fn boot(&self, disk: &mut Disk, cx: &mut Context) -> Memory {
+        let replica = |state: &PartitionState| Replica {
+            state: PartitionState { leader: None, ..state.clone() },
+            writers: Writers::default(),
+            followers: BTreeMap::new(),
+        };
+        let mut memory = Memory {
+            partitions: self.initial.iter().map(replica).collect(),
+            requests: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            numbered: 0,
+        };
+        if cx.incarnation() == 1 {
+            // The run begins with a settled cluster.
+            self.take_states(disk, &mut memory, self.initial.clone(), cx);
+        } else {
+            cx.send(self.controller, Message::Register);
+        }
+        cx.after(Span::from_ms(self.config.heartbeat_interval_ms), Message::BeatHeart);
+        cx.after(Span::from_ms(self.config.replica_lag_time_max_ms / 2), Message::CheckIsr);
+        memory
+    }
+
+    fn on_message(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+        match message {
+            message::Message::Kafka(message) => self.on_kafka(disk, memory, from, message, cx),
+            message::Message::Disconnected => self.on_disconnected(memory, from, cx),
+            _ => {}
+        }
+    }
+
+    fn on_power_loss(&self, disk: &mut Disk) {
+        for log in disk.values_mut() {
+            log.truncate(log.flushed);
+        }
+    }
+}
+
+impl Broker {
+    fn on_kafka(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: Message, cx: &mut Context) {
+        match message {
+            Message::Connect => cx.send(from, Message::Connected),
+            Message::MetadataRequest => {
+                let leaders = memory.partitions.iter().map(|p| p.state.leader).collect();
+                cx.send(from, Message::Metadata { leaders });
+            }
+            Message::InitProducerId => {
+                // Ids come in blocks from the controller; a number of its own for every session is all that matters.
+                let producer_id = 1000 * u64::from(cx.host().0) + memory.numbered;
+                memory.numbered += 1;
+                cx.send(from, Message::ProducerId { producer_id, epoch: 0 });
+            }
+            Message::Produce { .. } => {
+                let reply = cx.reply_to(from);
+                let channel = memory.channels.entry(from).or_insert_with(|| Channel { reply, muted: false, queue: VecDeque::new() });
+                channel.reply = reply;
+                channel.queue.push_back(message);
+                self.read_channel(memory, from, cx);
+            }
+            Message::HandleProduce { client } => self.handle_produce(disk, memory, client, cx),
+            Message::AnswerProduce { request } => self.answer(memory, request, cx),
+            Message::ProduceExpired { request } => self.expire(memory, request, cx),
+            Message::ListOffsets { partition, spec } => {
+                let replica = &memory.partitions[usize::from(partition.0)];
+                let log = disk.entry(partition).or_default();
+                let result = match (replica.state.leader == Some(cx.host()), spec) {
+                    (false, _) => Err(ErrorCode::NotLeaderOrFollower),
+                    (true, OffsetSpec::Earliest) => Ok(0),
+                    (true, OffsetSpec::Latest) => Ok(log.high_watermark),
+                };
+                cx.send(from, Message::Offset { partition, result });
+            }
+            Message::Read { partition, offset, limit } => {
+                let replica = &memory.partitions[usize::from(partition.0)];
+                let log = disk.entry(partition).or_default();
+                let result = if replica.state.leader == Some(cx.host()) {
+                    // A consumer reads below the high watermark only.
+                    Ok(log.records(offset, limit.min(log.high_watermark).min(offset + FETCH_RECORDS_MAX)))
+                } else {
+                    Err(ErrorCode::NotLeaderOrFollower)
+                };
+                cx.send(from, Message::ReadResponse { partition, result });
+            }
+            Message::Fetch { positions } => self.on_fetch(disk, memory, from, positions, cx),
+            Message::FetchExpired { follower, fetch } => {
+                if memory.parked.get(&follower).is_some_and(|parked| parked.number == fetch) {
+                    self.answer_fetch(disk, memory, follower, cx);
+                }
+            }
+            Message::FetchResponse { fetched } => self.on_fetched(disk, memory, from, fetched, cx),
+            Message::FetchFrom { leader } => self.fetch(disk, memory, leader, cx),
+            Message::Partitions { states } => self.take_states(disk, memory, states, cx),
+            Message::BeatHeart => {
+                cx.send(self.controller, Message::Heartbeat);
+                cx.after(Span::from_ms(self.config.heartbeat_interval_ms), Message::BeatHeart);
+            }
+            Message::CheckIsr => {
+                self.shrink_isr(disk, memory, cx);
+                cx.after(Span::from_ms(self.config.replica_lag_time_max_ms / 2), Message::CheckIsr);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_disconnected(&self, memory: &mut Memory, from: HostId, cx: &mut Context) {
+        // What the client had sent behind the request in hand was never read from the socket.
+        memory.channels.remove(&from);
+        memory.parked.remove(&from);
+        memory.requests.retain(|_, request| request.reply.to != from || request.answering);
+        if memory.fetching.remove(&from) {
+            cx.after(Span::from_ms(self.config.replica_fetch_backoff_ms), Message::FetchFrom { leader: from });
+        }
+    }
+
+    // ---- the leader's side -------------------------------------------------------------------------------------
+
+    /// Takes the next request off an unmuted connection; appending is a step of its own.
+    fn read_channel(&self, memory: &mut Memory, client: HostId, cx: &mut Context) {
+        let Some(channel) = memory.channels.get_mut(&client) else { return };
+        if !channel.muted && !channel.queue.is_empty() {
+            channel.muted = true;
+            cx.after(Span::from_micros(self.config.append_us), Message::HandleProduce { client });
+        }
+    }
+
+    fn handle_produce(&self, disk: &mut Disk, memory: &mut Memory, client: HostId, cx: &mut Context) {
+        let Some(channel) = memory.channels.get_mut(&client) else { return };
+        let Some(Message::Produce { correlation, acks, timeout, batches, .. }) = channel.queue.pop_front() else { return };
+        let mut request = Request { reply: channel.reply, correlation, results: Vec::new(), waiting: Vec::new(), answering: false };
+        for batch in batches {
+            let partition = batch.name.partition;
+            let name = batch.name;
+            match self.append(disk, memory, batch, acks, cx) {
+                Ok(base_offset) => {
+                    request.results.push((partition, Ok(base_offset)));
+                    if acks == Acks::All {
+                        request.waiting.push((partition, disk.entry(partition).or_default().end()));
+                    }
+                }
+                Err(error) => {
+                    cx.note(Fact::BatchRejected { batch: name, error });
+                    request.results.push((partition, Err(error)));
+                }
+            }
+        }
+        let number = memory.numbered;
+        memory.numbered += 1;
+        if acks == Acks::All {
+            cx.after(timeout, Message::ProduceExpired { request: number });
+        }
+        let partitions: Vec<PartitionId> = request.results.iter().map(|&(partition, _)| partition).collect();
+        if acks == Acks::None {
+            // No answer exists. After an error the broker can only close the connection.
+            self.unmute(memory, client, cx);
+        } else {
+            memory.requests.insert(number, request);
+        }
+        for partition in partitions {
+            self.advance(disk, memory, partition, cx);
+        }
+        self.answer_ready(disk, memory, cx);
+    }
+
+    fn append(&self, disk: &mut Disk, memory: &mut Memory, batch: Batch, acks: Acks, cx: &mut Context) -> Result<u64, ErrorCode> {
+        let partition = batch.name.partition;
+        let replica = &mut memory.partitions[usize::from(partition.0)];
+        if replica.state.leader != Some(cx.host()) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        // Only acks=all is refused below the minimum; other writes are stored, and stay above the high watermark.
+        if acks == Acks::All && replica.state.isr.len() < self.min_isr() {
+            return Err(ErrorCode::NotEnoughReplicas);
+        }
+        let name = batch.name;
+        match replica.writers.admit(&batch) {
+            Admission::Duplicate(base_offset) => {
+                cx.note_setting("enable.idempotence", Fact::BatchDeduplicated { batch: name, base_offset });
+                return Ok(base_offset);
+            }
+            Admission::Refuse(error) => return Err(error),
+            Admission::Append => {}
+        }
+        let epoch = replica.state.epoch;
+        let log = disk.entry(partition).or_default();
+        let base_offset = log.end();
+        replica.writers.remember(&batch, base_offset);
+        let origins = batch.records.iter().map(|record| record.origin).collect();
+        log.append(epoch, batch);
+        cx.note(Fact::BatchAppended { batch: name, base_offset, epoch, origins });
+        // Followers that wait for this partition are answered with the news.
+        let waits = |parked: &Parked| parked.positions.iter().any(|position| position.partition == partition);
+        let followers: Vec<HostId> = memory.parked.iter().filter(|(_, parked)| waits(parked)).map(|(&id, _)| id).collect();
+        let cause = cx.cause();
+        for follower in followers {
+            self.answer_fetch(disk, memory, follower, cx);
+            cx.because(cause);
+        }
+        Ok(base_offset)
+    }
+
+    fn min_isr(&self) -> usize {
+        usize::from(self.topic.min_insync_replicas.min(self.topic.replication_factor))
+    }
+
+    /// The high watermark is the smallest log end of the in-sync set. It stands still while that set is too small (KIP-966).
+    fn advance(&self, disk: &mut Disk, memory: &mut Memory, partition: PartitionId, cx: &mut Context) {
+        let replica = &memory.partitions[usize::from(partition.0)];
+        if replica.state.leader != Some(cx.host()) || replica.state.isr.len() < self.min_isr() {
+            return;
+        }
+        let log = disk.entry(partition).or_default();
+        let follower_end = |id: &HostId| replica.followers.get(id).map_or(0, |follower| follower.end);
+        let end_of = |id: &HostId| if *id == cx.host() { log.end() } else { follower_end(id) };
+        let lowest = replica.state.isr.iter().map(end_of).min().unwrap_or(0);
+        if lowest > log.high_watermark {
+            log.high_watermark = lowest;
+            cx.note(Fact::HighWatermarkAdvanced { partition, offset: lowest });
+        }
+    }
+
+    /// Starts the answer to every request whose batches are all below the high watermark; answering is a step of its own.
+    fn answer_ready(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        for (&number, request) in &mut memory.requests {
+            request.waiting.retain(|(partition, end)| disk.get(partition).is_none_or(|log| log.high_watermark < *end));
+            if request.waiting.is_empty() && !request.answering {
+                request.answering = true;
+                cx.after(Span::ZERO, Message::AnswerProduce { request: number });
+            }
+        }
+    }
+
+    fn answer(&self, memory: &mut Memory, number: u64, cx: &mut Context) {
+        let Some(request) = memory.requests.remove(&number) else { return };
+        cx.reply(request.reply, Message::ProduceResponse { correlation: request.correlation, results: request.results });
+        self.unmute(memory, request.reply.to, cx);
+    }
+
+    fn unmute(&self, memory: &mut Memory, client: HostId, cx: &mut Context) {
+        if let Some(channel) = memory.channels.get_mut(&client) {
+            channel.muted = false;
+        }
+        self.read_channel(memory, client, cx);
+    }
+
+    /// The batch is stored, yet the producer is told that the request timed out.
+    fn expire(&self, memory: &mut Memory, number: u64, cx: &mut Context) {
+        let Some(request) = memory.requests.get_mut(&number) else { return };
+        if request.answering {
+            return;
+        }
+        for (partition, result) in &mut request.results {
+            if request.waiting.iter().any(|(waiting, _)| waiting == partition) {
+                *result = Err(ErrorCode::RequestTimedOut);
+            }
+        }
+        self.answer(memory, number, cx);
+    }
+
+    fn on_fetch(&self, disk: &mut Disk, memory: &mut Memory, follower: HostId, positions: Vec<FetchPosition>, cx: &mut Context) {
+        let mut news = false;
+        for position in &positions {
+            let replica = &mut memory.partitions[usize::from(position.partition.0)];
+            let log = disk.entry(position.partition).or_default();
+            if replica.state.leader != Some(cx.host()) || log.divergence(position).is_some() {
+                news = true;
+                continue;
+            }
+            let known = replica.followers.entry(follower).or_insert(Follower { end: 0, caught_up: cx.now() });
+            known.end = position.offset;
+            if position.offset >= log.end() {
+                known.caught_up = cx.now();
+            } else {
+                news = true;
+            }
+            let state = &replica.state;
+            if !state.isr.contains(&follower) && position.offset >= log.high_watermark {
+                let joined = |id: &&HostId| state.isr.contains(id) || **id == follower;
+                let isr = state.replicas.iter().filter(joined).copied().collect();
+                cx.send(self.controller, Message::AlterIsr { partition: position.partition, epoch: state.epoch, isr });
+            }
+            self.advance(disk, memory, position.partition, cx);
+        }
+        self.answer_ready(disk, memory, cx);
+        memory.numbered += 1;
+        let number = memory.numbered;
+        memory.parked.insert(follower, Parked { number, reply: cx.reply_to(follower), positions });
+        if news {
+            self.answer_fetch(disk, memory, follower, cx);
+        } else {
+            cx.after(Span::from_ms(self.config.replica_fetch_wait_max_ms), Message::FetchExpired { follower, fetch: number });
+        }
+    }
+
+    fn answer_fetch(&self, disk: &mut Disk, memory: &mut Memory, follower: HostId, cx: &mut Context) {
+        let Some(parked) = memory.parked.remove(&follower) else { return };
+        let answer = |position: &FetchPosition| {
+            let log = disk.entry(position.partition).or_default();
+            let answer = if memory.partitions[usize::from(position.partition.0)].state.leader != Some(cx.host()) {
+                FetchAnswer::Error(ErrorCode::NotLeaderOrFollower)
+            } else if let Some(end) = log.divergence(position) {
+                FetchAnswer::Diverges { end }
+            } else {
+                FetchAnswer::Batches { batches: log.from(position.offset, FETCH_RECORDS_MAX), high_watermark: log.high_watermark }
+            };
+            Fetched { partition: position.partition, answer }
+        };
+        let fetched = parked.positions.iter().map(answer).collect();
+        cx.reply(parked.reply, Message::FetchResponse { fetched });
+    }
+
+    /// Followers that have not caught up for `replica.lag.time.max.ms` leave the in-sync set.
+    fn shrink_isr(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        let limit = Span::from_ms(self.config.replica_lag_time_max_ms);
+        for replica in &memory.partitions {
+            let state = &replica.state;
+            let end = disk.get(&state.partition).map_or(0, Log::end);
+            let behind = |id: &HostId| {
+                let follower = replica.followers.get(id);
+                *id != cx.host() && follower.is_some_and(|f| f.end < end && cx.now().since(f.caught_up) > limit)
+            };
+            if state.leader == Some(cx.host()) && state.isr.iter().any(behind) {
+                let isr = state.isr.iter().filter(|id| !behind(id)).copied().collect();
+                cx.send(self.controller, Message::AlterIsr { partition: state.partition, epoch: state.epoch, isr });
+            }
+        }
+    }
+
+    // ---- the follower's side -----------------------------------------------------------------------------------
+
+    fn fetch(&self, disk: &mut Disk, memory: &mut Memory, leader: HostId, cx: &mut Context) {
+        let me = cx.host();
+        let mine = |replica: &&Replica| replica.state.leader == Some(leader) && leader != me && replica.state.replicas.contains(&me);
+        let position = |replica: &Replica| {
+            let log = disk.entry(replica.state.partition).or_default();
+            FetchPosition { partition: replica.state.partition, offset: log.end(), last_epoch: log.last_epoch() }
+        };
+        let positions: Vec<FetchPosition> = memory.partitions.iter().filter(mine).map(position).collect();
+        if positions.is_empty() {
+            memory.fetching.remove(&leader);
+        } else {
+            memory.fetching.insert(leader);
+            cx.send(leader, Message::Fetch { positions });
+        }
+    }
+
+    fn on_fetched(&self, disk: &mut Disk, memory: &mut Memory, leader: HostId, fetched: Vec<Fetched>, cx: &mut Context) {
+        let mut failed = false;
+        for Fetched { partition, answer } in fetched {
+            if memory.partitions[usize::from(partition.0)].state.leader != Some(leader) {
+                continue;
+            }
+            let log = disk.entry(partition).or_default();
+            match answer {
+                FetchAnswer::Batches { batches, high_watermark } => {
+                    let before = log.end();
+                    batches.into_iter().filter(|batch| batch.base_offset >= before).for_each(|batch| log.copy(batch));
+                    log.high_watermark = log.high_watermark.max(high_watermark.min(log.end()));
+                    if log.end() > before {
+                        cx.note(Fact::ReplicaAdvanced { partition, end: log.end() });
+                    }
+                }
+                FetchAnswer::Diverges { end } => {
+                    let from = log.truncate(end);
+                    cx.note(Fact::LogTruncated { partition, to: end, from });
+                }
+                FetchAnswer::Error(_) => failed = true,
+            }
+        }
+        if failed {
+            cx.after(Span::from_ms(self.config.replica_fetch_backoff_ms), Message::FetchFrom { leader });
+        } else {
+            self.fetch(disk, memory, leader, cx);
+        }
+    }
+
+    // ---- what the controller says ------------------------------------------------------------------------------
+
+    fn take_states(&self, disk: &mut Disk, memory: &mut Memory, states: Vec<PartitionState>, cx: &mut Context) {
+        let me = cx.host();
+        let mut leaders = Vec::new();
+        for state in states {
+            let partition = state.partition;
+            let replica = &mut memory.partitions[usize::from(partition.0)];
+            let log = disk.entry(partition).or_default();
+            if state.leader == Some(me) {
+                let elected = replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
+                if elected {
+                    replica.writers = Writers::rebuilt(log);
+                    let follower = Follower { end: 0, caught_up: cx.now() };
+                    replica.followers = state.replicas.iter().filter(|&&id| id != me).map(|&id| (id, follower)).collect();
+                    cx.note(Fact::LeaderElected { partition, epoch: state.epoch, end: log.end() });
+                }
+                if elected || replica.state.isr != state.isr {
+                    cx.note(Fact::IsrChanged { partition, isr: state.isr.clone() });
+                }
+            } else if let Some(leader) = state.leader {
+                leaders.push(leader);
+            }
+            replica.state = state;
+            self.advance(disk, memory, partition, cx);
+        }
+        // Requests that wait for a partition this broker leads no longer are answered with an error.
+        let lost: Vec<u64> = memory.requests.iter().filter(|(_, r)| !r.answering).map(|(&number, _)| number).collect();
+        for number in lost {
+            let request = memory.requests.get_mut(&number).expect("numbered just now");
+            for (partition, result) in &mut request.results {
+                let leads = memory.partitions[usize::from(partition.0)].state.leader == Some(me);
+                if !leads && request.waiting.iter().any(|(waiting, _)| waiting == partition) {
+                    *result = Err(ErrorCode::NotLeaderOrFollower);
+                    request.waiting.retain(|(waiting, _)| waiting != partition);
+                }
+            }
+        }
+        self.answer_ready(disk, memory, cx);
+        leaders.dedup();
+        for leader in leaders {
+            if !memory.fetching.contains(&leader) {
+                self.fetch(disk, memory, leader, cx);
+            }
+        }
+    }
+}

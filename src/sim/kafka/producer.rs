@@ -1,0 +1,540 @@
+//! The Java producer and the application around it.
+//!
+//! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
+//! Simplified: compression, `buffer.memory` back-pressure and metadata ageing are not modelled; the application does not
+//! repeat a send that was reported as failed; it keeps what is unconfirmed in an outbox on disk.
+
+use super::config::ProducerConfig;
+use super::log::{last_sequence, next_sequence};
+use super::partitioner::partition_for;
+use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
+use crate::sim::kernel::rng::mix;
+use crate::sim::kernel::{Context, HostId, Program, Span, Time};
+use crate::sim::message;
+use crate::sim::trace::{Fact, FactId};
+use crate::sim::workload::{RECORD_BYTES, Record};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A producer's configuration.
+#[derive(Clone)]
+pub struct Producer {
+    pub config: ProducerConfig,
+    pub partitions: u16,
+    pub brokers: Vec<HostId>,
+    /// Who led at the start: the metadata of a client that has been running for a while.
+    pub leaders: Vec<Option<HostId>>,
+}
+
+/// The application's outbox: records without a report yet, oldest first, each under a number of its own.
+#[derive(Clone, Default)]
+pub struct Disk {
+    outbox: BTreeMap<u64, Record>,
+    written: u64,
+}
+
+#[derive(Clone)]
+pub struct Memory {
+    /// Index: partition.
+    queues: Vec<Queue>,
+    connections: BTreeMap<HostId, Connection>,
+    leaders: Vec<Option<HostId>>,
+    asking_metadata: bool,
+    /// Not before this: the last answer knew no leader either.
+    metadata_at: Time,
+    /// Producer id and epoch, once they are assigned.
+    identity: Option<(u64, u16)>,
+    asking_identity: bool,
+    /// A batch was given up with its sequence used: the epoch is bumped when nothing is in flight.
+    unresolved: bool,
+    correlations: u64,
+    /// The earliest wake-up asked for that is still to come.
+    wake: Option<Time>,
+}
+
+#[derive(Clone, Default)]
+struct Queue {
+    batches: VecDeque<Pending>,
+    in_flight: u32,
+    made: u32,
+    next_sequence: u32,
+    last_acknowledged: Option<u32>,
+}
+
+/// A batch on its way, from the first record in it to the report.
+#[derive(Clone)]
+struct Pending {
+    name: BatchName,
+    records: Vec<Record>,
+    /// The outbox numbers of its records.
+    numbers: Vec<u64>,
+    created: Time,
+    attempts: u32,
+    /// Not before this: retry back-off.
+    ready_at: Time,
+    closed: bool,
+    writer: Option<Writer>,
+    /// The last fact of its story: what comes next was caused by it.
+    cause: Option<FactId>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    state: Link,
+    failures: u32,
+    requests: VecDeque<InFlight>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down { until: Time },
+    Connecting,
+    Up,
+}
+
+#[derive(Clone)]
+struct InFlight {
+    correlation: u64,
+    sent: Time,
+    batches: Vec<Pending>,
+}
+
+impl Memory {
+    /// Whether every send has been reported.
+    pub fn is_idle(&self) -> bool {
+        let queued = self.queues.iter().any(|queue| !queue.batches.is_empty());
+        !queued && self.connections.values().all(|connection| connection.requests.is_empty())
+    }
+}
+
+impl Program for Producer {
+    type Disk = Disk;
+    type Memory = Memory;
+
+    fn boot(&self, disk: &mut Disk, cx: &mut Context) -> Memory {
+        let connection = || Connection { state: Link::Down { until: Time::ZERO }, failures: 0, requests: VecDeque::new() };
+        let mut memory = Memory {
+            queues: vec![Queue::default(); usize::from(self.partitions)],
+            connections: self.brokers.iter().map(|&broker| (broker, connection())).collect(),
+            leaders: self.leaders.clone(),
+            asking_metadata: false,
+            metadata_at: Time::ZERO,
+            identity: None,
+            asking_identity: false,
+            unresolved: false,
+            correlations: 0,
+            wake: None,
+        };
+        if !disk.outbox.is_empty() {
+            let origins = disk.outbox.values().map(|record| record.origin).collect();
+            cx.note(Fact::Resent { origins });
+            let cause = cx.cause();
+            for (&number, record) in &disk.outbox {
+                self.accumulate(&mut memory, number, record.clone(), cause, cx);
+            }
+        }
+        self.run(disk, &mut memory, cx);
+        memory
+    }
+
+    fn on_message(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+        match message {
+            message::Message::Order(record) => {
+                let number = disk.written;
+                disk.written += 1;
+                disk.outbox.insert(number, record.clone());
+                let cause = cx.cause();
+                self.accumulate(memory, number, record, cause, cx);
+            }
+            message::Message::Disconnected => self.on_disconnected(disk, memory, from, cx),
+            message::Message::Kafka(Message::Connected) => {
+                let connection = connection(memory, from);
+                connection.state = Link::Up;
+                connection.failures = 0;
+            }
+            message::Message::Kafka(Message::Metadata { leaders }) => {
+                memory.leaders = leaders;
+                memory.asking_metadata = false;
+                memory.metadata_at = cx.now() + Span::from_ms(self.config.retry_backoff_ms);
+            }
+            message::Message::Kafka(Message::ProducerId { producer_id, epoch }) => {
+                memory.identity = Some((producer_id, epoch));
+                memory.asking_identity = false;
+                cx.note(Fact::ProducerIdAssigned { producer_id, epoch });
+            }
+            message::Message::Kafka(Message::ProduceResponse { correlation, results }) => {
+                self.on_response(disk, memory, from, correlation, &results, cx);
+            }
+            message::Message::Kafka(Message::Send) if memory.wake == Some(cx.now()) => memory.wake = None,
+            _ => return,
+        }
+        self.run(disk, memory, cx);
+    }
+}
+
+fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
+    memory.connections.get_mut(&broker).expect("every broker has a connection")
+}
+
+impl Pending {
+    fn bytes(&self) -> u64 {
+        self.records.len() as u64 * RECORD_BYTES
+    }
+
+    fn batch(&self) -> Batch {
+        Batch { name: self.name, writer: self.writer, records: self.records.clone() }
+    }
+
+    fn sequences(&self) -> Option<(u32, u32)> {
+        self.writer.map(|writer| (writer.sequence, last_sequence(writer.sequence, self.records.len() as u64)))
+    }
+}
+
+impl Producer {
+    /// Adds a record to the open batch of its partition, or opens one.
+    fn accumulate(&self, memory: &mut Memory, number: u64, record: Record, cause: Option<FactId>, cx: &mut Context) {
+        let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
+        let queue = &mut memory.queues[usize::from(partition.0)];
+        let room = |batch: &&mut Pending| !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size;
+        if let Some(open) = queue.batches.back_mut().filter(room) {
+            open.records.push(record);
+            open.numbers.push(number);
+            return;
+        }
+        let name = BatchName { producer: cx.host(), session: cx.incarnation(), partition, ordinal: queue.made };
+        queue.made += 1;
+        queue.batches.push_back(Pending {
+            name,
+            records: vec![record],
+            numbers: vec![number],
+            created: cx.now(),
+            attempts: 0,
+            ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
+            closed: false,
+            writer: None,
+            cause,
+        });
+    }
+
+    /// The sender's loop: give up what is too old, connect where needed, send what is ready, and sleep until the next time
+    /// something may have changed.
+    fn run(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        self.expire(disk, memory, cx);
+        self.bump_epoch(memory, cx);
+        self.find_leaders(memory, cx);
+        for broker in self.brokers.clone() {
+            self.send_to(disk, memory, broker, cx);
+        }
+        self.sleep(memory, cx);
+    }
+
+    /// The partitions of a broker that have a batch to send, now or later.
+    fn waiting(&self, memory: &Memory, broker: HostId) -> Vec<usize> {
+        let led = |&index: &usize| memory.leaders[index] == Some(broker) && !memory.queues[index].batches.is_empty();
+        (0..memory.queues.len()).filter(led).collect()
+    }
+
+    fn send_to(&self, disk: &mut Disk, memory: &mut Memory, broker: HostId, cx: &mut Context) {
+        if self.config.idempotence() && memory.identity.is_none() {
+            self.ask_identity(memory, broker, cx);
+            return;
+        }
+        let ready: Vec<usize> = self.waiting(memory, broker).into_iter().filter(|&index| self.is_ready(memory, index, cx.now())).collect();
+        if ready.is_empty() || !self.is_connected(memory, broker, cx) {
+            return;
+        }
+        if connection(memory, broker).requests.len() >= self.config.max_in_flight as usize {
+            return;
+        }
+        let mut batches = Vec::new();
+        for index in ready {
+            let queue = &mut memory.queues[index];
+            let mut batch = queue.batches.pop_front().expect("a ready partition has a batch");
+            batch.closed = true;
+            batch.attempts += 1;
+            if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
+                batch.writer = Some(Writer { producer_id, epoch, sequence: queue.next_sequence });
+                queue.next_sequence = next_sequence(last_sequence(queue.next_sequence, batch.records.len() as u64));
+            }
+            queue.in_flight += 1;
+            cx.because(batch.cause);
+            batch.cause = Some(cx.note(Fact::BatchSent {
+                batch: batch.name,
+                to: broker,
+                attempt: batch.attempts,
+                sequence: batch.writer.map(|writer| writer.sequence),
+                origins: batch.records.iter().map(|record| record.origin).collect(),
+            }));
+            batches.push(batch);
+        }
+        let correlation = mix(mix(u64::from(broker.0) << 32 | u64::from(cx.incarnation())) ^ memory.correlations);
+        memory.correlations += 1;
+        let attempt = batches.iter().map(|batch| batch.attempts).max().unwrap_or(1);
+        let message = Message::Produce {
+            correlation,
+            attempt,
+            acks: self.config.acks,
+            timeout: Span::from_ms(self.config.request_timeout_ms),
+            batches: batches.iter().map(Pending::batch).collect(),
+        };
+        cx.send(broker, message);
+        if self.config.acks == Acks::None {
+            // Success is reported as soon as the bytes are handed to the socket.
+            for batch in batches {
+                self.report_success(disk, memory, batch, None, cx);
+            }
+        } else {
+            connection(memory, broker).requests.push_back(InFlight { correlation, sent: cx.now(), batches });
+        }
+        // With room for one more request there may be more to send.
+        self.send_to(disk, memory, broker, cx);
+    }
+
+    /// Whether the head of a partition's queue may be sent now.
+    fn is_ready(&self, memory: &Memory, index: usize, now: Time) -> bool {
+        let queue = &memory.queues[index];
+        let Some(head) = queue.batches.front() else { return false };
+        let full = head.attempts == 0 && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
+        if head.ready_at > now && !full {
+            return false;
+        }
+        // The Java client mutes a partition with max.in.flight=1 until its batch is done.
+        if self.config.max_in_flight == 1 && queue.in_flight > 0 {
+            return false;
+        }
+        if !self.config.idempotence() {
+            return true;
+        }
+        if memory.unresolved {
+            return false;
+        }
+        // A batch that is repeated waits until it is the oldest one outstanding.
+        let in_flight = memory.connections.values().flat_map(|c| &c.requests).flat_map(|request| &request.batches);
+        let of_partition = in_flight.filter(|batch| usize::from(batch.name.partition.0) == index);
+        let oldest = of_partition.filter_map(|batch| batch.writer).map(|writer| writer.sequence).min();
+        match (head.writer, oldest) {
+            (Some(writer), Some(oldest)) => writer.sequence < oldest,
+            _ => true,
+        }
+    }
+
+    /// Connects if need be; true once the connection can carry a request.
+    fn is_connected(&self, memory: &mut Memory, broker: HostId, cx: &mut Context) -> bool {
+        let connection = connection(memory, broker);
+        if let Link::Down { until } = connection.state
+            && until <= cx.now()
+        {
+            connection.state = Link::Connecting;
+            cx.send(broker, Message::Connect);
+        }
+        connection.state == Link::Up
+    }
+
+    /// Any broker answers for the producer id; the first one that is reachable is asked.
+    fn ask_identity(&self, memory: &mut Memory, broker: HostId, cx: &mut Context) {
+        if !memory.asking_identity && self.is_connected(memory, broker, cx) {
+            memory.asking_identity = true;
+            cx.send(broker, Message::InitProducerId);
+        }
+    }
+
+    /// Asks the first broker that is connected, or connects to the next one.
+    fn find_leaders(&self, memory: &mut Memory, cx: &mut Context) {
+        let unknown = |(index, queue): (usize, &Queue)| memory.leaders[index].is_none() && !queue.batches.is_empty();
+        if memory.asking_metadata || memory.metadata_at > cx.now() || !memory.queues.iter().enumerate().any(unknown) {
+            return;
+        }
+        for &broker in &self.brokers {
+            if self.is_connected(memory, broker, cx) {
+                memory.asking_metadata = true;
+                cx.send(broker, Message::MetadataRequest);
+                return;
+            }
+        }
+    }
+
+    fn on_response(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        broker: HostId,
+        correlation: u64,
+        results: &[(PartitionId, Result<u64, ErrorCode>)],
+        cx: &mut Context,
+    ) {
+        let requests = &mut connection(memory, broker).requests;
+        let Some(position) = requests.iter().position(|request| request.correlation == correlation) else { return };
+        let request = requests.remove(position).expect("found just now");
+        let cause = cx.cause();
+        for batch in request.batches {
+            memory.queues[usize::from(batch.name.partition.0)].in_flight -= 1;
+            let result = results.iter().find(|(partition, _)| *partition == batch.name.partition).map(|&(_, result)| result);
+            cx.because(cause);
+            match result.expect("a response answers for every batch of its request") {
+                Ok(base_offset) => self.report_success(disk, memory, batch, Some(base_offset), cx),
+                Err(error) => self.on_failed(disk, memory, batch, error, cx),
+            }
+        }
+    }
+
+    /// Everything in flight on the connection failed; whether the broker stored it, nobody here can tell.
+    fn on_disconnected(&self, disk: &mut Disk, memory: &mut Memory, broker: HostId, cx: &mut Context) {
+        let Some(connection) = memory.connections.get_mut(&broker) else { return };
+        connection.failures += 1;
+        let doublings = (connection.failures - 1).min(10);
+        let backoff = (self.config.reconnect_backoff_ms << doublings).min(self.config.reconnect_backoff_max_ms);
+        let wait = cx.draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros()).jitter(Span::from_ms(backoff), 20);
+        connection.state = Link::Down { until: cx.now() + wait };
+        let requests = std::mem::take(&mut connection.requests);
+        // What is known of leaders may be out of date; a connected broker is asked.
+        for leader in &mut memory.leaders {
+            if *leader == Some(broker) {
+                *leader = None;
+            }
+        }
+        memory.asking_metadata = false;
+        memory.asking_identity = false;
+        if !requests.is_empty() {
+            cx.note(Fact::ConnectionLost { peer: broker });
+        }
+        let cause = cx.cause();
+        // Oldest first, each to the front of its queue: so without sequences they are sent again in reverse order.
+        for batch in requests.into_iter().flat_map(|request| request.batches) {
+            memory.queues[usize::from(batch.name.partition.0)].in_flight -= 1;
+            cx.because(cause);
+            self.on_failed(disk, memory, batch, ErrorCode::NetworkException, cx);
+        }
+    }
+
+    /// Repeats the batch, or reports the error to the application. Source: `Sender.canRetry`, `TransactionManager.canRetry`.
+    fn on_failed(&self, disk: &mut Disk, memory: &mut Memory, mut batch: Pending, error: ErrorCode, cx: &mut Context) {
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        if error == ErrorCode::NotLeaderOrFollower {
+            memory.leaders[usize::from(batch.name.partition.0)] = None;
+        }
+        // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
+        let expected = queue.last_acknowledged.map_or(0, next_sequence);
+        let behind = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some_and(|w| w.sequence != expected);
+        let in_time = cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
+        let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
+        if !(may_retry && in_time) {
+            self.report_failure(disk, memory, batch, error, cx);
+            return;
+        }
+        let doublings = (batch.attempts - 1).min(10);
+        let backoff = (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
+        let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts)) ^ u64::from(batch.name.partition.0);
+        let retry_in = cx.draw("retry", index).jitter(Span::from_ms(backoff), 20);
+        batch.ready_at = cx.now() + retry_in;
+        batch.cause = Some(cx.note_setting("retries", Fact::AttemptFailed { batch: batch.name, attempt: batch.attempts, error, retry_in }));
+        let sequence_of = |batch: &Pending| batch.writer.map(|writer| writer.sequence);
+        let position = match sequence_of(&batch) {
+            Some(sequence) => queue.batches.partition_point(|other| sequence_of(other).is_some_and(|s| s < sequence)),
+            None => 0,
+        };
+        queue.batches.insert(position, batch);
+    }
+
+    fn report_success(&self, disk: &mut Disk, memory: &mut Memory, batch: Pending, base_offset: Option<u64>, cx: &mut Context) {
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        if base_offset.is_none() {
+            queue.in_flight -= 1;
+        }
+        if let Some((_, last)) = batch.sequences() {
+            queue.last_acknowledged = Some(last);
+        }
+        for number in &batch.numbers {
+            disk.outbox.remove(number);
+        }
+        let origins = batch.records.iter().map(|record| record.origin).collect();
+        cx.note(Fact::Acknowledged { batch: batch.name, base_offset, origins });
+    }
+
+    /// The application is told; this one writes it off and does not send again.
+    fn report_failure(&self, disk: &mut Disk, memory: &mut Memory, batch: Pending, error: ErrorCode, cx: &mut Context) {
+        // Its sequence is used up, so nothing after it would fit: KIP-360 bumps the epoch once the rest has settled.
+        memory.unresolved |= batch.writer.is_some();
+        for number in &batch.numbers {
+            disk.outbox.remove(number);
+        }
+        let origins = batch.records.iter().map(|record| record.origin).collect();
+        let setting = if error == ErrorCode::DeliveryTimeout { "delivery.timeout.ms" } else { "retries" };
+        cx.note_setting(setting, Fact::SendFailed { batch: batch.name, error, origins });
+    }
+
+    /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
+    fn expire(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        let limit = Span::from_ms(self.config.delivery_timeout_ms);
+        let cause = cx.cause();
+        let now = cx.now();
+        let too_old = |batch: &Pending| now.since(batch.created) >= limit;
+        let mut expired = Vec::new();
+        for queue in &mut memory.queues {
+            while queue.batches.front().is_some_and(too_old) {
+                expired.extend(queue.batches.pop_front());
+            }
+        }
+        for connection in memory.connections.values_mut() {
+            for request in &mut connection.requests {
+                while let Some(position) = request.batches.iter().position(too_old) {
+                    let batch = request.batches.remove(position);
+                    memory.queues[usize::from(batch.name.partition.0)].in_flight -= 1;
+                    expired.push(batch);
+                }
+            }
+        }
+        for batch in expired {
+            cx.because(batch.cause);
+            self.report_failure(disk, memory, batch, ErrorCode::DeliveryTimeout, cx);
+        }
+        cx.because(cause);
+        // One overdue request drops the whole connection.
+        let overdue = |connection: &Connection| {
+            connection.requests.front().is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
+        };
+        let late: Vec<HostId> = memory.connections.iter().filter(|(_, c)| overdue(c)).map(|(&id, _)| id).collect();
+        for broker in late {
+            cx.note_setting("request.timeout.ms", Fact::Noted { text: "a request is overdue, the connection is dropped".into() });
+            self.on_disconnected(disk, memory, broker, cx);
+        }
+    }
+
+    /// After a batch was given up: once nothing of it is in flight, a new epoch begins with sequence 0.
+    fn bump_epoch(&self, memory: &mut Memory, cx: &mut Context) {
+        if !memory.unresolved || memory.queues.iter().any(|queue| queue.in_flight > 0) {
+            return;
+        }
+        memory.unresolved = false;
+        if let Some((producer_id, epoch)) = &mut memory.identity {
+            *epoch += 1;
+            cx.note(Fact::ProducerIdAssigned { producer_id: *producer_id, epoch: *epoch });
+        }
+        for queue in &mut memory.queues {
+            queue.next_sequence = 0;
+            queue.last_acknowledged = None;
+            for batch in &mut queue.batches {
+                batch.writer = None;
+            }
+        }
+    }
+
+    /// Sets a timer for the next moment at which time alone changes something.
+    fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
+        let delivery = Span::from_ms(self.config.delivery_timeout_ms);
+        let request = Span::from_ms(self.config.request_timeout_ms);
+        let queued = memory.queues.iter().filter_map(|queue| queue.batches.front());
+        let due = queued.flat_map(|batch| [batch.ready_at, batch.created + delivery]);
+        let in_flight = memory.connections.values().flat_map(|c| &c.requests);
+        let overdue = in_flight.flat_map(|r| r.batches.iter().map(|b| b.created + delivery).chain([r.sent + request]));
+        let reconnect = memory.connections.values().filter_map(|connection| match connection.state {
+            Link::Down { until } => Some(until),
+            _ => None,
+        });
+        let next = due.chain(overdue).chain(reconnect).chain([memory.metadata_at]).filter(|&at| at > cx.now()).min();
+        if let Some(next) = next
+            && memory.wake.is_none_or(|wake| wake > next || wake <= cx.now())
+        {
+            memory.wake = Some(next);
+            cx.after(next.since(cx.now()), Message::Send);
+        }
+    }
+}

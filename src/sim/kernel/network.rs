@@ -1,0 +1,94 @@
+//! Connections between hosts: in-order delivery, delay, reset.
+//!
+//! Mirrors: TCP as an application sees it. A later message never overtakes an earlier one on the same connection, and
+//! a reset loses whatever was on the wire in both directions, so "one lost message" is always a broken connection.
+//! Simplified: no bandwidth; a connection needs no handshake of its own (the Kafka client's is modelled there).
+
+use super::host::HostId;
+use super::time::{Span, Time};
+use std::collections::BTreeMap;
+
+/// A way back to the sender of a message. An answer over a connection that was reset meanwhile reaches nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub to: HostId,
+    pub epoch: u32,
+}
+
+#[derive(Clone, Default)]
+struct Connection {
+    /// Grows with every reset.
+    epoch: u32,
+    /// When the last message of either direction arrives: from the lower host, from the higher host.
+    last: [Time; 2],
+    /// Messages sent so far; the index of the next delay when nothing better names it.
+    sent: u64,
+}
+
+/// All connections of the run.
+#[derive(Clone)]
+pub struct Network {
+    /// The least one-way delay.
+    pub minimum: Span,
+    /// What is added to it on average, exponentially distributed.
+    pub mean_extra: Span,
+    connections: BTreeMap<(HostId, HostId), Connection>,
+}
+
+fn ends(a: HostId, b: HostId) -> (HostId, HostId) {
+    (a.min(b), a.max(b))
+}
+
+impl Network {
+    pub fn new(minimum: Span, mean_extra: Span) -> Self {
+        Network { minimum, mean_extra, connections: BTreeMap::new() }
+    }
+
+    pub fn epoch(&self, a: HostId, b: HostId) -> u32 {
+        self.connections.get(&ends(a, b)).map_or(0, |c| c.epoch)
+    }
+
+    /// Counts a message on its connection.
+    pub fn count(&mut self, from: HostId, to: HostId) -> u64 {
+        let connection = self.connections.entry(ends(from, to)).or_default();
+        connection.sent += 1;
+        connection.sent
+    }
+
+    /// When a message sent now with this delay arrives: never before what was sent ahead of it.
+    pub fn arrival(&mut self, from: HostId, to: HostId, now: Time, delay: Span) -> Time {
+        let connection = self.connections.entry(ends(from, to)).or_default();
+        let last = &mut connection.last[usize::from(from > to)];
+        *last = (now + delay).max(*last);
+        *last
+    }
+
+    /// Breaks the connection: nothing on the wire arrives.
+    pub fn reset(&mut self, a: HostId, b: HostId) {
+        let connection = self.connections.entry(ends(a, b)).or_default();
+        connection.epoch += 1;
+        connection.last = [Time::ZERO; 2];
+    }
+
+    /// Everyone that ever spoke with `host`.
+    pub fn peers(&self, host: HostId) -> Vec<HostId> {
+        let other = |&(a, b): &(HostId, HostId)| (a == host).then_some(b).or((b == host).then_some(a));
+        self.connections.keys().filter_map(other).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_delay_does_not_overtake_a_long_one() {
+        let mut network = Network::new(Span::ZERO, Span::ZERO);
+        let (a, b) = (HostId(0), HostId(1));
+        let slow = network.arrival(a, b, Time::ZERO, Span::from_ms(9));
+        let fast = network.arrival(a, b, Time::from_ms(1), Span::from_ms(1));
+        assert_eq!(slow, fast);
+        let back = network.arrival(b, a, Time::ZERO, Span::from_ms(1));
+        assert_eq!(back, Time::from_ms(1), "the other direction has its own order");
+    }
+}

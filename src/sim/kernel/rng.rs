@@ -1,0 +1,93 @@
+//! Named random streams and the distributions drawn from them.
+//!
+//! Every draw has a generator of its own, seeded from the run's seed, the component, the purpose and the index of the
+//! thing that is drawn for. So one more draw somewhere never reshuffles the others: two runs that differ in one
+//! setting see the same arrivals and, for what both send, the same delays.
+//!
+//! Transcendental functions come from `libm`, which is the same everywhere; those of the platform are not.
+
+use super::time::Span;
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+/// One named random stream.
+pub struct Draw(Xoshiro256PlusPlus);
+
+impl Draw {
+    /// The stream of `purpose` at `component`, for the thing numbered `index`.
+    pub fn new(seed: u64, component: u64, purpose: &str, index: u64) -> Self {
+        let mut mixed = mix(seed ^ 0x5354_5245_414d_5052);
+        mixed = mix(mixed ^ component);
+        for byte in purpose.bytes() {
+            mixed = mix(mixed ^ u64::from(byte));
+        }
+        Draw(Xoshiro256PlusPlus::seed_from_u64(mix(mixed ^ index)))
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        use rand::Rng;
+        self.0.next_u64()
+    }
+
+    /// In [0, 1), with 53 random bits.
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// A whole number in [0, bound); 0 for a bound of 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// True with a chance of `per_million` in a million.
+    pub fn chance(&mut self, per_million: u32) -> bool {
+        self.below(1_000_000) < u64::from(per_million)
+    }
+
+    /// Exponentially distributed around `mean`, cut at 20 times the mean.
+    pub fn exponential(&mut self, mean: Span) -> Span {
+        let factor = -libm::log(1.0 - self.unit());
+        Span::from_micros((mean.micros() as f64 * factor.min(20.0)) as u64)
+    }
+
+    /// `span` times a factor drawn evenly from [1 - percent, 1 + percent].
+    pub fn jitter(&mut self, span: Span, percent: u64) -> Span {
+        let width = span.micros() * percent / 100;
+        Span::from_micros(span.micros() - width + self.below(2 * width + 1))
+    }
+}
+
+/// The finaliser of SplitMix64: every bit of the input moves about half of the output.
+pub const fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_its_name_and_index() {
+        let first = |seed, component, purpose, index| Draw::new(seed, component, purpose, index).bits();
+        assert_eq!(first(42, 1, "delay", 7), first(42, 1, "delay", 7));
+        for other in [first(43, 1, "delay", 7), first(42, 2, "delay", 7), first(42, 1, "gap", 7), first(42, 1, "delay", 8)] {
+            assert_ne!(first(42, 1, "delay", 7), other);
+        }
+    }
+
+    #[test]
+    fn the_exponential_has_its_mean() {
+        let mean = Span::from_ms(10);
+        let sum: u64 = (0..20_000).map(|i| Draw::new(1, 1, "mean", i).exponential(mean).micros()).sum();
+        assert!((9_800..10_200).contains(&(sum / 20_000)), "mean {} us", sum / 20_000);
+    }
+
+    #[test]
+    fn jitter_stays_in_its_range() {
+        let spans = (0..1000).map(|i| Draw::new(1, 1, "jitter", i).jitter(Span::from_ms(100), 20));
+        assert!(spans.into_iter().all(|s| (80..=120).contains(&s.ms())));
+    }
+}

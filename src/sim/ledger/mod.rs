@@ -1,0 +1,512 @@
+//! What became of every business event, folded from facts as they are noted.
+//!
+//! Delivered, doubled or missing is judged from what the source emitted, what the application was told and what readers of
+//! the sink see, and from nothing else; late drops and origins of a fate come from other facts. Each total is a counter of
+//! its own, moved by facts. What may still change is pending; a loss is dated, when the run has ended, to the last fact
+//! that touched the event.
+
+mod account;
+mod quantiles;
+mod verdict;
+
+pub use quantiles::{Quantile, nearest_rank};
+pub use verdict::{Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
+
+use super::kafka::protocol::{BatchName, PartitionId};
+use super::kernel::{EventTime, HostId, Loses, Time};
+use super::origin::{Origin, number};
+use super::trace::{Fact, FactId, OffsetRange, Recovery, Row, SegmentId, Source, TraceEvent};
+use super::workload::RECORD_BYTES;
+use account::{Account, Entry};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Fate {
+    Delivered,
+    Lost,
+    Refused,
+    DroppedLate,
+    Pending,
+}
+
+/// The moment at which something became of an event that a learner must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub fact: FactId,
+    pub at: Time,
+    /// The number of the event.
+    pub order: u32,
+    pub kind: OutcomeKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutcomeKind {
+    Duplicated(DupOrigin),
+    Lost(LossOrigin),
+    Refused,
+    DroppedLate,
+}
+
+/// What the ledger must know of the run besides its facts.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub segment: SegmentId,
+    /// The rows of this segment are windows.
+    pub windowed: bool,
+    pub producer: HostId,
+    pub driver: HostId,
+    pub partitions: u16,
+    pub replicas: u64,
+    /// Calendar time of simulated time zero, in ms.
+    pub zero_ms: i64,
+    pub warm_up: Time,
+    /// A query that begins at the end of the topic skips what is in front of it.
+    pub from_latest: bool,
+}
+
+/// The ledger of one segment.
+#[derive(Clone)]
+pub struct Ledger {
+    terms: Terms,
+    accounts: Vec<Account>,
+    counts: Counts,
+    verdict: Verdict,
+    outcomes: Vec<Outcome>,
+    /// Index: partition. The leader's log: who lies at each offset, and which session of the producer put it there.
+    logs: Vec<Vec<(u32, u32)>>,
+    high_watermarks: Vec<u64>,
+    /// Index: partition. Where the next batch of this segment begins; none before its first batch.
+    position: Vec<Option<u64>>,
+    planned: BTreeMap<u64, Vec<OffsetRange>>,
+    /// Visible rows: amount, origins, and the key they go by.
+    rows: BTreeMap<u64, VisibleRow>,
+    /// Per record key: the newest event time that was ever visible, and those visible now.
+    versions: BTreeMap<String, (EventTime, BTreeMap<u64, EventTime>)>,
+    /// Per customer: the last event that reached the sink.
+    last_of_customer: BTreeMap<u32, u32>,
+    latencies: Vec<u64>,
+    freshness: Vec<u64>,
+    /// Data files per instant that is not complete.
+    open_files: BTreeMap<Time, u32>,
+    /// Open windows: what each holds, by where it lay in the topic.
+    held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    down_since: Option<Time>,
+    first_emitted: Option<Time>,
+    last_visible: Time,
+    state_rows: u32,
+    state_since: Time,
+}
+
+#[derive(Clone)]
+struct VisibleRow {
+    record_key: String,
+    amount: i64,
+    orders: Vec<u32>,
+}
+
+impl Ledger {
+    pub fn new(terms: Terms) -> Self {
+        let partitions = usize::from(terms.partitions);
+        Ledger {
+            terms,
+            accounts: Vec::new(),
+            counts: Counts::default(),
+            verdict: Verdict::default(),
+            outcomes: Vec::new(),
+            logs: vec![Vec::new(); partitions],
+            high_watermarks: vec![0; partitions],
+            position: vec![None; partitions],
+            planned: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            last_of_customer: BTreeMap::new(),
+            latencies: Vec::new(),
+            freshness: Vec::new(),
+            open_files: BTreeMap::new(),
+            held: BTreeMap::new(),
+            down_since: None,
+            first_emitted: None,
+            last_visible: Time::ZERO,
+            state_rows: 0,
+            state_since: Time::ZERO,
+        }
+    }
+
+    /// The totals as they stand; their law holds at every fact.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Takes in one fact.
+    pub fn fold(&mut self, id: FactId, event: &TraceEvent) {
+        if event.fact.segment().is_some_and(|segment| segment != self.terms.segment) {
+            return;
+        }
+        self.fold_source(id, event);
+        self.fold_log(id, event);
+        self.fold_engine(id, event);
+        self.fold_table(id, event);
+    }
+
+    // ---- the source and what its application is told -----------------------------------------------------------
+
+    fn fold_source(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::Emitted { origin, customer, amount, event_time, .. } => {
+                let order = number(*origin);
+                let index = order as usize;
+                if self.accounts.len() < index {
+                    self.accounts.resize_with(index, Account::default);
+                }
+                self.accounts[index - 1] = Account::emitted(event.at, *customer, *event_time, id);
+                self.first_emitted.get_or_insert(event.at);
+                self.verdict.owed += amount;
+                self.counts.src += 1;
+                self.counts.pending += 1;
+            }
+            Fact::BatchSent { origins, .. } => {
+                self.verdict.requests += 1;
+                self.touch(id, origins);
+            }
+            Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| account.acknowledged = true),
+            Fact::SendFailed { origins, .. } => self.each(id, event, origins, |account| account.failed = true),
+            Fact::AttemptFailed { .. } => self.verdict.retries += 1,
+            Fact::Crashed { loses } if event.host == self.terms.producer => {
+                self.down_since = Some(event.at);
+                if *loses == Loses::Disk {
+                    for account in self.accounts.iter_mut().filter(|account| account.is_unreported()) {
+                        account.forgotten = true;
+                        account.touched = id;
+                    }
+                }
+            }
+            Fact::Restarted if event.host == self.terms.producer => {
+                self.verdict.down_ms += self.down_since.take().map_or(0, |since| event.at.since(since).ms());
+            }
+            Fact::Crashed { .. } if event.host == self.terms.driver => {
+                self.verdict.garbage_at_crash = self.open_files.values().sum();
+            }
+            _ => {}
+        }
+    }
+
+    // ---- the topic ---------------------------------------------------------------------------------------------
+
+    fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::BatchAppended { batch, base_offset, origins, .. } => self.appended(id, event, batch, *base_offset, origins),
+            Fact::HighWatermarkAdvanced { partition, offset } => {
+                self.high_watermarks[usize::from(partition.0)] = *offset;
+                self.verdict.stored = self.high_watermarks.iter().sum();
+            }
+            Fact::LeaderElected { partition, end, .. } => self.cut(id, event, *partition, *end),
+            Fact::LogTruncated { partition, .. } => {
+                // A follower's own tail; the leader's log was judged when the leader was elected.
+                let _ = partition;
+            }
+            _ => {}
+        }
+    }
+
+    fn appended(&mut self, id: FactId, event: &TraceEvent, batch: &BatchName, base_offset: u64, origins: &[Origin]) {
+        let log = &mut self.logs[usize::from(batch.partition.0)];
+        assert_eq!(log.len() as u64, base_offset, "a leader appends at the end of its log");
+        log.extend(origins.iter().map(|&origin| (number(origin), batch.session)));
+        self.verdict.cost += origins.len() as u64 * RECORD_BYTES * self.terms.replicas / 100;
+        self.each(id, event, origins, |account| {
+            account.stored += 1;
+            account.ever_stored = true;
+        });
+    }
+
+    /// The new leader's log is the log: what the old one had beyond it is gone.
+    fn cut(&mut self, id: FactId, event: &TraceEvent, partition: PartitionId, end: u64) {
+        let log = &mut self.logs[usize::from(partition.0)];
+        let gone = log.split_off(log.len().min(end as usize));
+        for (order, _) in gone {
+            let account = &mut self.accounts[order as usize - 1];
+            account.stored -= 1;
+            account.truncated = true;
+            self.judge(id, event.at, order);
+        }
+    }
+
+    // ---- the engine --------------------------------------------------------------------------------------------
+
+    fn fold_engine(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::Restored { recovery, .. } => {
+                match recovery {
+                    Recovery::Fresh => {
+                        self.held.clear();
+                        self.position.fill(None);
+                    }
+                    Recovery::Rerun(_) => self.verdict.batches_replayed += 1,
+                    Recovery::Continue(_) => {}
+                };
+            }
+            Fact::OffsetsLogged { batch, ranges, .. } => {
+                for range in ranges {
+                    let position = &mut self.position[usize::from(range.partition.0)];
+                    position.get_or_insert(range.start);
+                }
+                self.planned.insert(*batch, ranges.clone());
+            }
+            Fact::BatchSkipped { batch, .. } => {
+                self.verdict.batches_skipped += 1;
+                let ranges = self.planned.get(batch).cloned().unwrap_or_default();
+                for order in self.orders_in(&ranges) {
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.skipped = true;
+                    account.touched = id;
+                }
+            }
+            Fact::BatchCommitted { batch, .. } => {
+                for range in self.planned.remove(batch).unwrap_or_default() {
+                    self.position[usize::from(range.partition.0)] = Some(range.end);
+                }
+            }
+            Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
+            Fact::Accumulated { window, origins, .. } => {
+                let held = self.held.entry(window.start).or_default();
+                held.extend(origins.iter().map(|&(origin, source)| (source, number(origin))));
+                let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
+                self.touch(id, &origins);
+            }
+            Fact::DroppedLate { origins, .. } => {
+                let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
+                self.each(id, event, &origins, |account| account.late = true);
+            }
+            Fact::WindowClosed { window, .. } => {
+                // The row may still be on its way to the table: the window is held until the batch is committed.
+                let _ = window;
+            }
+            Fact::StateSaved { rows, .. } => {
+                let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
+                self.verdict.cost += rows_ms / 1000;
+                self.state_rows = *rows;
+                self.state_since = event.at;
+                self.verdict.state_end = *rows;
+                self.verdict.state_peak = self.verdict.state_peak.max(*rows);
+            }
+            _ => {}
+        }
+    }
+
+    fn orders_in(&self, ranges: &[OffsetRange]) -> Vec<u32> {
+        let in_range = |range: &OffsetRange| {
+            let log = &self.logs[usize::from(range.partition.0)];
+            let end = (range.end as usize).min(log.len());
+            log[(range.start as usize).min(end)..end].iter().map(|&(order, _)| order).collect::<Vec<u32>>()
+        };
+        ranges.iter().flat_map(in_range).collect()
+    }
+
+    // ---- the table ---------------------------------------------------------------------------------------------
+
+    fn fold_table(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::DataFileWritten { instant, .. } => {
+                *self.open_files.entry(*instant).or_insert(0) += 1;
+                self.verdict.cost += 20;
+            }
+            Fact::Reconciled { instant, deleted, .. } => {
+                if let Some(files) = self.open_files.get_mut(instant) {
+                    *files -= *deleted;
+                }
+            }
+            Fact::TableCommitted { instant, .. } => {
+                self.open_files.remove(instant);
+            }
+            Fact::RolledBack { instant, .. } => {
+                self.open_files.remove(instant);
+                self.verdict.rollbacks += 1;
+            }
+            Fact::Retracted { rows, .. } => rows.iter().for_each(|row| self.retract(id, event.at, *row)),
+            Fact::BecameVisible { rows, batch, .. } => {
+                self.last_visible = event.at;
+                let mut rows: Vec<&Row> = rows.iter().collect();
+                rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+                rows.into_iter().for_each(|row| self.show(id, event.at, *batch, row));
+            }
+            _ => {}
+        }
+        self.verdict.garbage = self.open_files.values().sum();
+    }
+
+    fn show(&mut self, id: FactId, at: Time, batch: u64, row: &Row) {
+        self.verdict.rows += 1;
+        self.verdict.billed += row.amount;
+        if let Some(window) = row.window {
+            self.held.remove(&window.start);
+            let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
+            self.freshness.push(at.since(end).micros());
+        }
+        let versions = self.versions.entry(row.record_key.clone()).or_insert((row.event_time, BTreeMap::new()));
+        versions.0 = versions.0.max(row.event_time);
+        versions.1.insert(row.row, row.event_time);
+        let orders: Vec<u32> = row.origins.iter().map(|&(origin, _)| number(origin)).collect();
+        for (&order, &(_, source)) in orders.iter().zip(&row.origins) {
+            self.show_order(id, at, order, Entry { row: row.row, record_key: row.record_key.clone(), source, batch, surplus: None });
+        }
+        self.rows.insert(row.row, VisibleRow { record_key: row.record_key.clone(), amount: row.amount, orders });
+    }
+
+    fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
+        let account = &self.accounts[order as usize - 1];
+        let customer = account.customer;
+        if let Some(first) = account.entries.first() {
+            let why = self.why_doubled(first, &entry);
+            entry.surplus = Some(why);
+            self.verdict.dup += 1;
+            *self.verdict.dup_by.entry(why).or_insert(0) += 1;
+            self.outcomes.push(Outcome { fact: id, at, order, kind: OutcomeKind::Duplicated(why) });
+        }
+        if !self.terms.windowed {
+            let last = self.last_of_customer.insert(customer, order);
+            self.verdict.reorder += u32::from(last.is_some_and(|last| last > order));
+        }
+        let account = &mut self.accounts[order as usize - 1];
+        account.entries.push(entry);
+        if account.first_visible.is_none() {
+            account.first_visible = Some(at);
+            if account.emitted_at >= self.terms.warm_up {
+                let happened = (account.event_time.ms() - self.terms.zero_ms) * 1000;
+                self.latencies.push((at.micros() as i64 - happened).max(0) as u64);
+            }
+        }
+        self.judge(id, at, order);
+    }
+
+    /// Why there is a second copy of what `first` shows.
+    fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
+        let session = |source: Source| self.logs[usize::from(source.partition.0)].get(source.offset as usize).map(|&(_, session)| session);
+        if first.source != second.source {
+            let same = session(first.source) == session(second.source);
+            return if same { DupOrigin::ProducerRetry } else { DupOrigin::AppResend };
+        }
+        if first.record_key != second.record_key {
+            DupOrigin::KeyPerAttempt
+        } else if first.batch == second.batch {
+            DupOrigin::BatchReplay
+        } else {
+            DupOrigin::OffsetReplay
+        }
+    }
+
+    fn retract(&mut self, id: FactId, at: Time, row: u64) {
+        let Some(visible) = self.rows.remove(&row) else { return };
+        self.verdict.rows -= 1;
+        self.verdict.billed -= visible.amount;
+        if let Some((_, versions)) = self.versions.get_mut(&visible.record_key) {
+            versions.remove(&row);
+        }
+        for order in visible.orders {
+            let account = &mut self.accounts[order as usize - 1];
+            let Some(position) = account.entries.iter().position(|entry| entry.row == row) else { continue };
+            let removed = account.entries.remove(position);
+            account.superseded = true;
+            // One copy less: either the surplus one went, or the next one is not surplus any more.
+            let relieved = removed.surplus.or_else(|| account.entries.first_mut().and_then(|entry| entry.surplus.take()));
+            if let Some(why) = relieved {
+                self.verdict.dup -= 1;
+                *self.verdict.dup_by.get_mut(&why).expect("it was counted when it appeared") -= 1;
+            }
+            self.judge(id, at, order);
+        }
+    }
+
+    // ---- judging -----------------------------------------------------------------------------------------------
+
+    fn touch(&mut self, id: FactId, origins: &[Origin]) {
+        for &origin in origins {
+            self.accounts[number(origin) as usize - 1].touched = id;
+        }
+    }
+
+    fn each(&mut self, id: FactId, event: &TraceEvent, origins: &[Origin], change: impl Fn(&mut Account)) {
+        for &origin in origins {
+            change(&mut self.accounts[number(origin) as usize - 1]);
+            self.judge(id, event.at, number(origin));
+        }
+    }
+
+    /// Moves an event from the total it was counted in to the one it belongs to now.
+    fn judge(&mut self, id: FactId, at: Time, order: u32) {
+        let account = &mut self.accounts[order as usize - 1];
+        account.touched = id;
+        let (was, is) = (account.fate, account.judge());
+        if was == is {
+            return;
+        }
+        account.fate = is;
+        self.counts.move_one(was, is);
+        let kind = match is {
+            Fate::Refused => OutcomeKind::Refused,
+            Fate::DroppedLate => OutcomeKind::DroppedLate,
+            Fate::Delivered | Fate::Pending | Fate::Lost => return,
+        };
+        self.outcomes.push(Outcome { fact: id, at, order, kind });
+    }
+
+    /// Whether something of the event is still where it can be read: then it is not lost but stuck.
+    fn rests(&self, order: u32) -> bool {
+        let account = &self.accounts[order as usize - 1];
+        if account.is_unreported() && !account.forgotten && !account.ever_stored {
+            return true;
+        }
+        let in_window = self.held.values().any(|held| held.iter().any(|&(_, held)| held == order));
+        let unread = |(partition, log): (usize, &Vec<(u32, u32)>)| {
+            let from = self.position[partition].unwrap_or(0) as usize;
+            log.get(from.min(log.len())..).unwrap_or_default().iter().any(|&(other, _)| other == order)
+        };
+        in_window || self.logs.iter().enumerate().any(unread)
+    }
+
+    fn why_lost(&self, account: &Account) -> LossOrigin {
+        if account.skipped {
+            LossOrigin::SkippedBatch
+        } else if account.truncated && account.stored == 0 {
+            LossOrigin::LeaderLoss
+        } else if account.stored > 0 {
+            if self.terms.from_latest { LossOrigin::StartingOffset } else { LossOrigin::CommitFirst }
+        } else if account.forgotten {
+            LossOrigin::Buffer
+        } else {
+            LossOrigin::Acks
+        }
+    }
+
+    /// The run has ended: what is nowhere any more is lost. `at` answers when a fact happened.
+    pub fn close(mut self, at: impl Fn(FactId) -> Time) -> (Verdict, Vec<Outcome>) {
+        for order in 1..=self.accounts.len() as u32 {
+            let account = &self.accounts[order as usize - 1];
+            if account.fate != Fate::Pending || !account.exists() || self.rests(order) {
+                continue;
+            }
+            let why = self.why_lost(account);
+            let fact = account.touched;
+            self.accounts[order as usize - 1].fate = Fate::Lost;
+            self.counts.move_one(Fate::Pending, Fate::Lost);
+            *self.verdict.lost_by.entry(why).or_insert(0) += 1;
+            self.outcomes.push(Outcome { fact, at: at(fact), order, kind: OutcomeKind::Lost(why) });
+        }
+        self.outcomes.sort_by_key(|outcome| (outcome.fact, outcome.order));
+        let mut verdict = self.verdict;
+        verdict.counts = self.counts;
+        verdict.phantom = self.accounts.iter().filter(|account| account.failed && account.stored > 0).count() as u32;
+        verdict.stale = self.versions.values().filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest)).count() as u32;
+        let missing = u64::from(self.counts.lost + self.counts.late);
+        self.latencies.sort_unstable();
+        self.freshness.sort_unstable();
+        verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));
+        verdict.p95_honest = nearest_rank(&self.latencies, 95, missing);
+        verdict.fresh_p95 = nearest_rank(&self.freshness, 95, 0);
+        let lasted = self.last_visible.since(self.first_emitted.unwrap_or_default()).micros();
+        verdict.tput_milli = u64::from(self.counts.delivered) * 1_000_000_000 / lasted.max(1);
+        verdict.cost += verdict.requests;
+        (verdict, self.outcomes)
+    }
+}

@@ -1,0 +1,46 @@
+//! What programs say to each other; a timer is a message to oneself. Nested by system, because only peers read them.
+
+use super::engines::spark;
+use super::kafka::protocol as kafka;
+use super::store;
+use super::workload::Record;
+
+#[derive(Clone, Debug)]
+pub enum Message {
+    Kafka(kafka::Message),
+    Store(store::Message),
+    Spark(spark::Message),
+    /// The business hands a record to the producing application.
+    Order(Record),
+    /// The connection to the sender of this message is broken.
+    Disconnected,
+}
+
+impl Message {
+    /// What the message is called in every run that sends it, if it has such a name: two runs that differ in one
+    /// setting give the same delay to the same message.
+    pub fn name(&self) -> Option<u64> {
+        match self {
+            Message::Kafka(message) => message.name(),
+            Message::Store(_) | Message::Spark(_) | Message::Order(_) | Message::Disconnected => None,
+        }
+    }
+}
+
+impl From<kafka::Message> for Message {
+    fn from(message: kafka::Message) -> Self {
+        Message::Kafka(message)
+    }
+}
+
+impl From<store::Message> for Message {
+    fn from(message: store::Message) -> Self {
+        Message::Store(message)
+    }
+}
+
+impl From<spark::Message> for Message {
+    fn from(message: spark::Message) -> Self {
+        Message::Spark(message)
+    }
+}

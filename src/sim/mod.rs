@@ -1,0 +1,569 @@
+//! The simulator: a scenario in, a run out. No browser, no clock, no I/O.
+//!
+//! `Simulation` owns the hosts and the kernel. A step takes the earliest event, lets its host handle it, folds the facts
+//! that were noted into the ledgers, and lets the fault script strike.
+
+pub mod catalog;
+pub mod control;
+pub mod engines;
+pub mod explore;
+pub mod fault;
+pub mod kafka;
+pub mod kernel;
+pub mod ledger;
+pub mod message;
+pub mod origin;
+pub mod scenario;
+pub mod sinks;
+pub mod store;
+pub mod suggest;
+pub mod trace;
+pub mod workload;
+
+pub use ledger::{Outcome, OutcomeKind, Verdict};
+pub use scenario::{Patch, Scenario, ScenarioError};
+
+use engines::spark::driver::Driver;
+use engines::spark::executor::Executor;
+use engines::spark::{StartingOffsets, WindowType};
+use fault::{Action, FaultId, Place, Script};
+use kafka::broker::Broker;
+use kafka::controller::Controller;
+use kafka::partitioner::partition_for;
+use kafka::producer::Producer;
+use kafka::protocol::{PartitionId, PartitionState};
+use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
+use ledger::{Counts, Ledger, Terms};
+use message::Message;
+use scenario::Branch;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::Store;
+use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
+
+const PRODUCER: HostId = HostId(0);
+
+/// Whether a run keeps its facts, or only what was folded from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Trace,
+    LedgerOnly,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Nothing more would happen.
+    Drained,
+    /// Its simulated time was up.
+    Horizon,
+    /// It had handled as many events as it may.
+    EventLimit,
+}
+
+/// All that a scenario gives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Run {
+    pub trace: Option<Trace>,
+    /// Of all facts: the same scenario gives the same digest everywhere.
+    pub digest: u64,
+    pub verdict: Verdict,
+    pub branches: BTreeMap<String, Verdict>,
+    /// What became of events and when, of the main segment and of each branch.
+    pub outcomes: Vec<Outcome>,
+    pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
+    pub ended: Ended,
+    pub end: Time,
+    pub events: u64,
+}
+
+impl Run {
+    /// The digest as links write it: 16 hexadecimal digits.
+    pub fn digest_text(&self) -> String {
+        format!("{:016x}", self.digest)
+    }
+
+    /// A metric of the main segment, or of a branch as `branch.metric`.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        if let Some((branch, metric)) = name.split_once('.')
+            && let Some(verdict) = self.branches.get(branch)
+        {
+            return verdict.metric(metric);
+        }
+        self.verdict.metric(name)
+    }
+}
+
+#[derive(Clone)]
+enum Node {
+    Producer(Box<Host<Producer>>),
+    Broker(Box<Host<Broker>>),
+    Controller(Box<Host<Controller>>),
+    Store(Box<Host<Store>>),
+    Driver(Box<Host<Driver>>),
+    Executor(Box<Host<Executor>>),
+}
+
+macro_rules! each_node {
+    ($node:expr, $host:ident => $do:expr) => {
+        match $node {
+            Node::Producer($host) => $do,
+            Node::Broker($host) => $do,
+            Node::Controller($host) => $do,
+            Node::Store($host) => $do,
+            Node::Driver($host) => $do,
+            Node::Executor($host) => $do,
+        }
+    };
+}
+
+impl Node {
+    fn is_alive(&self) -> bool {
+        each_node!(self, host => host.memory.is_some())
+    }
+
+    fn boot(&mut self, cx: &mut Context) {
+        each_node!(self, host => host.boot(cx));
+    }
+
+    fn handle(&mut self, from: HostId, message: Message, cx: &mut Context) {
+        each_node!(self, host => host.handle(from, message, cx));
+    }
+
+    fn crash(&mut self, loses: kernel::Loses) {
+        each_node!(self, host => host.crash(loses));
+    }
+}
+
+/// A running simulation. A clone goes on like the original.
+#[derive(Clone)]
+pub struct Simulation {
+    scenario: Scenario,
+    kernel: Kernel,
+    nodes: Vec<Node>,
+    script: Script,
+    ledgers: Vec<Ledger>,
+    segments: Vec<String>,
+    /// Facts' times, to date losses by when no trace is kept.
+    times: Vec<Time>,
+    /// Orders that happened while the producer was down.
+    held: Vec<u32>,
+    arrived: u32,
+    last_fact: Time,
+    last_appender: HostId,
+    restarting: u32,
+    events: u64,
+    ended: Option<Ended>,
+}
+
+/// The segments of a scenario: the main one, then its branches in the order of their names.
+fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
+    let main = Branch { engine: scenario.engine.clone(), sink: scenario.sink.clone() };
+    let branches = scenario.branches.iter().map(|(name, branch)| (name.clone(), branch.clone()));
+    std::iter::once((String::new(), main)).chain(branches).collect()
+}
+
+/// Everybody who takes part in a run of this scenario.
+pub fn cast(scenario: &Scenario) -> Cast {
+    let mut hosts = vec!["p1".to_string()];
+    hosts.extend((1..=scenario.brokers.count).map(|n| format!("b{n}")));
+    hosts.extend(["controller".to_string(), "store".to_string()]);
+    let segments = segments(scenario);
+    for (name, branch) in &segments {
+        let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
+        hosts.push(format!("{prefix}driver"));
+        hosts.extend((1..=branch.engine.spark.executors).map(|n| format!("{prefix}exec{n}")));
+    }
+    Cast {
+        hosts,
+        segments: segments.into_iter().map(|(name, _)| name).collect(),
+        faults: scenario.faults.keys().cloned().collect(),
+        topic: scenario.topic.name.clone(),
+    }
+}
+
+/// Replicas in assignment order: the leaders go round the brokers.
+pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
+    let brokers = u16::from(scenario.brokers.count);
+    let of = |partition: u16| {
+        let replica = |n: u8| HostId(1 + ((partition + u16::from(n)) % brokers) as u8);
+        let replicas: Vec<HostId> = (0..scenario.topic.replication_factor).map(replica).collect();
+        PartitionState { partition: PartitionId(partition), leader: replicas.first().copied(), epoch: 0, isr: replicas.clone(), replicas }
+    };
+    (0..scenario.topic.partitions).map(of).collect()
+}
+
+/// The partition that a customer's orders go to.
+pub fn partition_of_customer(scenario: &Scenario, customer: u32) -> PartitionId {
+    partition_for(customer.to_string().as_bytes(), scenario.topic.partitions)
+}
+
+impl Simulation {
+    /// # Panics
+    ///
+    /// Panics if the scenario was not accepted by [`Scenario::from_value`]; every scenario that was runs.
+    pub fn new(scenario: &Scenario, keep: Keep) -> Self {
+        let cast = cast(scenario);
+        let faults = scenario.faults.iter().map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
+        let script = Script::new(faults.collect());
+        let network = Network::new(Span::from_micros(scenario.network.min_us), Span::from_micros(scenario.network.mean_extra_us));
+        let kernel = Kernel {
+            now: Time::ZERO,
+            seed: scenario.seed,
+            agenda: Agenda::default(),
+            network,
+            recorder: Recorder::new(cast.clone(), keep == Keep::Trace),
+            incarnations: vec![0; cast.hosts.len()],
+        };
+        let nodes = nodes(scenario, &cast);
+        let terms = |(index, (name, branch)): (usize, (String, Branch))| {
+            let driver = if name.is_empty() { "driver".to_string() } else { format!("{name}.driver") };
+            Terms {
+                segment: SegmentId(index as u8),
+                windowed: branch.engine.spark.window_type != WindowType::None,
+                producer: PRODUCER,
+                driver: cast.find(&driver).expect("every segment has a driver"),
+                partitions: scenario.topic.partitions,
+                replicas: u64::from(scenario.topic.replication_factor),
+                zero_ms: scenario.workload.zero_ms,
+                warm_up: Time::from_ms(scenario.limits.warm_up_ms),
+                from_latest: branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+            }
+        };
+        let ledgers = segments(scenario).into_iter().enumerate().map(terms).map(Ledger::new).collect();
+        let mut simulation = Simulation {
+            scenario: scenario.clone(),
+            kernel,
+            nodes,
+            script,
+            ledgers,
+            segments: cast.segments,
+            times: Vec::new(),
+            held: Vec::new(),
+            arrived: 0,
+            last_fact: Time::ZERO,
+            last_appender: HostId(1),
+            restarting: 0,
+            events: 0,
+            ended: None,
+        };
+        for index in 0..simulation.nodes.len() {
+            simulation.boot(HostId(index as u8), None);
+        }
+        for (at, fault) in simulation.script.timed() {
+            simulation.kernel.agenda.insert(at, None, What::Fault(fault));
+        }
+        simulation.expect_order(1);
+        simulation.settle();
+        simulation
+    }
+
+    /// The run of a scenario, from start to end.
+    pub fn run(scenario: &Scenario, keep: Keep) -> Run {
+        let mut simulation = Simulation::new(scenario, keep);
+        while simulation.step() {}
+        simulation.finish()
+    }
+
+    pub fn now(&self) -> Time {
+        self.kernel.now
+    }
+
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The totals of the main segment as they stand.
+    pub fn counts(&self) -> Counts {
+        self.ledgers[0].counts()
+    }
+
+    /// Handles the earliest event; false once the run has ended.
+    pub fn step(&mut self) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
+        let horizon = Time::from_ms(self.scenario.limits.horizon_ms);
+        match self.kernel.agenda.next() {
+            None => self.ended = Some(Ended::Drained),
+            Some(event) if event.at > horizon => {
+                self.kernel.now = horizon;
+                self.ended = Some(Ended::Horizon);
+            }
+            Some(event) => {
+                self.kernel.now = event.at;
+                self.events += 1;
+                self.handle(event);
+                self.settle();
+                if self.is_drained() {
+                    self.ended = Some(Ended::Drained);
+                } else if self.events >= self.scenario.limits.events {
+                    self.ended = Some(Ended::EventLimit);
+                }
+            }
+        }
+        self.ended.is_none()
+    }
+
+    /// Closes the books of a run that has ended.
+    pub fn finish(self) -> Run {
+        let times = self.times;
+        let at = |fact: FactId| times[fact.0 as usize];
+        let mut closed = self.ledgers.into_iter().map(|ledger| ledger.close(at));
+        let (verdict, outcomes) = closed.next().expect("the main segment has a ledger");
+        let mut branches = BTreeMap::new();
+        let mut branch_outcomes = BTreeMap::new();
+        for (name, (verdict, outcomes)) in self.segments.iter().skip(1).zip(closed) {
+            branches.insert(name.clone(), verdict);
+            branch_outcomes.insert(name.clone(), outcomes);
+        }
+        Run {
+            digest: self.kernel.recorder.digest(),
+            verdict,
+            branches,
+            outcomes,
+            branch_outcomes,
+            ended: self.ended.unwrap_or(Ended::EventLimit),
+            end: self.last_fact,
+            events: self.events,
+            trace: self.kernel.recorder.into_trace(),
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event.what {
+            What::Deliver { from, to, epoch, message } => {
+                if self.kernel.network.epoch(from, to) != epoch {
+                    return;
+                }
+                if self.nodes[usize::from(to.0)].is_alive() {
+                    self.deliver(from, to, message, event.cause);
+                } else if !matches!(message, Message::Disconnected) {
+                    // Nobody listens there: the connection is refused.
+                    self.kernel.reset(from, to, event.cause);
+                }
+            }
+            What::Wake { host, incarnation, message } => {
+                let current = self.kernel.incarnations[usize::from(host.0)] == incarnation;
+                if current && self.nodes[usize::from(host.0)].is_alive() {
+                    self.deliver(host, host, message, event.cause);
+                }
+            }
+            What::Arrival(n) => {
+                self.expect_order(n + 1);
+                self.arrived = n;
+                if self.nodes[usize::from(PRODUCER.0)].is_alive() {
+                    self.hand_over(n);
+                } else {
+                    self.held.push(n);
+                }
+            }
+            What::Fault(id) => self.strike(id, None),
+            What::Restart(host) => {
+                self.restarting -= 1;
+                self.boot(host, event.cause);
+                if host == PRODUCER {
+                    for n in std::mem::take(&mut self.held) {
+                        self.hand_over(n);
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
+        for fault in self.script.before_step(to) {
+            self.strike(fault, None);
+        }
+        let mut cx = self.kernel.context(to, cause);
+        self.nodes[usize::from(to.0)].handle(from, message, &mut cx);
+    }
+
+    fn boot(&mut self, host: HostId, cause: Option<FactId>) {
+        let incarnation = &mut self.kernel.incarnations[usize::from(host.0)];
+        *incarnation += 1;
+        let again = *incarnation > 1;
+        let mut cx = self.kernel.context(host, cause);
+        if again {
+            cx.note(Fact::Restarted);
+        }
+        self.nodes[usize::from(host.0)].boot(&mut cx);
+    }
+
+    /// Puts the next order on the agenda: one gap after the one before it.
+    fn expect_order(&mut self, n: u32) {
+        if n <= self.scenario.workload.orders {
+            let gap = workload::gap(&self.scenario.workload, self.scenario.seed, n);
+            self.kernel.agenda.insert(self.kernel.now + gap, None, What::Arrival(n));
+        }
+    }
+
+    fn hand_over(&mut self, n: u32) {
+        let now = self.kernel.now;
+        let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
+        let mut cx = self.kernel.context(PRODUCER, None);
+        cx.note(Fact::Emitted {
+            origin: record.origin,
+            customer: record.key.0,
+            order_id: record.value.order_id,
+            amount: record.value.amount,
+            event_time: record.event_time,
+        });
+        let cause = cx.cause();
+        self.deliver(PRODUCER, PRODUCER, Message::Order(record), cause);
+    }
+
+    /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
+    fn settle(&mut self) {
+        loop {
+            let fresh = self.kernel.recorder.take_fresh();
+            if fresh.is_empty() {
+                return;
+            }
+            let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
+            for (id, event) in fresh {
+                self.times.push(event.at);
+                self.last_fact = event.at;
+                if matches!(event.fact, Fact::BatchAppended { .. }) {
+                    self.last_appender = event.host;
+                }
+                for ledger in &mut self.ledgers {
+                    ledger.fold(id, &event);
+                }
+                let faults = self.script.after_fact(self.scenario.seed, &event);
+                struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));
+            }
+            for (fault, event) in struck {
+                self.strike(fault, Some(&event));
+            }
+        }
+    }
+
+    // ---- faults ------------------------------------------------------------------------------------------------
+
+    fn strike(&mut self, id: FaultId, after: Option<&TraceEvent>) {
+        let fault = self.script.fault(id).clone();
+        let injected = Fact::Injected { fault: id.0 };
+        match fault.what {
+            Action::Crash { place, loses, restart_after } => {
+                let Place::Host(host) = self.resolve(place) else { return };
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let mut cx = self.kernel.context(host, None);
+                    cx.note(injected);
+                    cx.note(Fact::Crashed { loses });
+                    let cause = cx.cause();
+                    self.crash(host, loses, restart_after, cause);
+                }
+            }
+            Action::Reset { place } => {
+                let (a, b) = match place {
+                    Place::Link(a, b) => (a, b),
+                    Place::LinkToAny(a) => (a, self.other_end(a, after)),
+                    Place::Host(_) | Place::Leader => return,
+                };
+                let mut cx = self.kernel.context(a, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                self.kernel.reset(a, b, cause);
+            }
+        }
+    }
+
+    fn resolve(&self, place: Place) -> Place {
+        if place == Place::Leader { Place::Host(self.last_appender) } else { place }
+    }
+
+    /// The broker that the triggering fact is about; without one, the leader that appended last.
+    fn other_end(&self, a: HostId, after: Option<&TraceEvent>) -> HostId {
+        match after {
+            Some(TraceEvent { fact: Fact::BatchSent { to, .. }, .. }) => *to,
+            Some(event) if event.host != a => event.host,
+            _ => self.last_appender,
+        }
+    }
+
+    fn crash(&mut self, host: HostId, loses: kernel::Loses, restart_after: Span, cause: Option<FactId>) {
+        self.nodes[usize::from(host.0)].crash(loses);
+        for peer in self.kernel.network.peers(host) {
+            self.kernel.reset(host, peer, cause);
+        }
+        self.restarting += 1;
+        self.kernel.agenda.insert(self.kernel.now + restart_after, cause, What::Restart(host));
+    }
+
+    // ---- the end -----------------------------------------------------------------------------------------------
+
+    /// Whether nothing more would happen: every order is handed over, everybody is up and idle, and it has been quiet.
+    fn is_drained(&self) -> bool {
+        let quiet = self.kernel.now.since(self.last_fact) >= Span::from_ms(self.scenario.limits.settle_ms);
+        let arrived = self.arrived == self.scenario.workload.orders && self.held.is_empty();
+        quiet && arrived && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
+    }
+}
+
+impl Node {
+    /// Whether the node has nothing to do unless somebody asks it.
+    fn is_idle(&self) -> bool {
+        match self {
+            Node::Producer(host) => host.memory.as_ref().is_none_or(kafka::producer::Memory::is_idle),
+            Node::Driver(host) => host.memory.as_ref().is_none_or(engines::spark::driver::Memory::is_idle),
+            Node::Controller(host) => host.memory.as_ref().is_none_or(kafka::controller::Memory::is_settled),
+            Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
+        }
+    }
+}
+
+fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
+    let find = |name: &str| cast.find(name).expect("the cast has everybody");
+    let initial = assignment(scenario);
+    let leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
+    let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
+    let (controller, store) = (find("controller"), find("store"));
+    let mut nodes = vec![Node::Producer(Box::new(Host::new(Producer {
+        config: scenario.producer.clone(),
+        partitions: scenario.topic.partitions,
+        brokers: brokers.clone(),
+        leaders: leaders.clone(),
+    })))];
+    nodes.extend(brokers.iter().map(|_| {
+        Node::Broker(Box::new(Host::new(Broker {
+            config: scenario.brokers.clone(),
+            topic: scenario.topic.clone(),
+            controller,
+            initial: initial.clone(),
+        })))
+    }));
+    nodes.push(Node::Controller(Box::new(Host::new(Controller { config: scenario.brokers.clone(), initial, brokers: brokers.clone() }))));
+    nodes.push(Node::Store(Box::new(Host::new(Store { config: scenario.store.clone() }))));
+    for (index, (name, branch)) in segments(scenario).into_iter().enumerate() {
+        let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
+        let driver = find(&format!("{prefix}driver"));
+        let config = branch.engine.spark;
+        let executors: Vec<HostId> = (1..=config.executors).map(|n| HostId(driver.0 + n)).collect();
+        let segment = SegmentId(index as u8);
+        let sink = branch.sink.hudi;
+        nodes.push(Node::Driver(Box::new(Host::new(Driver {
+            segment,
+            config: config.clone(),
+            sink: sink.clone(),
+            store,
+            executors: executors.clone(),
+            brokers: brokers.clone(),
+            leaders: leaders.clone(),
+        }))));
+        nodes.extend(executors.iter().map(|_| {
+            let executor = Executor {
+                segment,
+                config: config.clone(),
+                sink: sink.clone(),
+                driver,
+                store,
+                brokers: brokers.clone(),
+                leaders: leaders.clone(),
+            };
+            Node::Executor(Box::new(Host::new(executor)))
+        }));
+    }
+    nodes
+}

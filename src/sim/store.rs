@@ -1,0 +1,116 @@
+//! The object store: put, put-if-absent, list, delete. It keeps checkpoints and tables, and never fails.
+//!
+//! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
+//! Simplified: every operation takes the same time; nothing is throttled or charged.
+
+use super::engines::spark::progress;
+use super::kernel::{Context, HostId, Program, Reply, Span};
+use super::message;
+use super::sinks::hudi;
+use super::trace::Fact;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How fast the store is. Not a setting of any system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// How long one operation takes, in microseconds.
+    pub operation_us: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig { operation_us: 8_000 }
+    }
+}
+
+/// What lies at a path.
+#[derive(Clone, Debug)]
+pub enum Object {
+    Progress(progress::Entry),
+    Hudi(hudi::File),
+}
+
+/// Everything in the store, by path.
+pub type Objects = BTreeMap<String, Object>;
+
+/// One operation. What it changes is noted where and when it happens.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Put { path: String, object: Object, if_absent: bool, note: Option<Fact> },
+    Delete { paths: Vec<String>, note: Option<Fact> },
+    List { prefix: String },
+}
+
+#[derive(Clone, Debug)]
+pub enum Message {
+    Request(Operation),
+    /// To oneself: the operation happens now.
+    Apply { reply: Reply, operation: Operation },
+    /// The operation is done; `false`: the path was taken.
+    Done { ok: bool },
+    Listing { objects: Objects },
+}
+
+/// The store's configuration.
+#[derive(Clone)]
+pub struct Store {
+    pub config: StoreConfig,
+}
+
+impl Program for Store {
+    type Disk = Objects;
+    type Memory = ();
+
+    fn boot(&self, _: &mut Objects, _: &mut Context) {}
+
+    fn on_message(&self, objects: &mut Objects, (): &mut (), from: HostId, message: message::Message, cx: &mut Context) {
+        let message::Message::Store(message) = message else { return };
+        match message {
+            Message::Request(operation) => {
+                let reply = cx.reply_to(from);
+                cx.after(Span::from_micros(self.config.operation_us), Message::Apply { reply, operation });
+            }
+            Message::Apply { reply, operation } => {
+                let answer = apply(objects, operation, cx);
+                cx.reply(reply, answer);
+            }
+            Message::Done { .. } | Message::Listing { .. } => {}
+        }
+    }
+}
+
+fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Message {
+    match operation {
+        Operation::Put { path, object, if_absent, note } => {
+            if if_absent && objects.contains_key(&path) {
+                return Message::Done { ok: false };
+            }
+            if let Some(note) = note {
+                cx.note(note);
+            }
+            // What readers of a table see changes in the moment its completed instant appears, and in no other.
+            if let Object::Hudi(file) = &object {
+                hudi::changes(objects, file).into_iter().for_each(|fact| {
+                    cx.note(fact);
+                });
+            }
+            objects.insert(path, object);
+            Message::Done { ok: true }
+        }
+        Operation::Delete { paths, note } => {
+            for path in paths {
+                objects.remove(&path);
+            }
+            if let Some(note) = note {
+                cx.note(note);
+            }
+            Message::Done { ok: true }
+        }
+        Operation::List { prefix } => {
+            let under = objects.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+            Message::Listing { objects: under.map(|(path, object)| (path.clone(), object.clone())).collect() }
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! What happened, in the field's words, and why.
+//!
+//! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
+//! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
+
+use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
+use super::kernel::{EventTime, HostId, Loses, Span, Time};
+use super::origin::{Origin, number};
+use serde::{Deserialize, Serialize};
+use std::fmt::{self, Write};
+
+/// A fact by its place in the run, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FactId(pub u32);
+
+/// A segment of the pipeline: 0 is the main one, the others are the scenario's branches in the order of their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SegmentId(pub u8);
+
+impl SegmentId {
+    pub const MAIN: SegmentId = SegmentId(0);
+}
+
+/// An event-time window, start inclusive, end exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Window {
+    pub start: EventTime,
+    pub end: EventTime,
+}
+
+/// An offset range of one partition, end exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffsetRange {
+    pub partition: PartitionId,
+    pub start: u64,
+    pub end: u64,
+}
+
+/// Where a record lay in the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Source {
+    pub partition: PartitionId,
+    pub offset: u64,
+}
+
+/// What a reader of the sink sees. An aggregate carries the origins of all it was made from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Which physical row this is: a rewritten row gets a new number.
+    pub row: u64,
+    pub record_key: String,
+    /// In cents.
+    pub amount: i64,
+    pub event_time: EventTime,
+    pub window: Option<Window>,
+    pub origins: Vec<(Origin, Source)>,
+}
+
+/// How far an action on the table's timeline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum InstantState {
+    Requested,
+    Inflight,
+    Completed,
+}
+
+/// What a restarted query finds to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recovery {
+    /// No checkpoint: the query starts as a new one.
+    Fresh,
+    /// The newest planned batch has no commit: it runs again over the same offsets.
+    Rerun(u64),
+    /// Everything planned is committed.
+    Continue(u64),
+}
+
+/// Why a visible row is not visible any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Retraction {
+    /// A later write of the same record key took its place.
+    Replaced,
+    /// The write threw it away.
+    Overwritten,
+}
+
+macro_rules! facts {
+    ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* $(,)? })? = $text:literal ),* $(,)?) => {
+        /// One thing that happened. Flat, because everyone reads them: the vocabulary is the product.
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        pub enum Fact { $( $(#[$doc])* $name $({ $($field: $type),* })? ),* }
+
+        /// The kind of a fact, as triggers name it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum FactKind { $( $name ),* }
+
+        impl FactKind {
+            pub const ALL: &[FactKind] = &[ $( FactKind::$name ),* ];
+
+            /// The name in files and links.
+            pub const fn name(self) -> &'static str {
+                match self { $( FactKind::$name => $text ),* }
+            }
+        }
+
+        impl Fact {
+            pub const fn kind(&self) -> FactKind {
+                match self { $( Fact::$name { .. } => FactKind::$name ),* }
+            }
+        }
+    };
+}
+
+facts! {
+    /// The business handed an event to the producing application.
+    Emitted { origin: Origin, customer: u32, order_id: u32, amount: i64, event_time: EventTime } = "emitted",
+    /// The application found unconfirmed records in its outbox after a restart and sends them anew.
+    Resent { origins: Vec<Origin> } = "resent",
+    ProducerIdAssigned { producer_id: u64, epoch: u16 } = "producer_id_assigned",
+    BatchSent { batch: BatchName, to: HostId, attempt: u32, sequence: Option<u32>, origins: Vec<Origin> } = "batch_sent",
+    BatchAppended { batch: BatchName, base_offset: u64, epoch: u32, origins: Vec<Origin> } = "batch_appended",
+    /// The broker recognised a repeat by its sequence and did not append it.
+    BatchDeduplicated { batch: BatchName, base_offset: u64 } = "batch_deduplicated",
+    BatchRejected { batch: BatchName, error: ErrorCode } = "batch_rejected",
+    /// The application's callback reported success; no offset with acks=0.
+    Acknowledged { batch: BatchName, base_offset: Option<u64>, origins: Vec<Origin> } = "acknowledged",
+    /// An attempt failed and will be repeated.
+    AttemptFailed { batch: BatchName, attempt: u32, error: ErrorCode, retry_in: Span } = "attempt_failed",
+    /// The application's callback reported an error.
+    SendFailed { batch: BatchName, error: ErrorCode, origins: Vec<Origin> } = "send_failed",
+    ReplicaAdvanced { partition: PartitionId, end: u64 } = "replica_advanced",
+    HighWatermarkAdvanced { partition: PartitionId, offset: u64 } = "high_watermark_advanced",
+    IsrChanged { partition: PartitionId, isr: Vec<HostId> } = "isr_changed",
+    LeaderElected { partition: PartitionId, epoch: u32, end: u64 } = "leader_elected",
+    PartitionOffline { partition: PartitionId } = "partition_offline",
+    LogTruncated { partition: PartitionId, to: u64, from: u64 } = "log_truncated",
+    /// A query read its checkpoint.
+    Restored { segment: SegmentId, recovery: Recovery } = "restored",
+    /// The batch's plan is in the offset log.
+    OffsetsLogged { segment: SegmentId, batch: u64, ranges: Vec<OffsetRange>, watermark: EventTime } = "offsets_logged",
+    TaskStarted { segment: SegmentId, batch: u64, task: u32, attempt: u32 } = "task_started",
+    TaskFinished { segment: SegmentId, batch: u64, task: u32, attempt: u32, records: u32 } = "task_finished",
+    /// The query failed for good.
+    QueryFailed { segment: SegmentId, error: String } = "query_failed",
+    /// The sink already holds this batch and did nothing.
+    BatchSkipped { segment: SegmentId, batch: u64 } = "batch_skipped",
+    InstantChanged { segment: SegmentId, instant: Time, state: InstantState } = "instant_changed",
+    DataFileWritten { segment: SegmentId, instant: Time, file: String, rows: u32 } = "data_file_written",
+    /// Files that no successful task claims were deleted.
+    Reconciled { segment: SegmentId, instant: Time, deleted: u32 } = "reconciled",
+    /// The instant is complete: its rows are visible from here on.
+    TableCommitted { segment: SegmentId, instant: Time, batch: Option<u64> } = "table_committed",
+    RollbackRequested { segment: SegmentId, instant: Time } = "rollback_requested",
+    RolledBack { segment: SegmentId, instant: Time, files: u32 } = "rolled_back",
+    BecameVisible { segment: SegmentId, instant: Time, batch: u64, rows: Vec<Row> } = "became_visible",
+    Retracted { segment: SegmentId, rows: Vec<u64>, why: Retraction } = "retracted",
+    /// An event was counted in a window that is still open.
+    Accumulated { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "accumulated",
+    DroppedLate { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "dropped_late",
+    WindowClosed { segment: SegmentId, window: Window, amount: i64 } = "window_closed",
+    StateSaved { segment: SegmentId, version: u64, rows: u32 } = "state_saved",
+    WatermarkAdvanced { segment: SegmentId, to: EventTime } = "watermark_advanced",
+    /// The batch's commit log entry is written.
+    BatchCommitted { segment: SegmentId, batch: u64, watermark: EventTime } = "batch_committed",
+    Crashed { loses: Loses } = "crashed",
+    Restarted = "restarted",
+    /// A fault of the script struck.
+    Injected { fault: u16 } = "injected",
+    ConnectionLost { peer: HostId } = "connection_lost",
+    Noted { text: String } = "noted",
+}
+
+impl FactKind {
+    pub fn from_name(name: &str) -> Option<FactKind> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// A fact with its time, its host and its cause. The kernel fills in `cause`, so facts form a tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TraceEvent {
+    pub cause: Option<FactId>,
+    pub at: Time,
+    pub host: HostId,
+    /// The setting that decided it, by its real key.
+    pub setting: Option<String>,
+    pub fact: Fact,
+}
+
+/// Who takes part in a run: the names behind the numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cast {
+    /// Index: `HostId`. `p1`, `b1`, `driver`, `revenue.exec1`, `store`.
+    pub hosts: Vec<String>,
+    /// Index: `SegmentId`. The main segment's name is empty.
+    pub segments: Vec<String>,
+    /// Index: number of the fault.
+    pub faults: Vec<String>,
+    pub topic: String,
+}
+
+impl Cast {
+    pub fn host(&self, id: HostId) -> &str {
+        &self.hosts[usize::from(id.0)]
+    }
+
+    pub fn find(&self, name: &str) -> Option<HostId> {
+        self.hosts.iter().position(|host| host == name).map(|index| HostId(index as u8))
+    }
+}
+
+/// All facts of a run, in order.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Trace {
+    pub cast: Cast,
+    pub events: Vec<TraceEvent>,
+}
+
+impl Trace {
+    pub fn get(&self, id: FactId) -> &TraceEvent {
+        &self.events[id.0 as usize]
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (FactId, &TraceEvent)> {
+        self.events.iter().enumerate().map(|(index, event)| (FactId(index as u32), event))
+    }
+
+    /// The text form: one fact a line, for golden files.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (id, event) in self.iter() {
+            write_line(&mut text, &self.cast, id, event.cause, event.at, event.host, event.setting.as_deref(), &event.fact);
+        }
+        text
+    }
+}
+
+/// Notes facts: folds the digest, keeps the trace if asked to, and hands on what is new.
+#[derive(Clone)]
+pub struct Recorder {
+    cast: Cast,
+    digest: Digest,
+    noted: u32,
+    keep: bool,
+    trace: Trace,
+    /// Facts that ledger and faults have not seen yet.
+    fresh: Vec<(FactId, TraceEvent)>,
+}
+
+impl Recorder {
+    pub fn new(cast: Cast, keep: bool) -> Self {
+        let trace = Trace { cast: cast.clone(), events: Vec::new() };
+        Recorder { cast, digest: Digest::default(), noted: 0, keep, trace, fresh: Vec::new() }
+    }
+
+    pub fn note(&mut self, at: Time, host: HostId, cause: Option<FactId>, setting: Option<&'static str>, fact: Fact) -> FactId {
+        let id = FactId(self.noted);
+        self.noted += 1;
+        write_line(&mut self.digest, &self.cast, id, cause, at, host, setting, &fact);
+        let event = TraceEvent { cause, at, host, setting: setting.map(str::to_string), fact };
+        if self.keep {
+            self.trace.events.push(event.clone());
+        }
+        self.fresh.push((id, event));
+        id
+    }
+
+    /// The facts noted since the last call.
+    pub fn take_fresh(&mut self) -> Vec<(FactId, TraceEvent)> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    pub fn digest(&self) -> u64 {
+        self.digest.0
+    }
+
+    pub fn noted(&self) -> u32 {
+        self.noted
+    }
+
+    pub fn into_trace(self) -> Option<Trace> {
+        self.keep.then_some(self.trace)
+    }
+
+    /// The facts kept so far, for a run that is shown while it goes on.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}
+
+/// FNV-1a over the text of the facts, 64 bits.
+#[derive(Clone, Copy)]
+struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Digest(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a trace event before there is one")]
+fn write_line(
+    out: &mut impl Write,
+    cast: &Cast,
+    id: FactId,
+    cause: Option<FactId>,
+    at: Time,
+    host: HostId,
+    setting: Option<&str>,
+    fact: &Fact,
+) {
+    let written = (|| {
+        write!(out, "{} {at} {} {}", id.0, cast.host(host), fact.kind().name())?;
+        write_fact(out, cast, fact)?;
+        if let Some(setting) = setting {
+            write!(out, " ({setting})")?;
+        }
+        match cause {
+            Some(cause) => writeln!(out, " <- {}", cause.0),
+            None => writeln!(out),
+        }
+    })();
+    written.expect("writing to memory cannot fail");
+}
+
+struct Origins<'a>(&'a [Origin]);
+
+impl fmt::Display for Origins<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|&origin| write!(f, " #{}", number(origin)))
+    }
+}
+
+struct Sourced<'a>(&'a [(Origin, Source)]);
+
+impl fmt::Display for Sourced<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(origin, source)| write!(f, " #{}@{}:{}", number(*origin), source.partition.0, source.offset))
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{},{})", self.start, self.end)
+    }
+}
+
+fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
+    let segment = |id: &SegmentId| match cast.segments[usize::from(id.0)].as_str() {
+        "" => "main".to_string(),
+        name => name.to_string(),
+    };
+    let host = |id: &HostId| cast.host(*id).to_string();
+    match fact {
+        Fact::Emitted { origin, customer, order_id, amount, event_time } => {
+            write!(out, " #{} customer {customer} order {order_id} amount {amount} at {event_time}", number(*origin))
+        }
+        Fact::Resent { origins } => write!(out, "{}", Origins(origins)),
+        Fact::ProducerIdAssigned { producer_id, epoch } => write!(out, " {producer_id} epoch {epoch}"),
+        Fact::BatchSent { batch, to, attempt, sequence, origins } => {
+            write!(out, " {batch} to {} attempt {attempt}", host(to))?;
+            if let Some(sequence) = sequence {
+                write!(out, " sequence {sequence}")?;
+            }
+            write!(out, "{}", Origins(origins))
+        }
+        Fact::BatchAppended { batch, base_offset, epoch, origins } => {
+            write!(out, " {batch} at {base_offset} epoch {epoch}{}", Origins(origins))
+        }
+        Fact::BatchDeduplicated { batch, base_offset } => write!(out, " {batch} is at {base_offset}"),
+        Fact::BatchRejected { batch, error } => write!(out, " {batch} {error}"),
+        Fact::Acknowledged { batch, base_offset, origins } => {
+            write!(out, " {batch}")?;
+            if let Some(offset) = base_offset {
+                write!(out, " at {offset}")?;
+            }
+            write!(out, "{}", Origins(origins))
+        }
+        Fact::AttemptFailed { batch, attempt, error, retry_in } => write!(out, " {batch} attempt {attempt} {error} retry in {retry_in}"),
+        Fact::SendFailed { batch, error, origins } => write!(out, " {batch} {error}{}", Origins(origins)),
+        Fact::ReplicaAdvanced { partition, end } => write!(out, " {partition} end {end}"),
+        Fact::HighWatermarkAdvanced { partition, offset } => write!(out, " {partition} to {offset}"),
+        Fact::IsrChanged { partition, isr } => {
+            write!(out, " {partition}")?;
+            isr.iter().try_for_each(|id| write!(out, " {}", host(id)))
+        }
+        Fact::LeaderElected { partition, epoch, end } => write!(out, " {partition} epoch {epoch} end {end}"),
+        Fact::PartitionOffline { partition } => write!(out, " {partition}"),
+        Fact::LogTruncated { partition, to, from } => write!(out, " {partition} to {to} from {from}"),
+        Fact::Restored { segment: id, recovery } => write!(out, " {} {recovery:?}", segment(id)),
+        Fact::OffsetsLogged { segment: id, batch, ranges, watermark } => {
+            write!(out, " {} batch {batch}", segment(id))?;
+            ranges.iter().try_for_each(|range| write!(out, " {}[{},{})", range.partition, range.start, range.end))?;
+            write!(out, " watermark {watermark}")
+        }
+        Fact::TaskStarted { segment: id, batch, task, attempt } => write!(out, " {} batch {batch} task {task} attempt {attempt}", segment(id)),
+        Fact::TaskFinished { segment: id, batch, task, attempt, records } => {
+            write!(out, " {} batch {batch} task {task} attempt {attempt} records {records}", segment(id))
+        }
+        Fact::QueryFailed { segment: id, error } => write!(out, " {} {error}", segment(id)),
+        Fact::BatchSkipped { segment: id, batch } => write!(out, " {} batch {batch}", segment(id)),
+        Fact::InstantChanged { segment: id, instant, state } => write!(out, " {} {instant} {state:?}", segment(id)),
+        Fact::DataFileWritten { segment: id, instant, file, rows } => write!(out, " {} {instant} {file} rows {rows}", segment(id)),
+        Fact::Reconciled { segment: id, instant, deleted } => write!(out, " {} {instant} deleted {deleted}", segment(id)),
+        Fact::TableCommitted { segment: id, instant, batch } => write!(out, " {} {instant} batch {batch:?}", segment(id)),
+        Fact::RollbackRequested { segment: id, instant } => write!(out, " {} {instant}", segment(id)),
+        Fact::RolledBack { segment: id, instant, files } => write!(out, " {} {instant} files {files}", segment(id)),
+        Fact::BecameVisible { segment: id, instant, batch, rows } => {
+            write!(out, " {} {instant} batch {batch}", segment(id))?;
+            rows.iter().try_for_each(|row| write!(out, " ({} {} {}{})", row.row, row.record_key, row.amount, Sourced(&row.origins)))
+        }
+        Fact::Retracted { segment: id, rows, why } => write!(out, " {} {why:?} {rows:?}", segment(id)),
+        Fact::Accumulated { segment: id, window, origins } | Fact::DroppedLate { segment: id, window, origins } => {
+            write!(out, " {} {window}{}", segment(id), Sourced(origins))
+        }
+        Fact::WindowClosed { segment: id, window, amount } => write!(out, " {} {window} {amount}", segment(id)),
+        Fact::StateSaved { segment: id, version, rows } => write!(out, " {} version {version} rows {rows}", segment(id)),
+        Fact::WatermarkAdvanced { segment: id, to } => write!(out, " {} {to}", segment(id)),
+        Fact::BatchCommitted { segment: id, batch, watermark } => write!(out, " {} batch {batch} watermark {watermark}", segment(id)),
+        Fact::Crashed { loses } => write!(out, " loses {loses:?}"),
+        Fact::Restarted => Ok(()),
+        Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),
+        Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
+        Fact::Noted { text } => write!(out, " {text}"),
+    }
+}

@@ -1,0 +1,70 @@
+// The download budget of the built page: `node tools/budget.mjs [dist]`. 1 kB = 1000 bytes.
+//
+// Sizes are Brotli at its highest level, what a static host sends. "First view" is all that
+// index.html itself asks for: page, styles, scripts, main wasm, preloaded fonts. The worker and the
+// lessons are fetched after the first picture.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, constants } from 'node:zlib';
+
+const LIMITS = {
+  'main wasm': { warn: 250, fail: 350 },
+  'worker wasm': { warn: 100, fail: 150 },
+  'first view': { fail: 550 },
+};
+
+const dist = process.argv[2] ?? 'dist';
+
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}
+
+function weigh(name) {
+  const bytes = readFileSync(join(dist, name));
+  const packed = brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  });
+  // What is compressed already, such as woff2, is sent as it is.
+  return { name, raw: bytes.length, brotli: Math.min(packed.length, bytes.length) };
+}
+
+let html;
+try {
+  html = readFileSync(join(dist, 'index.html'), 'utf8');
+} catch {
+  fail(`there is no ${dist}/index.html; build it with ./run --build-only`);
+}
+const linked = [...html.matchAll(/<(?:link|script|img)\b[^>]*?\s(?:href|src)\s*=\s*["']?([^"'\s>]+)/gi)]
+  .map(([, address]) => address.replace(/^\.?\//, '').split(/[?#]/, 1)[0])
+  .filter((name) => name && !name.includes(':') && statSync(join(dist, name), { throwIfNoEntry: false })?.isFile());
+
+const firstView = [...new Set(['index.html', ...linked])].map(weigh);
+const main = firstView.filter(({ name }) => name.endsWith('.wasm'));
+if (main.length !== 1) fail(`${dist}/index.html must preload one wasm file; found ${main.length}`);
+const workers = readdirSync(dist).filter((name) => /^worker.*\.wasm$/.test(name));
+if (workers.length !== 1) fail(`${dist} must hold one worker wasm; found ${workers.length}`);
+
+const sum = (key) => firstView.reduce((total, file) => total + file[key], 0);
+const totals = [
+  { ...main[0], name: 'main wasm' },
+  { ...weigh(workers[0]), name: 'worker wasm' },
+  { name: 'first view', raw: sum('raw'), brotli: sum('brotli') },
+];
+
+const kb = (bytes) => (bytes / 1000).toFixed(1);
+const row = (name, ...cells) => console.log(name.padEnd(40) + cells.map((cell) => String(cell).padStart(10)).join(''));
+
+row('', 'raw kB', 'brotli kB', 'warn over', 'fail over');
+for (const { name, raw, brotli } of firstView) row(`  ${name}`, kb(raw), kb(brotli));
+
+let verdict = 0;
+for (const { name, raw, brotli } of totals) {
+  const limit = LIMITS[name];
+  const over = (kilobytes) => kilobytes !== undefined && brotli > kilobytes * 1000;
+  const note = over(limit.fail) ? '  OVER THE LIMIT' : over(limit.warn) ? '  warning: close to the limit' : '';
+  row(name, kb(raw), kb(brotli), limit.warn ?? '', limit.fail + note);
+  if (over(limit.fail)) verdict = 1;
+}
+process.exit(verdict);
