@@ -1,4 +1,5 @@
 //! Streamproof.
 pub mod lesson;
 pub mod plot;
+pub mod replay;
 pub mod sim;

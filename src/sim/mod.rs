@@ -164,6 +164,27 @@ fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
     std::iter::once((String::new(), main)).chain(branches).collect()
 }
 
+/// What the ledger of a segment must know of the scenario.
+///
+/// # Panics
+///
+/// Panics if the scenario has no such segment.
+pub fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
+    let (name, branch) = segments(scenario).swap_remove(usize::from(segment.0));
+    let driver = if name.is_empty() { "driver".to_string() } else { format!("{name}.driver") };
+    Terms {
+        segment,
+        windowed: branch.engine.spark.window_type != WindowType::None,
+        producer: PRODUCER,
+        driver: cast(scenario).find(&driver).expect("every segment has a driver"),
+        partitions: scenario.topic.partitions,
+        replicas: u64::from(scenario.topic.replication_factor),
+        zero_ms: scenario.workload.zero_ms,
+        warm_up: Time::from_ms(scenario.limits.warm_up_ms),
+        from_latest: branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+    }
+}
+
 /// Everybody who takes part in a run of this scenario.
 pub fn cast(scenario: &Scenario) -> Cast {
     let mut hosts = vec!["p1".to_string()];
@@ -217,21 +238,7 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
-        let terms = |(index, (name, branch)): (usize, (String, Branch))| {
-            let driver = if name.is_empty() { "driver".to_string() } else { format!("{name}.driver") };
-            Terms {
-                segment: SegmentId(index as u8),
-                windowed: branch.engine.spark.window_type != WindowType::None,
-                producer: PRODUCER,
-                driver: cast.find(&driver).expect("every segment has a driver"),
-                partitions: scenario.topic.partitions,
-                replicas: u64::from(scenario.topic.replication_factor),
-                zero_ms: scenario.workload.zero_ms,
-                warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-                from_latest: branch.engine.spark.starting_offsets == StartingOffsets::Latest,
-            }
-        };
-        let ledgers = segments(scenario).into_iter().enumerate().map(terms).map(Ledger::new).collect();
+        let ledgers = (0..cast.segments.len()).map(|index| Ledger::new(terms(scenario, SegmentId(index as u8)))).collect();
         let mut simulation = Simulation {
             scenario: scenario.clone(),
             kernel,

@@ -354,7 +354,7 @@ fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, ScenarioEr
         let text = e.to_string();
         let named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
         let hint = match named.split_first() {
-            Some((found, known)) if text.starts_with("unknown") => suggest::did_you_mean(found, known.iter().copied()),
+            Some((found, known)) if text.starts_with("unknown field") => suggest::did_you_mean(found, known.iter().copied()),
             _ => String::new(),
         };
         ScenarioError::new(place, format!("{text}{hint}"))

@@ -139,6 +139,16 @@ impl Ledger {
         self.counts
     }
 
+    /// Surplus copies that are visible now.
+    pub fn duplicates(&self) -> u32 {
+        self.verdict.dup
+    }
+
+    /// Readable log entries, copies included.
+    pub fn stored(&self) -> u64 {
+        self.verdict.stored
+    }
+
     /// Takes in one fact.
     pub fn fold(&mut self, id: FactId, event: &TraceEvent) {
         if event.fact.segment().is_some_and(|segment| segment != self.terms.segment) {

@@ -1,0 +1,488 @@
+//! The world as drawn at one moment: a fold of the trace. Plain data for the diagram.
+//!
+//! It holds what is so and what each component has been told. The totals come from the very ledger that judges the run, so
+//! the page cannot count differently from the terminal.
+
+use crate::sim::kafka::protocol::{BatchName, PartitionId};
+use crate::sim::kernel::{EventTime, HostId, Time};
+use crate::sim::ledger::{Counts, Ledger, OutcomeKind};
+use crate::sim::origin::{Origin, number};
+use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trace, Window};
+use crate::sim::{Outcome, Run, Scenario, assignment, terms};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// The totals on screen; `counts` obeys the law.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub counts: Counts,
+    pub stored: u64,
+    pub duplicates: u32,
+    pub rows: u32,
+}
+
+/// A record in the leader's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    pub offset: u64,
+    pub order: u32,
+    pub appended: Time,
+    /// There is an earlier copy of the same order in the topic.
+    pub repeat: bool,
+}
+
+/// A replica's bar under a partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replica {
+    pub host: HostId,
+    pub end: u64,
+    pub in_sync: bool,
+    pub alive: bool,
+    /// What was cut off its end at last, if anything.
+    pub scar: Option<(u64, u64)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partition {
+    pub id: PartitionId,
+    pub leader: Option<HostId>,
+    pub slots: Vec<Slot>,
+    pub high_watermark: u64,
+    pub replicas: Vec<Replica>,
+    /// Where the main query's next batch begins.
+    pub committed: u64,
+    /// Orders that were cut off with a fallen leader, and from which offset.
+    pub cut: Vec<(u64, u32)>,
+}
+
+/// A batch of records between producer and broker, or waiting to be sent again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flight {
+    pub batch: BatchName,
+    pub orders: Vec<u32>,
+    pub sent: Time,
+    pub attempt: u32,
+    pub state: FlightState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlightState {
+    OnTheWire,
+    /// Appended; the acknowledgement is not back yet.
+    Appended,
+    /// The attempt failed; the next one follows.
+    BackingOff { until: Time },
+}
+
+/// What the producing application has been told of an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Belief {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    Stored,
+    Failed,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProducerView {
+    pub alive: bool,
+    pub last_emitted: u32,
+    pub flights: Vec<Flight>,
+    pub identity: Option<(u64, u16)>,
+    /// The order that the last news was about.
+    pub news: Option<u32>,
+}
+
+/// A micro-batch of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchView {
+    pub id: u64,
+    pub ranges: Vec<OffsetRange>,
+    /// Offset log written.
+    pub planned: Time,
+    /// Table committed.
+    pub visible: Option<Time>,
+    /// Commit log written.
+    pub committed: Option<Time>,
+    pub skipped: bool,
+    /// How often it was begun.
+    pub runs: u32,
+    pub instant: Option<(Time, InstantState)>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EngineView {
+    pub alive: bool,
+    pub failed: bool,
+    pub batches: Vec<BatchView>,
+    pub watermark: Option<EventTime>,
+    pub executors_down: u32,
+    pub tasks_running: u32,
+}
+
+/// A visible row of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableRow {
+    pub row: u64,
+    pub order: u32,
+    pub amount: i64,
+    pub since: Time,
+    pub source: (PartitionId, u64),
+    /// Another row shows the same order, and was there first.
+    pub repeat: bool,
+}
+
+/// A window of the branch beside the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowView {
+    pub window: Window,
+    pub orders: BTreeSet<(PartitionId, u64, u32)>,
+    pub closed: Option<(Time, i64)>,
+    pub dropped: Vec<u32>,
+}
+
+/// A fault that has struck.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strike {
+    pub fact: FactId,
+    pub at: Time,
+    /// Its name in the script.
+    pub id: String,
+    pub host: HostId,
+    /// The order it is about, where one can be named: that of the batch that triggered it.
+    pub order: Option<u32>,
+}
+
+/// The world at one moment.
+#[derive(Clone)]
+pub struct Board {
+    pub at: Time,
+    pub producer: ProducerView,
+    pub partitions: Vec<Partition>,
+    pub engine: EngineView,
+    pub rows: Vec<TableRow>,
+    pub strikes: Vec<Strike>,
+    pub windows: BTreeMap<EventTime, WindowView>,
+    /// The revenue query, if the scenario has it.
+    pub branch: EngineView,
+    pub down: BTreeSet<HostId>,
+    beliefs: BTreeMap<u32, Belief>,
+    amounts: BTreeMap<u32, i64>,
+    ledger: Ledger,
+    /// Losses, which only the whole run knows, in the order of their facts.
+    losses: Rc<Vec<Outcome>>,
+    lost: usize,
+    facts: usize,
+    hosts: Rc<Roles>,
+    last_batch: Option<BatchName>,
+}
+
+/// Who is who.
+struct Roles {
+    producer: HostId,
+    driver: HostId,
+    branch_driver: Option<HostId>,
+    executors: Vec<HostId>,
+    faults: Vec<String>,
+}
+
+const BRANCH: SegmentId = SegmentId(1);
+
+impl Board {
+    pub fn new(scenario: &Scenario, run: &Run) -> Self {
+        let cast = crate::sim::cast(scenario);
+        let is_loss = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Lost(_));
+        let partition = |state: crate::sim::kafka::protocol::PartitionState| Partition {
+            id: state.partition,
+            leader: state.leader,
+            slots: Vec::new(),
+            high_watermark: 0,
+            replicas: state.replicas.iter().map(|&host| Replica { host, end: 0, in_sync: true, alive: true, scar: None }).collect(),
+            committed: 0,
+            cut: Vec::new(),
+        };
+        let executor = |name: &&String| name.starts_with("exec");
+        let roles = Roles {
+            producer: cast.find("p1").expect("there is a producer"),
+            driver: cast.find("driver").expect("there is a driver"),
+            branch_driver: cast.segments.get(1).and_then(|branch| cast.find(&format!("{branch}.driver"))),
+            executors: cast.hosts.iter().filter(executor).filter_map(|name| cast.find(name)).collect(),
+            faults: cast.faults,
+        };
+        let engine = EngineView { alive: true, ..EngineView::default() };
+        Board {
+            at: Time::ZERO,
+            producer: ProducerView { alive: true, ..ProducerView::default() },
+            partitions: assignment(scenario).into_iter().map(partition).collect(),
+            engine: engine.clone(),
+            rows: Vec::new(),
+            strikes: Vec::new(),
+            windows: BTreeMap::new(),
+            branch: engine,
+            down: BTreeSet::new(),
+            beliefs: BTreeMap::new(),
+            amounts: BTreeMap::new(),
+            ledger: Ledger::new(terms(scenario, SegmentId::MAIN)),
+            losses: Rc::new(run.outcomes.iter().filter(is_loss).copied().collect()),
+            lost: 0,
+            facts: 0,
+            hosts: Rc::new(roles),
+            last_batch: None,
+        }
+    }
+
+    /// How many facts are in it.
+    pub fn facts(&self) -> usize {
+        self.facts
+    }
+
+    pub fn counters(&self) -> Counters {
+        let mut counts = self.ledger.counts();
+        let lost = self.lost as u32;
+        counts.lost += lost;
+        counts.pending -= lost;
+        Counters { counts, stored: self.ledger.stored(), duplicates: self.ledger.duplicates(), rows: self.rows.len() as u32 }
+    }
+
+    pub fn belief(&self, order: u32) -> Belief {
+        self.beliefs.get(&order).copied().unwrap_or_default()
+    }
+
+    /// What an order costs, in cents.
+    pub fn amount(&self, order: u32) -> i64 {
+        self.amounts.get(&order).copied().unwrap_or(0)
+    }
+
+    /// Orders known to be lost by now.
+    pub fn lost(&self) -> impl Iterator<Item = &Outcome> {
+        self.losses[..self.lost].iter()
+    }
+
+    /// The batch of the main query that is in hand, or was last.
+    pub fn current_batch(&self) -> Option<&BatchView> {
+        self.engine.batches.last()
+    }
+
+    /// Takes in the fact at `index`.
+    pub fn fold(&mut self, trace: &Trace, index: usize) {
+        let id = FactId(index as u32);
+        let event = &trace.events[index];
+        self.ledger.fold(id, event);
+        self.facts = index + 1;
+        self.at = event.at;
+        let at = event.at;
+        let host = event.host;
+        match &event.fact {
+            Fact::Emitted { origin, amount, .. } => {
+                self.producer.last_emitted = self.producer.last_emitted.max(number(*origin));
+                self.amounts.insert(number(*origin), *amount);
+            }
+            Fact::ProducerIdAssigned { producer_id, epoch } => self.producer.identity = Some((*producer_id, *epoch)),
+            Fact::BatchSent { batch, attempt, origins, .. } => {
+                self.producer.flights.retain(|flight| flight.batch != *batch);
+                let orders = numbers(origins);
+                self.producer.news = orders.last().copied();
+                let flight = Flight { batch: *batch, orders, sent: at, attempt: *attempt, state: FlightState::OnTheWire };
+                self.producer.flights.push(flight);
+            }
+            Fact::BatchAppended { batch, base_offset, origins, .. } => {
+                self.last_batch = Some(*batch);
+                self.appended(at, host, batch, *base_offset, origins);
+            }
+            Fact::BatchDeduplicated { batch, .. } => {
+                self.last_batch = Some(*batch);
+                self.flight(batch, FlightState::Appended);
+            }
+            Fact::AttemptFailed { batch, retry_in, .. } => self.flight(batch, FlightState::BackingOff { until: at + *retry_in }),
+            Fact::Acknowledged { batch, origins, .. } => self.reported(batch, origins, Belief::Stored),
+            Fact::SendFailed { batch, origins, .. } => self.reported(batch, origins, Belief::Failed),
+            Fact::ReplicaAdvanced { partition, end } => self.replica(*partition, host, |replica| replica.end = *end),
+            Fact::HighWatermarkAdvanced { partition, offset } => self.partition(*partition).high_watermark = *offset,
+            Fact::IsrChanged { partition, isr } => {
+                for replica in &mut self.partition(*partition).replicas {
+                    replica.in_sync = isr.contains(&replica.host);
+                }
+            }
+            Fact::LeaderElected { partition, end, .. } => self.elected(*partition, host, *end),
+            Fact::PartitionOffline { partition } => self.partition(*partition).leader = None,
+            Fact::LogTruncated { partition, to, from } => self.replica(*partition, host, |replica| {
+                replica.end = *to;
+                replica.scar = Some((*to, *from));
+            }),
+            Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } => {
+                for row in rows {
+                    let Some(&(origin, source)) = row.origins.first() else { continue };
+                    let order = number(origin);
+                    let repeat = self.rows.iter().any(|other| other.order == order);
+                    self.rows.push(TableRow { row: row.row, order, amount: row.amount, since: at, source: (source.partition, source.offset), repeat });
+                }
+            }
+            Fact::Retracted { segment: SegmentId::MAIN, rows, .. } => self.rows.retain(|row| !rows.contains(&row.row)),
+            Fact::Crashed { .. } => self.crashed(host, true),
+            Fact::Restarted => self.crashed(host, false),
+            Fact::Injected { fault } => {
+                let about = self.last_batch.and_then(|batch| self.producer.flights.iter().find(|flight| flight.batch == batch));
+                let order = about.and_then(|flight| flight.orders.first().copied());
+                self.strikes.push(Strike { fact: id, at, id: self.hosts.faults[usize::from(*fault)].clone(), host, order });
+            }
+            _ => {}
+        }
+        self.fold_engine(at, &event.fact);
+        self.fold_windows(at, &event.fact);
+        while self.losses.get(self.lost).is_some_and(|loss| loss.fact <= id) {
+            self.lost += 1;
+        }
+    }
+
+    fn partition(&mut self, id: PartitionId) -> &mut Partition {
+        &mut self.partitions[usize::from(id.0)]
+    }
+
+    fn replica(&mut self, partition: PartitionId, host: HostId, change: impl FnOnce(&mut Replica)) {
+        if let Some(replica) = self.partition(partition).replicas.iter_mut().find(|replica| replica.host == host) {
+            change(replica);
+        }
+    }
+
+    fn flight(&mut self, batch: &BatchName, state: FlightState) {
+        if let Some(flight) = self.producer.flights.iter_mut().find(|flight| flight.batch == *batch) {
+            flight.state = state;
+            self.producer.news = flight.orders.last().copied();
+        }
+    }
+
+    fn reported(&mut self, batch: &BatchName, origins: &[Origin], belief: Belief) {
+        self.producer.flights.retain(|flight| flight.batch != *batch);
+        for order in numbers(origins) {
+            self.beliefs.insert(order, belief);
+            self.producer.news = Some(order);
+        }
+    }
+
+    fn appended(&mut self, at: Time, host: HostId, batch: &BatchName, base_offset: u64, origins: &[Origin]) {
+        self.flight(batch, FlightState::Appended);
+        let partition = self.partition(batch.partition);
+        for (order, offset) in numbers(origins).into_iter().zip(base_offset..) {
+            let repeat = partition.slots.iter().any(|slot| slot.order == order);
+            partition.slots.push(Slot { offset, order, appended: at, repeat });
+        }
+        let end = base_offset + origins.len() as u64;
+        self.replica(batch.partition, host, |replica| replica.end = end);
+    }
+
+    fn elected(&mut self, id: PartitionId, host: HostId, end: u64) {
+        let partition = self.partition(id);
+        partition.leader = Some(host);
+        let gone = partition.slots.iter().filter(|slot| slot.offset >= end).map(|slot| (slot.offset, slot.order));
+        partition.cut.extend(gone);
+        partition.slots.retain(|slot| slot.offset < end);
+        partition.high_watermark = partition.high_watermark.min(end);
+        self.replica(id, host, |replica| replica.end = end);
+    }
+
+    fn crashed(&mut self, host: HostId, down: bool) {
+        if down {
+            self.down.insert(host);
+        } else {
+            self.down.remove(&host);
+        }
+        for partition in &mut self.partitions {
+            partition.replicas.iter_mut().filter(|replica| replica.host == host).for_each(|replica| replica.alive = !down);
+        }
+        if host == self.hosts.producer {
+            self.producer.alive = !down;
+            self.producer.flights.clear();
+        }
+        if host == self.hosts.driver {
+            self.engine.alive = !down;
+        }
+        if Some(host) == self.hosts.branch_driver {
+            self.branch.alive = !down;
+        }
+        self.engine.executors_down = self.hosts.executors.iter().filter(|executor| self.down.contains(executor)).count() as u32;
+    }
+
+    fn fold_engine(&mut self, at: Time, fact: &Fact) {
+        let Some(segment) = fact.segment() else { return };
+        let engine = if segment == SegmentId::MAIN { &mut self.engine } else { &mut self.branch };
+        match fact {
+            Fact::OffsetsLogged { batch, ranges, .. } => {
+                engine.batches.push(BatchView {
+                    id: *batch,
+                    ranges: ranges.clone(),
+                    planned: at,
+                    visible: None,
+                    committed: None,
+                    skipped: false,
+                    runs: 0,
+                    instant: None,
+                });
+            }
+            Fact::InstantChanged { instant, state, .. } => {
+                if let Some(batch) = engine.batches.last_mut() {
+                    batch.runs += u32::from(*state == InstantState::Requested);
+                    batch.instant = Some((*instant, *state));
+                }
+            }
+            Fact::TableCommitted { instant, .. } => {
+                if let Some(batch) = engine.batches.last_mut() {
+                    batch.visible = Some(at);
+                    batch.instant = Some((*instant, InstantState::Completed));
+                }
+            }
+            Fact::BatchSkipped { .. } => {
+                if let Some(batch) = engine.batches.last_mut() {
+                    batch.skipped = true;
+                }
+            }
+            Fact::BatchCommitted { batch: id, .. } => {
+                let done = engine.batches.iter_mut().rev().find(|batch| batch.id == *id);
+                let ranges = done.map(|batch| {
+                    batch.committed = Some(at);
+                    batch.ranges.clone()
+                });
+                if segment == SegmentId::MAIN {
+                    for range in ranges.unwrap_or_default() {
+                        self.partition(range.partition).committed = range.end;
+                    }
+                }
+            }
+            Fact::WatermarkAdvanced { to, .. } => engine.watermark = Some(*to),
+            Fact::QueryFailed { .. } => engine.failed = true,
+            Fact::TaskStarted { .. } => engine.tasks_running += 1,
+            Fact::TaskFinished { .. } => engine.tasks_running = engine.tasks_running.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn fold_windows(&mut self, at: Time, fact: &Fact) {
+        let opened = |window: Window| WindowView { window, orders: BTreeSet::new(), closed: None, dropped: Vec::new() };
+        match fact {
+            Fact::Accumulated { segment: BRANCH, window, origins } => {
+                let view = self.windows.entry(window.start).or_insert_with(|| opened(*window));
+                view.orders.extend(origins.iter().map(|&(origin, source)| (source.partition, source.offset, number(origin))));
+            }
+            Fact::DroppedLate { segment: BRANCH, window, origins } => {
+                let view = self.windows.entry(window.start).or_insert_with(|| opened(*window));
+                for &(origin, _) in origins {
+                    if !view.dropped.contains(&number(origin)) {
+                        view.dropped.push(number(origin));
+                    }
+                }
+            }
+            Fact::BecameVisible { segment: BRANCH, rows, .. } => {
+                for row in rows {
+                    if let Some(window) = row.window {
+                        self.windows.entry(window.start).or_insert_with(|| opened(window)).closed = Some((at, row.amount));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn numbers(origins: &[Origin]) -> Vec<u32> {
+    origins.iter().map(|&origin| number(origin)).collect()
+}
