@@ -1,4 +1,15 @@
-//! Streamproof.
+//! Streamproof: a teaching sandbox in which a streaming pipeline loses and doubles records before your eyes.
+//!
+//! - [`sim`]: the simulator. A scenario in, a run out; no browser, no clock, no I/O
+//! - [`replay`]: a run looked at: the board at a playhead, why an order became what it became, series for charts
+//! - [`lesson`]: lessons as Markdown, their checks, the course
+//! - [`plot`]: the charts, drawn on any plotters backend
+//! - [`job`]: a run in slices, the same in a worker and on the page
+//! - [`app`]: the browser: Yew components, the worker, and nothing that knows a rule of Kafka, Spark or Hudi
+
+#[cfg(feature = "app")]
+pub mod app;
+pub mod job;
 pub mod lesson;
 pub mod plot;
 pub mod replay;

@@ -1,1 +1,11 @@
-fn main() {}
+//! Serves jobs in a Web Worker: requests come as text, answers go as bytes.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    streamproof::app::worker::serve();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("the worker runs in a browser; `./run` builds and serves the page");
+}

@@ -1,1 +1,147 @@
-//! Series.
+//! A run as the data of charts: steps and points in simulated time.
+
+use crate::plot::{Clocks, Kind, Lag, Latency, Mark, Outcomes, Point, Sample};
+use crate::sim::kernel::{EventTime, Time};
+use crate::sim::origin::number;
+use crate::sim::trace::{Fact, SegmentId};
+use crate::sim::{OutcomeKind, Run, Scenario};
+use std::collections::{BTreeMap, BTreeSet};
+
+const BRANCH: SegmentId = SegmentId(1);
+
+/// What all four charts show of a run.
+#[derive(Clone)]
+pub struct Series {
+    pub outcomes: Outcomes,
+    pub latency: Latency,
+    pub lag: Lag,
+    pub clocks: Clocks,
+}
+
+impl Series {
+    pub fn of(scenario: &Scenario, run: &Run, end: Time) -> Series {
+        Series { outcomes: outcomes(run, end), latency: latency(scenario, run), lag: lag(scenario, run, end), clocks: clocks(scenario, run, end) }
+    }
+}
+
+fn outcomes(run: &Run, end: Time) -> Outcomes {
+    let count = |wanted: fn(OutcomeKind) -> bool| {
+        let mut steps = Vec::new();
+        for (n, outcome) in run.outcomes.iter().filter(|outcome| wanted(outcome.kind)).enumerate() {
+            steps.push((outcome.at.micros(), n as u32 + 1));
+        }
+        steps
+    };
+    Outcomes {
+        end: end.micros(),
+        duplicates: count(|kind| matches!(kind, OutcomeKind::Duplicated(_))),
+        lost: count(|kind| matches!(kind, OutcomeKind::Lost(_))),
+        refused: count(|kind| matches!(kind, OutcomeKind::Refused)),
+        late: count(|kind| matches!(kind, OutcomeKind::DroppedLate)),
+    }
+}
+
+/// Visible rows of the main table, with the order each shows first and when.
+fn first_visible(run: &Run) -> BTreeMap<u32, (Time, EventTime)> {
+    let mut first = BTreeMap::new();
+    for event in run.trace.iter().flat_map(|trace| &trace.events) {
+        if let Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } = &event.fact {
+            for row in rows {
+                for &(origin, _) in &row.origins {
+                    first.entry(number(origin)).or_insert((event.at, row.event_time));
+                }
+            }
+        }
+    }
+    first
+}
+
+fn latency(scenario: &Scenario, run: &Run) -> Latency {
+    let doubled: BTreeSet<u32> = run.outcomes.iter().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).map(|o| o.order).collect();
+    let sample = |(order, (at, event_time)): (u32, (Time, EventTime))| {
+        let happened = (event_time.ms() - scenario.workload.zero_ms) * 1000;
+        let micros = (at.micros() as i64 - happened).max(0) as u64;
+        let mark = if doubled.contains(&order) { Mark::Duplicate } else { Mark::Plain };
+        Sample { order, at: at.micros(), micros, mark }
+    };
+    let counts = run.verdict.counts;
+    Latency { samples: first_visible(run).into_iter().map(sample).collect(), missing: counts.lost + counts.late, sla: None }
+}
+
+/// What the main query has still to read, by partition: the high watermark less the position that the commit log gives.
+fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
+    let partitions = usize::from(scenario.topic.partitions);
+    let mut steps: Vec<Vec<(u64, u64)>> = vec![vec![(0, 0)]; partitions];
+    let mut high = vec![0_u64; partitions];
+    let mut committed = vec![0_u64; partitions];
+    let mut planned = BTreeMap::new();
+    for event in run.trace.iter().flat_map(|trace| &trace.events) {
+        let touched: Vec<usize> = match &event.fact {
+            Fact::HighWatermarkAdvanced { partition, offset } => {
+                high[usize::from(partition.0)] = *offset;
+                vec![usize::from(partition.0)]
+            }
+            Fact::OffsetsLogged { segment: SegmentId::MAIN, batch, ranges, .. } => {
+                planned.insert(*batch, ranges.clone());
+                Vec::new()
+            }
+            Fact::BatchCommitted { segment: SegmentId::MAIN, batch, .. } => {
+                let ranges = planned.remove(batch).unwrap_or_default();
+                for range in &ranges {
+                    committed[usize::from(range.partition.0)] = range.end;
+                }
+                ranges.iter().map(|range| usize::from(range.partition.0)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for index in touched {
+            steps[index].push((event.at.micros(), high[index].saturating_sub(committed[index])));
+        }
+    }
+    let name = |index: usize| format!("{}-{index}", scenario.topic.name);
+    Lag { end: end.micros(), partitions: steps.into_iter().enumerate().map(|(index, steps)| (name(index), steps)).collect() }
+}
+
+/// Event time against the moment of becoming visible; the watermark and the windows are those of the revenue query.
+fn clocks(scenario: &Scenario, run: &Run, end: Time) -> Clocks {
+    let zero = scenario.workload.zero_ms;
+    let relative = |at: EventTime| (at.ms() - zero) * 1000;
+    let mut points = Vec::new();
+    let mut shown = BTreeSet::new();
+    let mut late = BTreeSet::new();
+    let mut watermark = Vec::new();
+    let mut windows = BTreeSet::new();
+    let mut event_times = BTreeMap::new();
+    for event in run.trace.iter().flat_map(|trace| &trace.events) {
+        match &event.fact {
+            Fact::Emitted { origin, event_time, .. } => {
+                event_times.insert(number(*origin), *event_time);
+            }
+            Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } => {
+                for row in rows {
+                    for &(origin, _) in &row.origins {
+                        let order = number(origin);
+                        let kind = if shown.insert(order) { Kind::Seen } else { Kind::Duplicate };
+                        points.push(Point { order, event: relative(row.event_time), processing: event.at.micros(), kind });
+                    }
+                }
+            }
+            Fact::DroppedLate { segment: BRANCH, origins, window } => {
+                windows.insert(window.end);
+                for &(origin, _) in origins {
+                    let order = number(origin);
+                    if let Some(event_time) = event_times.get(&order).filter(|_| late.insert(order)) {
+                        points.push(Point { order, event: relative(*event_time), processing: event.at.micros(), kind: Kind::Late });
+                    }
+                }
+            }
+            Fact::Accumulated { segment: BRANCH, window, .. } => {
+                windows.insert(window.start);
+                windows.insert(window.end);
+            }
+            Fact::WatermarkAdvanced { segment: BRANCH, to } => watermark.push((event.at.micros(), relative(*to))),
+            _ => {}
+        }
+    }
+    Clocks { end: end.micros(), points, watermark, windows: windows.into_iter().map(relative).collect() }
+}

@@ -1,0 +1,559 @@
+//! The pipeline as a track diagram: the write rail above each log, the read rail below, lit routes for the followed order.
+
+use super::glyphs::{self, Car, path, px, text};
+use super::scene::{self, Flag, Spot, Track, money, seconds};
+use crate::replay::Board;
+use crate::replay::board::{BatchView, FlightState, Partition, TableRow};
+use crate::replay::explain::place;
+use crate::sim::kernel::{EventTime, Span, Time};
+use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
+use crate::sim::trace::{Cast, InstantState};
+use crate::sim::{Outcome, OutcomeKind, Scenario};
+use yew::{Callback, Html, Properties, classes, component, html};
+
+/// The whole picture, in units of its own.
+const WIDTH: f64 = 784.0;
+const HEIGHT: f64 = 300.0;
+const SLOT: f64 = 28.0;
+const SLOTS: usize = 10;
+const TOPIC: f64 = 188.0;
+const PRODUCER: f64 = 142.0;
+const ENGINE: f64 = 500.0;
+const TABLE: f64 = 646.0;
+const ROWS: usize = 10;
+const ROW: f64 = 21.0;
+const FIRST_ROW: f64 = 80.0;
+/// How long a record is shown moving after it arrived, in real time.
+const MOTION: Span = Span::from_ms(450);
+
+#[derive(Properties, PartialEq)]
+pub struct DiagramProps {
+    pub scene: super::stage::View,
+    pub on_select: Callback<u32>,
+}
+
+/// The pipeline at the playhead.
+#[component]
+pub fn Diagram(props: &DiagramProps) -> Html {
+    let view = &props.scene;
+    view.with_board(|board| {
+        let drawing = Drawing { board, view, scenario: &view.done.scenario, cast: crate::sim::cast(&view.done.scenario), on_select: props.on_select.clone() };
+        if view.vertical { super::diagram_vertical::draw(&drawing) } else { drawing.draw() }
+    })
+}
+
+/// Everything that is needed to draw a board.
+pub struct Drawing<'a> {
+    pub board: &'a Board,
+    pub view: &'a super::stage::View,
+    pub scenario: &'a Scenario,
+    pub cast: Cast,
+    pub on_select: Callback<u32>,
+}
+
+struct Block<'a> {
+    partition: &'a Partition,
+    track: Track,
+    y: f64,
+}
+
+impl Block<'_> {
+    fn write_rail(&self) -> f64 {
+        self.y + 26.0
+    }
+
+    fn read_rail(&self) -> f64 {
+        self.y + 80.0
+    }
+
+    fn middle(&self) -> f64 {
+        self.y + 50.0
+    }
+
+    fn slot(&self, offset: u64) -> f64 {
+        TOPIC + self.track.index(offset) * SLOT + SLOT / 2.0
+    }
+
+    fn edge(&self, offset: u64) -> f64 {
+        TOPIC + self.track.index(offset) * SLOT
+    }
+}
+
+impl Drawing<'_> {
+    pub fn followed(&self) -> Option<u32> {
+        self.view.followed
+    }
+
+    /// Whether an order is known to be lost by now.
+    pub fn lost(&self) -> Vec<&Outcome> {
+        self.board.lost().collect()
+    }
+
+    /// How far a record that arrived at `at` still is from its place: 0 to 1, 1 at rest.
+    pub fn arrival(&self, at: Time) -> f64 {
+        if !self.view.moving {
+            return 1.0;
+        }
+        let age = self.board.at.since(at).micros() as f64 * 10.0 / f64::from(self.view.speed);
+        let part = (age / MOTION.micros() as f64).clamp(0.0, 1.0);
+        1.0 - (1.0 - part) * (1.0 - part)
+    }
+
+    /// Changed since the picture last stood still.
+    pub fn is_fresh(&self, at: Time) -> bool {
+        !self.view.moving && at > self.view.rested && self.view.rested > Time::ZERO
+    }
+
+    pub fn select(&self, order: u32) -> Callback<yew::MouseEvent> {
+        let on_select = self.on_select.clone();
+        Callback::from(move |_| on_select.emit(order))
+    }
+
+    pub fn engine_lines(&self) -> EngineLines {
+        EngineLines::of(self.board, self.scenario)
+    }
+
+    pub fn sink_words(&self) -> String {
+        sink_words(self.scenario)
+    }
+
+    fn draw(&self) -> Html {
+        let blocks: Vec<Block> = self.board.partitions.iter().take(2).enumerate().map(|(n, partition)| Block {
+            partition,
+            track: Track::of(partition, SLOTS, self.followed().filter(|_| !self.view.moving)),
+            y: 52.0 + 120.0 * n as f64,
+        }).collect();
+        let rows = scene::rows(self.board, ROWS, self.followed());
+        let flags = scene::flags(self.board, self.scenario, &self.cast);
+        html! {
+            <svg class="diagram" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
+                { self.plates() }
+                { for blocks.iter().map(|block| self.rails(block)) }
+                { self.fan(&blocks, rows.len()) }
+                { self.engine(&blocks) }
+                { for blocks.iter().map(|block| self.routes(block, &rows)) }
+                { for blocks.iter().map(|block| self.block(block)) }
+                { self.producer() }
+                { self.table(&rows) }
+                { for flags.iter().map(|flag| self.flag(flag, &blocks)) }
+                { for blocks.iter().map(|block| self.motion(block)) }
+            </svg>
+        }
+    }
+
+    fn plates(&self) -> Html {
+        let plate = |x: f64, width: f64, title: String, sub: String| html! {
+            <>
+                <rect class="plate" x={px(x)} y="10" width={px(width)} height="20" rx="3" />
+                { text(x + 8.0, 24.5, title, "plate-text") }
+                { text(x, 44.0, sub, "m mu s12") }
+            </>
+        };
+        let topic = &self.scenario.topic;
+        html! {
+            <>
+                { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", acks(self.scenario))) }
+                { plate(TOPIC, 280.0, format!("Topic {}", topic.name), format!("replication {}, min.insync.replicas={}", topic.replication_factor, topic.min_insync_replicas)) }
+                { plate(ENGINE, 110.0, "Spark".into(), trigger(self.scenario)) }
+                { plate(TABLE, 126.0, "Hudi table".into(), self.sink_words()) }
+            </>
+        }
+    }
+
+    fn producer(&self) -> Html {
+        let [first, second] = scene::belief(self.board, self.followed());
+        let next = self.board.producer.last_emitted + 1;
+        let next = if next > self.scenario.workload.orders { "all sent".to_string() } else { format!("#{next}") };
+        let top = PRODUCER - 46.0;
+        html! {
+            <g class={if self.board.producer.alive { "" } else { "dead" }}>
+                <rect class="box" x="12" y={px(top)} width="84" height="92" rx="4" />
+                { text(20.0, top + 18.0, "next to send", "s11 mu") }
+                { text(20.0, top + 33.0, next, "s12 m sb") }
+                { text(20.0, top + 50.0, "it believes", "s11 mu") }
+                { text(20.0, top + 66.0, first, "s12") }
+                { text(20.0, top + 81.0, second, "s12 b") }
+            </g>
+        }
+    }
+
+    fn rails(&self, block: &Block) -> Html {
+        let (write, read) = (block.write_rail(), block.read_rail());
+        let rise = (write - PRODUCER).abs();
+        let end = block.partition.slots.last().map_or(0, |slot| slot.offset + 1);
+        let rail_end = (block.edge(end) + SLOT).min(TOPIC + SLOT * SLOTS as f64);
+        html! {
+            <>
+                { path(format!("M96 {PRODUCER}H104L{} {}H{}", px(104.0 + rise), px(write), px(rail_end)), "rail") }
+                { for (0..SLOTS).map(|n| html! { <rect class="slot" x={px(TOPIC + n as f64 * SLOT + 1.5)} y={px(block.y + 37.0)} width="25" height="26" rx="4" /> }) }
+                { path(format!("M{TOPIC} {}H{ENGINE}", px(read)), "rail") }
+            </>
+        }
+    }
+
+    /// From the engine to the rows.
+    fn fan(&self, blocks: &[Block], rows: usize) -> Html {
+        let Some((first, last)) = blocks.first().zip(blocks.last()) else { return html! {} };
+        let middle = |n: usize| FIRST_ROW + n as f64 * ROW + ROW / 2.0;
+        let low = middle(rows.saturating_sub(1)).max(last.read_rail());
+        let high = middle(0).min(first.read_rail());
+        html! {
+            <>
+                { for blocks.iter().map(|block| path(format!("M610 {}H622", px(block.read_rail())), "rail")) }
+                { path(format!("M622 {}V{}", px(if rows > 0 { high } else { first.read_rail() }), px(low)), "rail") }
+                { for (0..rows).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
+            </>
+        }
+    }
+
+    fn engine(&self, blocks: &[Block]) -> Html {
+        let lines = self.engine_lines();
+        let batch = self.board.current_batch();
+        html! {
+            <g class={if self.board.engine.alive { "" } else { "dead" }}>
+                <rect class="box" x={px(ENGINE)} y="56" width="110" height="236" rx="4" />
+                { for blocks.iter().map(|block| path(format!("M{ENGINE} {}H610", px(block.read_rail())), "thin")) }
+                { text(508.0, 74.0, lines.title, "s14 b") }
+                { for lines.sub.iter().enumerate().map(|(n, line)| text(508.0, 90.0 + 15.0 * n as f64, line.clone(), "s12")) }
+                { for blocks.iter().map(|block| {
+                    let range = batch.and_then(|batch| batch.ranges.iter().find(|range| range.partition == block.partition.id));
+                    range.map(|range| text(508.0, block.read_rail() - 6.0, format!("[{},{})", range.start, range.end), "m s12 mu")).unwrap_or_default()
+                }) }
+                { for lines.ticks.iter().enumerate().map(|(n, (name, at))| {
+                    let y = 167.0 + 36.0 * n as f64;
+                    html! { <>
+                        if at.is_some() { { glyphs::tick(509.0, y - 5.0) } } else { <circle class="dot open" cx="515" cy={px(y - 4.0)} r="3.5" /> }
+                        { text(526.0, y, name.clone(), "m s12") }
+                        { text(526.0, y + 14.0, at.map_or_else(|| "not yet".to_string(), seconds), "s12 mu") }
+                    </> }
+                }) }
+                { text(508.0, 284.0, lines.foot, "s12 mu") }
+            </g>
+        }
+    }
+
+    /// The lit routes of the followed order: the first copy in ink, every further one in orange, a loss as a route that ends.
+    fn routes(&self, block: &Block, rows: &[TableRow]) -> Html {
+        let Some(order) = self.followed() else { return html! {} };
+        let rise = block.write_rail() - PRODUCER;
+        let (write, read) = (block.write_rail(), block.read_rail());
+        let into = |offset: u64, shift: f64, class: &'static str| {
+            let corner = 103.0 + shift + rise.abs() + (if rise < 0.0 { -shift } else { 0.0 });
+            let d = format!("M96 {}H{}L{} {}H{}V{}", px(PRODUCER + shift), px(103.0 + shift.abs() / 2.0), px(corner), px(write + shift), px(block.slot(offset)), px(block.y + 37.0));
+            path(d, class)
+        };
+        let out = |offset: u64, shift: f64, class: &'static str| {
+            let row = rows.iter().position(|row| row.source == (block.partition.id, offset));
+            row.map(|n| {
+                let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
+                let x = 615.5 + shift;
+                path(format!("M{} {}V{}H{}V{}H{TABLE}", px(block.slot(offset)), px(block.y + 63.0), px(read + shift), px(x), px(y)), class)
+            }).unwrap_or_default()
+        };
+        let slots: Vec<_> = block.track.visible(block.partition).filter(|slot| slot.order == order).collect();
+        let extra = |slot: &&&crate::replay::board::Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
+        html! {
+            <>
+                { for slots.iter().filter(extra).map(|slot| html! { <>
+                    { into(slot.offset, 4.0, "route-extra") }{ into(slot.offset, 4.0, "route-extra-inner") }
+                    { out(slot.offset, 3.0, "route-extra") }{ out(slot.offset, 3.0, "route-extra-inner") }
+                </> }) }
+                { for slots.iter().filter(|slot| !slot.repeat && self.arrival(slot.appended) >= 1.0).map(|slot| html! { <>
+                    { into(slot.offset, -2.0, "route") }{ out(slot.offset, -2.0, "route") }
+                </> }) }
+                { for self.replayed_rows(block, order, rows) }
+                { for block.partition.cut.iter().filter(|(_, cut)| *cut == order).map(|(offset, _)| html! { <>
+                    { into(*offset, -2.0, "route-lost") }
+                    { glyphs::gone(block.slot(*offset), block.y + 104.0, Some(order)) }
+                </> }) }
+            </>
+        }
+    }
+
+    /// A second row from the same offset: the route leaves the slot twice.
+    fn replayed_rows(&self, block: &Block, order: u32, rows: &[TableRow]) -> Vec<Html> {
+        let mut html = Vec::new();
+        for slot in block.track.visible(block.partition).filter(|slot| slot.order == order) {
+            for (n, row) in rows.iter().enumerate() {
+                let surplus = row.repeat && row.source == (block.partition.id, slot.offset) && !slot.repeat;
+                if surplus {
+                    let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
+                    let d = format!("M{} {}V{}H618.5V{}H{TABLE}", px(block.slot(slot.offset)), px(block.y + 63.0), px(block.read_rail() + 3.0), px(y));
+                    html.push(path(d.clone(), "route-extra"));
+                    html.push(path(d, "route-extra-inner"));
+                }
+            }
+        }
+        html
+    }
+
+    fn block(&self, block: &Block) -> Html {
+        let partition = block.partition;
+        let y = block.y;
+        let name = format!("{}-{}", self.cast.topic, partition.id.0);
+        let leader = partition.leader.filter(|_| true).map_or_else(|| "no leader".to_string(), |leader| format!("on {}", place(self.cast.host(leader))));
+        let watermark = block.edge(partition.high_watermark);
+        // The high watermark's plate needs room where the name would stand.
+        let name_x = if watermark < TOPIC + 170.0 { watermark.max(TOPIC) + 34.0 } else { TOPIC };
+        let batch = self.board.current_batch();
+        let zone = batch.filter(|batch| batch.committed.is_none()).and_then(|batch| batch.ranges.iter().find(|range| range.partition == partition.id));
+        let read_to = block.edge(partition.committed);
+        let planned = zone.map(|range| block.edge(range.end));
+        html! {
+            <>
+                { text(name_x, y + 14.0, name, "m s13 sb") }
+                { text(name_x + 78.0, y + 14.0, leader, "s12 mu") }
+                if let Some(range) = zone.filter(|range| range.end > range.start) {
+                    <rect class="zone" x={px(block.edge(range.start))} y={px(y + 34.0)} width={px(block.edge(range.end) - block.edge(range.start))} height="32" rx="5" />
+                }
+                { for block.track.visible(partition).map(|slot| self.slot(block, slot)) }
+                { for (0..SLOTS).map(|n| text(TOPIC + n as f64 * SLOT + SLOT / 2.0, y + 75.0, (block.track.first + n as u64).to_string(), "m s11 c mu halo")) }
+                { path(format!("M{} {}V{}", px(watermark), px(y + 84.0), px(y + 19.0)), "mast") }
+                <rect class="mast-plate" x={px(watermark)} y={px(y + 3.0)} width="26" height="14" />
+                { text(watermark + 13.0, y + 14.0, "HW", "plate-text s11 c") }
+                <path class="read-to" d={format!("M{} {}l5 8h-10z", px(read_to), px(y + 83.0))} />
+                if let Some(planned) = planned.filter(|planned| *planned > read_to) {
+                    <path class="read-to open" d={format!("M{} {}l5 8h-10z", px(planned), px(y + 83.0))} />
+                }
+                { for partition.replicas.iter().filter(|replica| Some(replica.host) != partition.leader).enumerate().map(|(n, replica)| self.replica(block, replica, n)) }
+            </>
+        }
+    }
+
+    fn slot(&self, block: &Block, slot: &crate::replay::board::Slot) -> Html {
+        let (x, y) = (block.slot(slot.offset), block.middle());
+        let arrived = self.arrival(slot.appended) >= 1.0;
+        if !arrived {
+            return html! {};
+        }
+        let above = slot.offset >= block.partition.high_watermark;
+        let followed = self.followed() == Some(slot.order);
+        let glyph = if slot.repeat {
+            glyphs::doubled(x, y, slot.order, followed.then_some("×2"))
+        } else {
+            let look = if followed { Car::Followed } else if above { Car::Above } else { Car::Stored };
+            glyphs::car(x, y, slot.order, look)
+        };
+        html! {
+            <g class={classes!("pick", self.is_fresh(slot.appended).then_some("fresh"))} onclick={self.select(slot.order)}>{ glyph }</g>
+        }
+    }
+
+    fn replica(&self, block: &Block, replica: &crate::replay::board::Replica, n: usize) -> Html {
+        let y = block.y + 90.0 + 11.0 * n as f64;
+        let width = (block.edge(replica.end) - TOPIC - 2.0).max(0.0);
+        let out = !replica.alive || !replica.in_sync;
+        let label = place(self.cast.host(replica.host));
+        let label = if !replica.alive { format!("{label} down") } else if !replica.in_sync { format!("{label} not in sync") } else { label };
+        html! {
+            <>
+                <rect class={if out { "replica out" } else { "replica" }} x={px(TOPIC)} y={px(y)} width={px(width)} height="4" rx="2" />
+                if let Some((to, from)) = replica.scar.filter(|(_, from)| block.track.shows(*from)) {
+                    <rect class="scar" x={px(block.edge(to))} y={px(y)} width={px(block.edge(from) - block.edge(to))} height="4" rx="2" />
+                }
+                { text(TOPIC - 6.0, y + 6.0, label, "s11 mu e") }
+            </>
+        }
+    }
+
+    /// Records that are on the wire, have just arrived or wait to be sent again.
+    fn motion(&self, block: &Block) -> Html {
+        let rise = (block.write_rail() - PRODUCER).abs();
+        let way = |part: f64, end: f64| {
+            // Along the diagonal first, then along the rail.
+            let diagonal = rise * std::f64::consts::SQRT_2;
+            let whole = diagonal + (end - 104.0 - rise);
+            let gone = part * whole;
+            if gone < diagonal {
+                let step = gone / std::f64::consts::SQRT_2;
+                (104.0 + step, PRODUCER + step * (block.write_rail() - PRODUCER).signum())
+            } else {
+                (104.0 + rise + gone - diagonal, block.write_rail())
+            }
+        };
+        let arriving = block.track.visible(block.partition).filter_map(|slot| {
+            let part = self.arrival(slot.appended);
+            (part < 1.0).then(|| {
+                let (x, y) = way(part, block.slot(slot.offset));
+                glyphs::flying(x, y, slot.order, 1 + u32::from(slot.repeat))
+            })
+        });
+        let led = |flight: &&crate::replay::board::Flight| flight.batch.partition == block.partition.id && flight.state != FlightState::Appended;
+        let waiting = self.board.producer.flights.iter().filter(led).enumerate().map(|(n, flight)| {
+            let part = if matches!(flight.state, FlightState::BackingOff { .. }) { 0.08 } else { 0.32 };
+            let (x, y) = way(part, block.edge(0).max(TOPIC));
+            glyphs::flying(x + 9.0 * n as f64, y, flight.orders.last().copied().unwrap_or(0), flight.attempt)
+        });
+        html! { <>{ for arriving }{ for waiting }</> }
+    }
+
+    fn table(&self, rows: &[TableRow]) -> Html {
+        let committed: Vec<&BatchView> = self.board.engine.batches.iter().filter(|batch| batch.instant.is_some()).collect();
+        let shown = committed.len().saturating_sub(4);
+        let lost = self.lost();
+        let ghosts = lost.iter().take(ROWS.saturating_sub(rows.len()).max(1)).enumerate();
+        html! {
+            <>
+                if committed.is_empty() {
+                    { text(TABLE, 70.0, "0 rows", "s12 mu") }
+                }
+                { for committed[shown..].iter().enumerate().map(|(n, batch)| {
+                    let (_, state) = batch.instant.unwrap_or((Time::ZERO, InstantState::Requested));
+                    let filled = match state { InstantState::Requested => 1, InstantState::Inflight => 2, InstantState::Completed => 3 };
+                    let x = 650.0 + n as f64 * 32.0;
+                    html! { <>{ glyphs::dots(x, 57.0, filled) }{ text(x + 7.0, 72.0, short_seconds(batch.visible.unwrap_or(batch.planned)), "m s11 mu c") }</> }
+                }) }
+                { for rows.iter().enumerate().map(|(n, row)| self.row(row, n)) }
+                { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(ROWS - 1))) }
+            </>
+        }
+    }
+
+    fn row(&self, row: &TableRow, n: usize) -> Html {
+        let y = FIRST_ROW + n as f64 * ROW;
+        let followed = self.followed() == Some(row.order);
+        let class = if row.repeat { "row surplus" } else if followed { "row followed" } else { "row" };
+        let base = y + ROW / 2.0 + 3.5;
+        html! {
+            <g class={classes!("pick", self.is_fresh(row.since).then_some("fresh"))} onclick={self.select(row.order)}>
+                <rect class={class} x={px(TABLE)} y={px(y)} width="126" height={px(ROW - 2.0)} rx="2" />
+                { text(654.0, base, row.order.to_string(), if row.repeat { "m s12 b on-dup" } else if followed { "m s12 b" } else { "m s12" }) }
+                { text(if row.repeat { 728.0 } else { 764.0 }, base, money(row.amount), if row.repeat { "m s12 e b on-dup" } else { "m s12 e" }) }
+                if row.repeat { { text(764.0, base + 0.5, "×2", "s13 e b on-dup") } }
+            </g>
+        }
+    }
+
+    fn ghost(&self, outcome: &Outcome, n: usize) -> Html {
+        let y = FIRST_ROW + n as f64 * ROW;
+        let base = y + ROW / 2.0 + 3.5;
+        html! {
+            <g class="pick" onclick={self.select(outcome.order)}>
+                <path class="buffer-stop" d={format!("M638 {}v{}M638 {}h-12", px(y + 1.0), px(ROW - 4.0), px(y + ROW / 2.0 - 1.0))} />
+                <rect class="row ghost" x={px(TABLE)} y={px(y)} width="126" height={px(ROW - 2.0)} rx="2" />
+                { text(654.0, base, outcome.order.to_string(), "m s12 lost-word") }
+                { text(728.0, base, "lost", "s12 b e lost-word") }
+                { text(764.0, base + 0.5, "×0", "s13 b e lost-word") }
+            </g>
+        }
+    }
+
+    fn flag(&self, flag: &Flag, blocks: &[Block]) -> Html {
+        let (x, y, pole, left) = match flag.spot {
+            Spot::Producer => (90.0, 96.0, 44.0, false),
+            Spot::Link(n) => {
+                let block = &blocks[n.min(blocks.len() - 1)];
+                if n == 0 { (138.0, block.write_rail() + 28.0, 52.0, true) } else { (138.0, block.write_rail() + 32.0, -10.0, true) }
+            }
+            Spot::Broker(n) => (TOPIC + 150.0, blocks[n.min(blocks.len() - 1)].write_rail(), if n == 0 { 18.0 } else { 44.0 }, false),
+            Spot::Engine => (ENGINE + 14.0, 150.0, 20.0, false),
+        };
+        let ack = match flag.spot {
+            Spot::Link(n) => {
+                let y = blocks[n.min(blocks.len() - 1)].write_rail() + 32.0;
+                let broken = if flag.struck { format!("M{TOPIC} {}H145M131 {}H112V{}", px(y), px(y), px(PRODUCER + 46.0)) } else { format!("M{TOPIC} {}H112V{}", px(y), px(PRODUCER + 46.0)) };
+                html! { <>
+                    <path class="ack" d={broken} />
+                    { text(180.0, y - 5.0, "ack", "s11 mu e") }
+                    if flag.struck { <path class="break" d={format!("M145 {}l-5 14M136 {}l-5 14", px(y - 7.0), px(y - 7.0))} /> }
+                </> }
+            }
+            _ => html! {},
+        };
+        html! { <>{ ack }{ glyphs::flag(x, y, pole, flag.lines.clone(), flag.struck, left) }</> }
+    }
+}
+
+/// What the engine's box says.
+pub struct EngineLines {
+    pub title: String,
+    pub sub: Vec<String>,
+    /// The two ticks: offset log and commit log, with their times.
+    pub ticks: Vec<(String, Option<Time>)>,
+    pub foot: String,
+}
+
+impl EngineLines {
+    pub fn of(board: &Board, scenario: &Scenario) -> Self {
+        let engine = &board.engine;
+        let Some(batch) = engine.batches.last() else {
+            return EngineLines { title: "batch 0".into(), sub: vec![format!("at {}", seconds(Time::from_ms(scenario.engine.spark.trigger)))], ticks: Vec::new(), foot: "nothing read yet".into() };
+        };
+        let records: u64 = batch.ranges.iter().map(|range| range.end - range.start).sum();
+        let in_batch = |range: &crate::sim::trace::OffsetRange| {
+            let partition = &board.partitions[usize::from(range.partition.0)];
+            partition.slots.iter().filter(|slot| (range.start..range.end).contains(&slot.offset)).map(|slot| slot.order).collect::<Vec<u32>>()
+        };
+        let mut orders: Vec<u32> = batch.ranges.iter().flat_map(in_batch).collect();
+        orders.sort_unstable();
+        orders.dedup();
+        let mut sub = vec![format!("{records} records")];
+        if orders.len() as u64 != records {
+            sub.push(format!("{} orders", orders.len()));
+        } else if batch.skipped {
+            sub.push("skipped".into());
+        } else if batch.runs > 1 {
+            sub.push(format!("run {} times", batch.runs));
+        }
+        let trigger = scenario.engine.spark.trigger;
+        let foot = if engine.failed {
+            "query failed".to_string()
+        } else if !engine.alive {
+            "driver down".to_string()
+        } else if batch.committed.is_none() {
+            if engine.executors_down > 0 { "executor down".into() } else { "running".into() }
+        } else if trigger == 0 {
+            "waits for data".to_string()
+        } else {
+            let next = (board.at.ms() / trigger + 1) * trigger;
+            format!("next at {}", seconds(Time::from_ms(next)))
+        };
+        let ticks = vec![(format!("offsets/{}", batch.id), Some(batch.planned)), (format!("commits/{}", batch.id), batch.committed)];
+        EngineLines { title: format!("batch {}", batch.id), sub, ticks, foot }
+    }
+}
+
+pub fn acks(scenario: &Scenario) -> &'static str {
+    match scenario.producer.acks {
+        crate::sim::kafka::protocol::Acks::None => "0",
+        crate::sim::kafka::protocol::Acks::Leader => "1",
+        crate::sim::kafka::protocol::Acks::All => "all",
+    }
+}
+
+fn trigger(scenario: &Scenario) -> String {
+    match scenario.engine.spark.trigger {
+        0 => "no trigger".into(),
+        ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
+        ms => format!("trigger {ms} ms"),
+    }
+}
+
+pub fn sink_words(scenario: &Scenario) -> String {
+    let hudi = &scenario.sink.hudi;
+    let operation = match hudi.operation {
+        WriteOperation::Upsert => "upsert",
+        WriteOperation::Insert => "insert",
+        WriteOperation::BulkInsert => "bulk_insert",
+    };
+    let writer = match hudi.writer {
+        SinkWriter::Native => "native",
+        SinkWriter::ForeachBatch => "foreachB.",
+    };
+    format!("{operation}, {writer}")
+}
+
+fn short_seconds(at: Time) -> String {
+    format!("{}.{:02}", at.micros() / 1_000_000, at.micros() / 10_000 % 100)
+}
+
+/// A window's bounds as a time of day.
+pub fn time_of_day(at: EventTime) -> String {
+    let minutes = at.ms().rem_euclid(86_400_000) / 60_000;
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// Whether an outcome is one that the verdict bar speaks of.
+pub fn is_bad(outcome: &Outcome) -> bool {
+    matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_))
+}

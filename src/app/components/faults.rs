@@ -1,0 +1,138 @@
+//! The fault script: inject at the playhead, move, remove; everything also by keyboard.
+
+use super::stage::View;
+use super::timeline::{move_fault, strikes};
+use crate::app::head::{Head, Move};
+use crate::app::lab::{Action, Lab};
+use crate::replay::explain::seconds;
+use crate::sim::fault::{FaultSpec, MENU};
+use crate::sim::kernel::Time;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, use_state};
+
+#[derive(Properties, PartialEq)]
+pub struct FaultMenuProps {
+    pub view: View,
+    pub lab: UseReducerHandle<Lab>,
+    pub head: UseReducerHandle<Head>,
+}
+
+/// The faults that are offered here, in the order of the pipeline.
+const OFFERED: [&str; 7] = ["net.drop_ack", "net.drop_request", "producer.crash.resend", "producer.crash.forget", "broker.crash.kept", "driver.crash.C5", "executor.kill"];
+
+fn value(event: &Event) -> Option<String> {
+    let target = event.target()?;
+    target.clone().dyn_into::<HtmlSelectElement>().map(|select| select.value()).or_else(|_| target.dyn_into::<HtmlInputElement>().map(|input| input.value())).ok()
+}
+
+/// A name that the script does not use yet.
+fn fresh_id(lab: &Lab, name: &str) -> String {
+    let stem = name.replace(['.', '_'], "-").to_lowercase();
+    (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|id| !lab.scenario.faults.contains_key(id)).unwrap_or(stem)
+}
+
+/// Adds a fault at the playhead, and runs again; by determinism the past does not move.
+pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
+    let spec = FaultSpec { name: name.to_string(), place: None, at: Some(head.at.ms()), until: None, step: None, after: None, chance: None, duration: None };
+    lab.dispatch(Action::PutFault(fresh_id(lab, name), spec));
+    lab.dispatch(Action::Rerun);
+}
+
+/// The button that injects the chosen fault, and the script as a list.
+#[component]
+pub fn FaultMenu(props: &FaultMenuProps) -> Html {
+    let FaultMenuProps { view, lab, head } = props;
+    let open = use_state(|| false);
+    let toggle = {
+        let open = open.clone();
+        Callback::from(move |_| open.set(!*open))
+    };
+    let armed = use_state(|| OFFERED[0]);
+    let on_arm = {
+        let armed = armed.clone();
+        Callback::from(move |event: Event| {
+            if let Some(name) = value(&event).and_then(|value| OFFERED.into_iter().find(|&name| name == value)) {
+                armed.set(name);
+            }
+        })
+    };
+    let strike = {
+        let (lab, head, armed) = (lab.clone(), head.clone(), armed.clone());
+        Callback::from(move |_| inject(&lab, &head, &armed))
+    };
+    let plain = |name: &str| MENU.iter().find(|entry| entry.name == name).map_or("", |entry| entry.plain);
+    html! {
+        <div class="faults">
+            <button class="btn" id="faults" onclick={toggle} aria-expanded={open.to_string()} aria-controls="fault-panel" aria-keyshortcuts="f">{ "Faults" }<kbd>{ "F" }</kbd></button>
+            if *open {
+                <section class="fault-panel" id="fault-panel" aria-label="Faults">
+                    <h2>{ "Inject a fault" }</h2>
+                    <div class="row">
+                        <label><span class="vh">{ "Which fault" }</span>
+                            <select id="fault-kind" onchange={on_arm}>
+                                { for OFFERED.iter().map(|&name| html! { <option value={name} selected={name == *armed}>{ name }</option> }) }
+                            </select>
+                        </label>
+                        <button class="btn primary" id="inject" onclick={strike}>{ format!("Inject at {}", seconds(head.at)) }</button>
+                    </div>
+                    <p>{ format!("{}.", capital(plain(*armed))) }</p>
+                    <h2>{ "In this run" }</h2>
+                    if lab.scenario.faults.is_empty() { <p>{ "No fault is planned." }</p> }
+                    <ul>{ for strikes(view, lab).into_iter().map(|(id, at, struck)| html! { <FaultRow {id} {at} {struck} lab={lab.clone()} head={head.clone()} /> }) }</ul>
+                </section>
+            }
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct FaultRowProps {
+    id: String,
+    at: Time,
+    struck: bool,
+    lab: UseReducerHandle<Lab>,
+    head: UseReducerHandle<Head>,
+}
+
+/// One fault of the script: when it struck, a field to move it, a button to take it out.
+#[component]
+fn FaultRow(props: &FaultRowProps) -> Html {
+    let FaultRowProps { id, at, struck, lab, head } = props;
+    let Some(spec) = lab.scenario.faults.get(id) else { return html! {} };
+    let remove = {
+        let (lab, id) = (lab.clone(), id.clone());
+        Callback::from(move |_| {
+            lab.dispatch(Action::RemoveFault(id.clone()));
+            lab.dispatch(Action::Rerun);
+        })
+    };
+    let on_move = {
+        let (lab, id) = (lab.clone(), id.clone());
+        Callback::from(move |event: Event| {
+            if let Some(ms) = value(&event).and_then(|value| value.trim().parse::<u64>().ok()) {
+                move_fault(&lab, &id, Time::from_ms(ms));
+            }
+        })
+    };
+    let seek = {
+        let (head, at) = (head.clone(), *at);
+        Callback::from(move |_| head.dispatch(Move::Seek(at)))
+    };
+    let when = if *struck { format!("struck at {}", seconds(*at)) } else { format!("planned: {}", super::scene::planned_when(spec)) };
+    html! {
+        <li>
+            <div class="row"><code>{ spec.name.clone() }</code><code>{ spec.place.clone().unwrap_or_default() }</code></div>
+            <div class="row">
+                <button class="link" onclick={seek}>{ when }</button>
+                <label>{ "at " }<input type="number" min="0" step="10" value={at.ms().to_string()} onchange={on_move} aria-label={format!("{id}: when, in ms")} />{ " ms" }</label>
+                <button class="btn" onclick={remove} aria-label={format!("Remove {id}")}>{ "Remove" }</button>
+            </div>
+        </li>
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}

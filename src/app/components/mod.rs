@@ -1,0 +1,18 @@
+//! The components of the page, one concept a file.
+
+pub mod charts;
+pub mod counters;
+pub mod diagram;
+pub mod diagram_vertical;
+pub mod explain;
+pub mod faults;
+pub mod glyphs;
+pub mod header;
+pub mod lesson;
+pub mod listing;
+pub mod scene;
+pub mod settings;
+pub mod stage;
+pub mod start;
+pub mod timeline;
+pub mod transport;

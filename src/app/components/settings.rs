@@ -1,0 +1,209 @@
+//! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line.
+
+use crate::app::lab::{Action, Lab};
+use crate::sim::control::{CONTROLS, Control, Kind};
+use crate::sim::ledger::{DupOrigin, LossOrigin};
+use serde_json::Value;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::{Callback, Event, Html, InputEvent, Properties, UseReducerHandle, classes, component, html, use_state};
+
+#[derive(Properties, PartialEq)]
+pub struct SettingsProps {
+    pub lab: UseReducerHandle<Lab>,
+    /// Keys that a lesson is about stand out.
+    #[prop_or_default]
+    pub lit: Vec<String>,
+}
+
+/// The panel at the right.
+#[component]
+pub fn Settings(props: &SettingsProps) -> Html {
+    let SettingsProps { lab, lit } = props;
+    let filter = use_state(String::new);
+    let open = use_state(Vec::<&'static str>::new);
+    let on_filter = {
+        let filter = filter.clone();
+        Callback::from(move |event: InputEvent| {
+            if let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()) {
+                filter.set(input.value().to_lowercase());
+            }
+        })
+    };
+    let mut groups: Vec<&'static str> = Vec::new();
+    for control in CONTROLS {
+        if !groups.contains(&control.group) {
+            groups.push(control.group);
+        }
+    }
+    let changed = lab.changed();
+    let reset_all = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::ResetAll))
+    };
+    let shown = |control: &&Control| {
+        let words = format!("{} {} {}", control.key, control.plain, control.risk).to_lowercase();
+        let wanted = control.teaching || open.contains(&control.group) || changed.contains(&control.key) || !filter.is_empty();
+        wanted && words.contains(filter.as_str()) && control.value(&lab.scenario).is_some()
+    };
+    let any = CONTROLS.iter().any(|control| shown(&control));
+    html! {
+        <aside class="settings" id="settings" aria-label="Settings">
+            <Guarantee lab={lab.clone()} />
+            <input class="filter" type="search" aria-label="Filter settings" placeholder="Filter keys and plain words" oninput={on_filter} />
+            if !changed.is_empty() {
+                <p class="reset-all">{ format!("{} changed", changed.len()) }<button class="link" onclick={reset_all}>{ "Reset all" }</button></p>
+            }
+            if !any { <p class="none">{ "No setting has these words." }</p> }
+            { for groups.into_iter().filter_map(|group| {
+                let all: Vec<&'static Control> = CONTROLS.iter().filter(|control| control.group == group && control.value(&lab.scenario).is_some()).collect();
+                let rows: Vec<&'static Control> = all.iter().copied().filter(|control| shown(&control)).collect();
+                let more = all.len() > rows.len();
+                let toggle = {
+                    let open = open.clone();
+                    Callback::from(move |_| {
+                        let mut groups = (*open).clone();
+                        if let Some(position) = groups.iter().position(|&other| other == group) { groups.remove(position); } else { groups.push(group); }
+                        open.set(groups);
+                    })
+                };
+                (!rows.is_empty()).then(|| html! {
+                    <section class="group" key={group}>
+                        <h2>{ group }
+                            if more || open.contains(&group) {
+                                <button class="link" onclick={toggle} aria-expanded={open.contains(&group).to_string()}>{ if more { format!("all {}", all.len()) } else { "fewer".to_string() } }</button>
+                            }
+                        </h2>
+                        { for rows.into_iter().map(|control| html! { <Setting key={control.key} {control} lab={lab.clone()} lit={lit.iter().any(|key| key == control.key)} /> }) }
+                    </section>
+                })
+            }) }
+            <Assumptions lab={lab.clone()} />
+        </aside>
+    }
+}
+
+/// What this run has refuted. It says no more than one run can say.
+#[component]
+fn Guarantee(props: &GuaranteeProps) -> Html {
+    let lab = &props.lab;
+    let Some(done) = &lab.done else { return html! {} };
+    let verdict = &done.run.verdict;
+    let (tone, head) = match (verdict.dup > 0, verdict.counts.lost > 0) {
+        (true, true) => ("lost", "Neither at least once nor at most once."),
+        (true, false) => ("dup", "Not exactly once."),
+        (false, true) => ("lost", "Not at least once."),
+        (false, false) => ("ok", "Nothing refuted by this run."),
+    };
+    let because: Vec<String> = DupOrigin::ALL
+        .into_iter()
+        .filter_map(|why| verdict.dup_by.get(&why).filter(|&&n| n > 0).map(|n| format!("{n} by {}", why.name().replace('_', " "))))
+        .chain(LossOrigin::ALL.into_iter().filter_map(|why| verdict.lost_by.get(&why).filter(|&&n| n > 0).map(|n| format!("{n} by {}", why.name().replace('_', " ")))))
+        .collect();
+    let idempotence = if lab.scenario.producer.idempotence() { "" } else { " Idempotence is off." };
+    let text = match (verdict.dup, verdict.counts.lost) {
+        (0, 0) => format!("One run can refute a guarantee, never prove one. Not explored further.{idempotence}"),
+        (dup, lost) => format!(
+            "{}{}{}: {}.{idempotence} Other crash points are not explored.",
+            if dup > 0 { format!("{dup} duplicates") } else { String::new() },
+            if dup > 0 && lost > 0 { ", " } else { "" },
+            if lost > 0 { format!("{lost} silent losses") } else { String::new() },
+            because.join(", ")
+        ),
+    };
+    html! { <section class="guarantee" data-tone={tone} aria-label="Guarantee"><b>{ if lab.stale { "Settings changed since this run." } else { head } }</b>{ text }</section> }
+}
+
+#[derive(Properties, PartialEq)]
+struct GuaranteeProps {
+    lab: UseReducerHandle<Lab>,
+}
+
+#[derive(Properties, PartialEq)]
+struct SettingProps {
+    control: &'static Control,
+    lab: UseReducerHandle<Lab>,
+    lit: bool,
+}
+
+impl PartialEq for Control {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+/// One setting.
+#[component]
+fn Setting(props: &SettingProps) -> Html {
+    let SettingProps { control, lab, lit } = props;
+    let control: &'static Control = control;
+    let value = control.value(&lab.scenario).unwrap_or(Value::Null);
+    let of_scenario = control.value(&lab.base).unwrap_or(Value::Null);
+    let default = control.default().unwrap_or(Value::Null);
+    let changed = value != of_scenario;
+    let id = format!("set-{}", control.key);
+    let set = {
+        let lab = lab.clone();
+        Callback::from(move |event: Event| {
+            let Some(target) = event.target() else { return };
+            let text = match target.clone().dyn_into::<HtmlSelectElement>() {
+                Ok(select) => select.value(),
+                Err(_) => target.unchecked_into::<HtmlInputElement>().value(),
+            };
+            lab.dispatch(Action::Set(control, text));
+        })
+    };
+    let reset = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::Reset(control)))
+    };
+    let problem = lab.problem.as_ref().filter(|(key, _)| key == control.key).map(|(_, why)| why.clone());
+    let field = match control.kind {
+        Kind::Choice(values) => html! {
+            <select id={id.clone()} onchange={set}>
+                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={*json == value.to_string()}>{ *label }</option> }) }
+            </select>
+        },
+        Kind::Whole { least, most, .. } => html! {
+            <input id={id.clone()} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
+        },
+    };
+    let unit = if let Kind::Whole { unit, .. } = control.kind { unit } else { "" };
+    html! {
+        <div class={classes!("setting", changed.then_some("changed"), lit.then_some("lit"), (control.key.len() > 24).then_some("wide"))}>
+            <label for={id}><code>{ control.key }</code></label>
+            <span class="field">{ field }if !unit.is_empty() { <i>{ unit }</i> }</span>
+            <p>{ control.plain }</p>
+            if let Some(problem) = problem { <p class="problem" role="alert">{ problem }</p> }
+            <p class="meta">
+                if changed { <span class="tag">{ "changed" }</span> } else if value != default { <span class="tag of-scenario">{ "scenario" }</span> }
+                <span>{ if value == default { format!("default, {}", control.since) } else { format!("default {}, {}", default_words(control, &default), control.since) } }</span>
+                if changed { <button class="link" onclick={reset}>{ "Reset" }</button> }
+            </p>
+            <details><summary>{ "If it is wrong" }</summary><p>{ control.risk }{ " " }<a href={control.docs} target="_blank" rel="noopener noreferrer">{ "Upstream docs" }</a></p></details>
+        </div>
+    }
+}
+
+fn default_words(control: &Control, default: &Value) -> String {
+    if control.key == "enable.idempotence" { "true".into() } else { control.label(default) }
+}
+
+#[derive(Properties, PartialEq)]
+struct AssumptionsProps {
+    lab: UseReducerHandle<Lab>,
+}
+
+/// Every constant that is no setting of a real system, or is left at its default without a control.
+#[component]
+fn Assumptions(props: &AssumptionsProps) -> Html {
+    html! {
+        <details class="assumptions">
+            <summary>{ "What this model assumes" }</summary>
+            <dl>
+                { for crate::sim::control::ASSUMED.iter().filter_map(|(name, path)| props.lab.scenario.get(path).map(|value| html! { <div><dt><code>{ *name }</code></dt><dd>{ value.to_string() }</dd></div> })) }
+            </dl>
+            <p>{ "One producer, one topic. Replicas are fetched from as in Kafka, but brokers have no disks that fill, no quotas, no compression. One controller that never fails; no unclean election. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. The table is copy-on-write with one writer. A crash loses what is on the wire." }</p>
+        </details>
+    }
+}

@@ -1,0 +1,256 @@
+//! The stage: the pipeline, what became of the orders, time, plots.
+
+use super::charts::Charts;
+use super::counters::Counters;
+use super::diagram::{Diagram, is_bad};
+use super::explain::Explain;
+use super::listing::Listing;
+use super::scene::money;
+use super::timeline::Timeline;
+use super::transport::Transport;
+use crate::app::head::{Head, Move};
+use crate::app::hooks::{use_reduced_motion, use_width};
+use crate::app::lab::{Action, Done, Lab, Panel, Shared};
+use crate::replay::{Board, Playhead};
+use crate::sim::control;
+use crate::sim::kernel::Time;
+use crate::sim::ledger::{DupOrigin, LossOrigin};
+use crate::sim::{Outcome, OutcomeKind};
+use std::cell::RefCell;
+use std::rc::Rc;
+use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_memo, use_node_ref};
+
+/// A run seen at a moment. Two views of the same run at the same moment are equal.
+#[derive(Clone)]
+pub struct View {
+    pub done: Shared<Done>,
+    pub before: Option<Shared<Done>>,
+    pub at: Time,
+    /// The picture moves; without motion, records appear where they are.
+    pub moving: bool,
+    pub speed: u32,
+    pub rested: Time,
+    pub followed: Option<u32>,
+    pub vertical: bool,
+    playhead: Rc<RefCell<Playhead>>,
+}
+
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.done == other.done
+            && self.before == other.before
+            && (self.at, self.moving, self.speed, self.rested) == (other.at, other.moving, other.speed, other.rested)
+            && (self.followed, self.vertical) == (other.followed, other.vertical)
+    }
+}
+
+impl View {
+    /// Shows the board at the view's moment.
+    pub fn with_board<R>(&self, show: impl FnOnce(&Board) -> R) -> R {
+        let mut playhead = self.playhead.borrow_mut();
+        match &self.done.run.trace {
+            Some(trace) => show(playhead.seek(trace, self.at)),
+            None => show(playhead.board()),
+        }
+    }
+
+    /// The end of the time axis: the next whole second after the run.
+    pub fn horizon(&self) -> Time {
+        Time::from_ms(self.done.run.end.ms().div_ceil(1000).max(1) * 1000)
+    }
+
+    /// What became of orders up to the view's moment.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.done.run.outcomes.iter().take_while(|outcome| outcome.at <= self.at)
+    }
+}
+
+/// The opening run at time zero, for the start page.
+pub fn opening_view(lab: &Lab) -> Option<View> {
+    let done = lab.done.clone()?;
+    let playhead = Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run)));
+    Some(View { done, before: None, at: Time::ZERO, moving: false, speed: 10, rested: Time::ZERO, followed: None, vertical: false, playhead })
+}
+
+#[derive(Properties, PartialEq)]
+pub struct StageProps {
+    pub lab: UseReducerHandle<Lab>,
+    pub head: UseReducerHandle<Head>,
+}
+
+/// Everything between the lesson and the settings.
+#[component]
+pub fn Stage(props: &StageProps) -> Html {
+    let StageProps { lab, head } = props;
+    let node = use_node_ref();
+    let width = use_width(&node);
+    let reduced = use_reduced_motion();
+    let playhead = use_memo(lab.done.clone(), |done| done.as_ref().map(|done| Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run)))));
+    let view = lab.done.clone().zip((*playhead).clone()).map(|(done, playhead)| View {
+        before: lab.before.clone(),
+        done,
+        at: head.at,
+        moving: head.playing && !reduced,
+        speed: head.speed,
+        rested: head.rested,
+        followed: lab.followed(head.at),
+        vertical: width > 0 && width < 620,
+        playhead,
+    });
+    let on_select = {
+        let lab = lab.clone();
+        Callback::from(move |order| {
+            lab.dispatch(Action::Select(Some(order)));
+            lab.dispatch(Action::Explain(true));
+        })
+    };
+    let plots_tab = lab.panel == Panel::Plots;
+    html! {
+        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-panel={if plots_tab { "plots" } else { "run" }}>
+            if let Some(view) = view {
+                <section class="panel canvas" role="group" aria-label={summary(&view)}>
+                    <Diagram scene={view.clone()} {on_select} />
+                    <VerdictBar view={view.clone()} lab={lab.clone()} head={head.clone()} />
+                </section>
+                <Counters view={view.clone()} lab={lab.clone()} />
+                if lab.listing.is_some() { <Listing view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
+                if lab.explaining { <Explain view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
+                <section class="panel time" id="controls" aria-label="Time">
+                    <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
+                    <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} />
+                    <Charts {view} {width} head={head.clone()} />
+                </section>
+            } else {
+                <p class="panel waiting" role="status">{ progress(lab) }</p>
+            }
+        </section>
+    }
+}
+
+fn progress(lab: &Lab) -> String {
+    match &lab.problem {
+        Some((_, problem)) => problem.clone(),
+        None if lab.progress > 0 => format!("Simulating: {} events so far", lab.progress),
+        None => "Simulating".into(),
+    }
+}
+
+/// The state in a sentence, for those who do not see the picture.
+pub fn summary(view: &View) -> String {
+    view.with_board(|board| {
+        let counters = board.counters();
+        let counts = counters.counts;
+        let mut text = format!("Pipeline at {}: {} orders sent, {} delivered", crate::replay::explain::seconds(view.at), counts.src, counts.delivered);
+        let twice: Vec<String> = view.outcomes().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).map(|o| o.order.to_string()).collect();
+        if !twice.is_empty() && counters.duplicates > 0 {
+            text += &format!(", order {} twice", twice.join(", "));
+        }
+        if counts.lost + counts.refused > 0 {
+            text += &format!(", {} lost", counts.lost + counts.refused);
+        }
+        text + &format!(", {} in flight", counts.pending)
+    })
+}
+
+#[derive(Properties, PartialEq)]
+struct VerdictBarProps {
+    view: View,
+    lab: UseReducerHandle<Lab>,
+    head: UseReducerHandle<Head>,
+}
+
+/// What the run shows so far, in one sentence, and the two next steps.
+#[component]
+fn VerdictBar(props: &VerdictBarProps) -> Html {
+    let VerdictBarProps { view, lab, head } = props;
+    let bad: Vec<Outcome> = view.outcomes().filter(|outcome| is_bad(outcome)).copied().collect();
+    let first = bad.first().copied();
+    let ended = view.at >= view.done.run.end;
+    let (tone, say, more) = sentence(view, &bad, ended);
+    let explain = {
+        let lab = lab.clone();
+        let order = first.map(|outcome| outcome.order).or(view.followed);
+        Callback::from(move |_| {
+            if lab.explaining {
+                lab.dispatch(Action::Explain(false));
+            } else if let Some(order) = order {
+                lab.dispatch(Action::Select(Some(order)));
+                lab.dispatch(Action::Explain(true));
+            }
+        })
+    };
+    let again = {
+        let (lab, head) = (lab.clone(), head.clone());
+        let cure = first.and_then(|outcome| cure(outcome.kind));
+        Callback::from(move |_| {
+            if let Some((control, value, _)) = cure {
+                lab.dispatch(Action::Set(control, value.to_string()));
+            }
+            head.dispatch(Move::Seek(Time::ZERO));
+            lab.dispatch(Action::Run);
+        })
+    };
+    let order = first.map(|outcome| outcome.order).or(view.followed);
+    let cure_words = if lab.stale { None } else { first.and_then(|outcome| cure(outcome.kind)).map(|(.., words)| words) };
+    html! {
+        <div class="verdict" data-tone={tone}>
+            <p class="say"><output aria-live="off">{ say }{ " " }<small>{ more }</small></output></p>
+            if let Some(order) = order {
+                <button class="btn primary" id="explain" onclick={explain} aria-keyshortcuts="e">
+                    { if lab.explaining { "Close explanation".to_string() } else { format!("Explain #{order}") } }<kbd>{ "E" }</kbd>
+                </button>
+            }
+            if lab.stale {
+                <button class="btn" id="again" onclick={again} aria-keyshortcuts="r">{ "Run again, same seed" }<kbd>{ "R" }</kbd></button>
+            } else if let Some(words) = cure_words {
+                <button class="btn" id="cure" onclick={again}>{ words }</button>
+            }
+        </div>
+    }
+}
+
+fn sentence(view: &View, bad: &[Outcome], ended: bool) -> (&'static str, String, String) {
+    let counters = view.with_board(Board::counters);
+    let counts = counters.counts;
+    let doubled: Vec<&Outcome> = bad.iter().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).collect();
+    let missing: Vec<&Outcome> = bad.iter().filter(|o| matches!(o.kind, OutcomeKind::Lost(_))).collect();
+    let before = view.before.as_ref().filter(|before| before.scenario.seed == view.done.scenario.seed && before.scenario.faults == view.done.scenario.faults);
+    if counters.duplicates > 0 || !missing.is_empty() {
+        let surplus = view.with_board(|board| doubled.iter().map(|o| board.amount(o.order)).sum::<i64>());
+        let absent = view.with_board(|board| missing.iter().map(|o| board.amount(o.order)).sum::<i64>());
+        return match (doubled.as_slice(), missing.as_slice()) {
+            ([one], []) => ("dup", format!("Order {} was billed twice.", one.order), format!("{} too much. Why?", money(surplus))),
+            (many, []) => ("dup", format!("{} orders were billed twice.", many.len()), format!("{} too much. Why?", money(surplus))),
+            ([], [one]) => ("lost", format!("Order {} is lost, and nobody was told.", one.order), format!("{} missing.", money(absent))),
+            ([], many) => ("lost", format!("{} orders are lost, and nobody was told.", many.len()), format!("{} missing.", money(absent))),
+            (twice, never) => ("lost", format!("{} orders lost, {} billed twice.", never.len(), twice.len()), format!("The bill is off by {}.", money(surplus - absent))),
+        };
+    }
+    if counts.refused > 0 {
+        return ("lost", format!("{} orders refused, and reported.", counts.refused), "The application knows that they are missing.".into());
+    }
+    if ended && counts.pending > 0 {
+        return ("calm", format!("{} orders are stuck on their way.", counts.pending), "Nothing moves any more.".into());
+    }
+    match before {
+        Some(before) if ended && before.run.verdict.dup > 0 => ("ok", "Same seed, same faults. 0 duplicates.".into(), format!("Before: {}.", before.run.verdict.dup)),
+        Some(before) if ended && before.run.verdict.counts.lost > 0 => ("ok", "Same seed, same faults. 0 lost.".into(), format!("Before: {}.", before.run.verdict.counts.lost)),
+        _ if ended => ("ok", "Every order is in the table once.".into(), "This run refutes no guarantee; one run proves none.".into()),
+        _ if view.at == Time::ZERO => ("calm", "Nothing has happened yet.".into(), String::new()),
+        _ => ("calm", "Every order so far is where it should be.".into(), String::new()),
+    }
+}
+
+/// The one setting that cures this outcome in this pipeline, and the words on its button.
+fn cure(kind: OutcomeKind) -> Option<(&'static control::Control, &'static str, &'static str)> {
+    let (key, value, words) = match kind {
+        OutcomeKind::Duplicated(DupOrigin::ProducerRetry) => ("enable.idempotence", "true", "Turn on enable.idempotence, run again"),
+        OutcomeKind::Duplicated(DupOrigin::AppResend) => ("hoodie.datasource.write.operation", "\"upsert\"", "Write with upsert, run again"),
+        OutcomeKind::Duplicated(DupOrigin::BatchReplay) => ("sink.writer", "\"native\"", "Use the native sink, run again"),
+        OutcomeKind::Duplicated(DupOrigin::KeyPerAttempt) => ("hoodie.datasource.write.recordkey.field", "\"order_id\"", "Key by order_id, run again"),
+        OutcomeKind::Duplicated(DupOrigin::OffsetReplay) | OutcomeKind::Lost(LossOrigin::SkippedBatch | LossOrigin::StartingOffset) => ("checkpointLocation", "\"kept\"", "Keep the checkpoint, run again"),
+        OutcomeKind::Lost(LossOrigin::Acks | LossOrigin::LeaderLoss) => ("acks", "\"all\"", "Set acks=all, run again"),
+        _ => return None,
+    };
+    control::find(key).map(|control| (control, value, words))
+}

@@ -1,0 +1,96 @@
+//! The keyboard: every step of a run without a mouse.
+
+use super::components::transport::Command;
+use super::head::{Head, Move};
+use super::lab::{Action, Face, Lab, Panel};
+use crate::replay::playhead::{next_step, previous_step};
+use crate::sim::kernel::Time;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, KeyboardEvent};
+use yew::{Callback, UseReducerHandle};
+
+/// Whether the key belongs to the element that has the focus.
+fn is_taken(event: &KeyboardEvent) -> bool {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() {
+        return true;
+    }
+    let Some(element) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+    match element.tag_name().as_str() {
+        "INPUT" | "SELECT" | "TEXTAREA" => event.key() != "Escape",
+        "BUTTON" | "A" | "SUMMARY" => matches!(event.key().as_str(), " " | "Enter"),
+        _ => false,
+    }
+}
+
+/// What a key does on the stage.
+pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callback<KeyboardEvent> {
+    Callback::from(move |event: KeyboardEvent| {
+        if lab.face != Face::Stage || is_taken(&event) {
+            return;
+        }
+        let travel = |command| {
+            if let Some(order) = travel(&lab, &head, command) {
+                head.dispatch(order);
+            }
+        };
+        match event.key().as_str() {
+            " " => travel(Command::PlayPause),
+            "." => travel(Command::Step),
+            "," => travel(Command::StepBack),
+            ">" | ":" => travel(Command::NextOutcome),
+            "Home" => travel(Command::Start),
+            "End" => travel(Command::End),
+            "[" => head.dispatch(Move::Speed(head.shifted(false))),
+            "]" => head.dispatch(Move::Speed(head.shifted(true))),
+            "r" | "R" => lab.dispatch(Action::Run),
+            "e" | "E" => {
+                if let Some(order) = lab.followed(head.at) {
+                    lab.dispatch(Action::Select(Some(order)));
+                    lab.dispatch(Action::Explain(!lab.explaining));
+                }
+            }
+            "f" | "F" => press("faults"),
+            "l" | "L" => lab.dispatch(Action::Show(Panel::Lesson)),
+            "s" | "S" => lab.dispatch(Action::Show(Panel::Settings)),
+            "Escape" => {
+                lab.dispatch(Action::Explain(false));
+                lab.dispatch(Action::List(None));
+                if matches!(lab.panel, Panel::Lesson | Panel::Settings) {
+                    lab.dispatch(Action::Show(Panel::None));
+                }
+            }
+            digit @ ("1" | "2" | "3" | "4" | "5") => {
+                let counter = ["sent", "stored", "delivered", "lost", "duplicates"][digit.parse::<usize>().unwrap_or(1) - 1];
+                lab.dispatch(Action::List(Some(counter)));
+            }
+            _ => return,
+        }
+        event.prevent_default();
+    })
+}
+
+/// Where the playhead goes.
+pub fn travel(lab: &Lab, head: &Head, command: Command) -> Option<Move> {
+    let run = &lab.done.as_ref()?.run;
+    let trace = run.trace.as_ref()?;
+    let end = run.end;
+    Some(match command {
+        Command::PlayPause if head.playing => Move::Pause,
+        // Played to the end, play begins anew.
+        Command::PlayPause if head.at >= end => Move::Restart { stop: end },
+        Command::PlayPause => Move::Play { stop: end },
+        Command::StepBack => Move::Seek(previous_step(trace, head.at)),
+        Command::Step => Move::Seek(next_step(trace, head.at, end).min(end)),
+        Command::NextOutcome => Move::Seek(run.outcomes.iter().map(|outcome| outcome.at).find(|&at| at > head.at).unwrap_or(end)),
+        Command::Start => Move::Seek(Time::ZERO),
+        Command::End => Move::Seek(end),
+    })
+}
+
+/// Presses a button by its id.
+fn press(id: &str) {
+    let element = web_sys::window().and_then(|window| window.document()).and_then(|document| document.get_element_by_id(id));
+    if let Some(button) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        button.click();
+    }
+}

@@ -1,0 +1,316 @@
+//! The only state of the page, changed by one enum.
+
+use crate::sim::catalog;
+use crate::sim::control::{self, Control};
+use crate::sim::fault::FaultSpec;
+use crate::sim::kernel::Time;
+use crate::sim::{Outcome, OutcomeKind, Patch, Run, Scenario};
+use serde_json::{Map, Value};
+use std::rc::Rc;
+use yew::Reducible;
+
+/// A value shared by pointer: equal if it is the same one.
+pub struct Shared<T>(Rc<T>);
+
+impl<T> Shared<T> {
+    pub fn new(value: T) -> Self {
+        Shared(Rc::new(value))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared(self.0.clone())
+    }
+}
+
+impl<T> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A run and the scenario that gave it.
+pub struct Done {
+    pub scenario: Scenario,
+    pub run: Run,
+}
+
+/// Which face the page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// One sentence, one picture, one button.
+    Start,
+    Stage,
+}
+
+/// What lies over the stage where there is no room beside it, or which tab is shown on a phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Panel {
+    None,
+    Lesson,
+    Plots,
+    Settings,
+}
+
+/// What the playhead does when a run is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterRun {
+    /// It stays where it is: a fault was put there.
+    Stay,
+    /// It plays from the beginning.
+    Play,
+}
+
+#[derive(Clone, PartialEq)]
+pub struct Lab {
+    pub face: Face,
+    /// The preset, and with the lesson's patches the scenario that "changed" and "reset" refer to.
+    pub base: Scenario,
+    pub base_id: &'static str,
+    /// What the learner changed on top.
+    pub patch: Patch,
+    /// Base and patch together.
+    pub scenario: Scenario,
+    /// Counts requested runs; the page asks the runner for each new one.
+    pub wanted: u64,
+    pub running: bool,
+    pub after_run: AfterRun,
+    /// Events handled so far, while a run takes long.
+    pub progress: u64,
+    pub done: Option<Shared<Done>>,
+    /// The run before, shown as a ghost.
+    pub before: Option<Shared<Done>>,
+    /// The scenario was changed after the run.
+    pub stale: bool,
+    /// A setting that was refused, and why.
+    pub problem: Option<(String, String)>,
+    pub selected: Option<u32>,
+    pub explaining: bool,
+    /// Which counter's records are listed.
+    pub listing: Option<&'static str>,
+    pub panel: Panel,
+}
+
+pub enum Action {
+    /// Run the scenario as it is, and play it from the beginning.
+    Run,
+    /// Run it, and stay where the playhead is.
+    Rerun,
+    Progress(u64),
+    Finished(Run),
+    Refused(String),
+    Set(&'static Control, String),
+    Reset(&'static Control),
+    ResetAll,
+    PutFault(String, FaultSpec),
+    RemoveFault(String),
+    /// The lesson sets another starting point.
+    Base(Scenario),
+    Select(Option<u32>),
+    Explain(bool),
+    List(Option<&'static str>),
+    Show(Panel),
+    Face(Face),
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        let preset = catalog::find(catalog::OPENING).expect("the opening preset is in the catalog");
+        let base = preset.scenario();
+        Lab {
+            face: Face::Start,
+            scenario: base.clone(),
+            base,
+            base_id: preset.id,
+            patch: Patch::default(),
+            wanted: 1,
+            running: true,
+            after_run: AfterRun::Stay,
+            progress: 0,
+            done: None,
+            before: None,
+            stale: false,
+            problem: None,
+            selected: None,
+            explaining: false,
+            listing: None,
+            panel: Panel::None,
+        }
+    }
+}
+
+impl Lab {
+    /// Keys that the learner changed.
+    pub fn changed(&self) -> Vec<&'static str> {
+        control::changed(&self.base, &self.scenario)
+    }
+
+    /// What became of events by `at`, in order.
+    pub fn outcomes(&self, at: Time) -> Vec<Outcome> {
+        self.done.as_ref().map_or_else(Vec::new, |done| done.run.outcomes.iter().filter(|outcome| outcome.at <= at).copied().collect())
+    }
+
+    /// The order that routes are lit for: the one that was picked, else the first that went wrong.
+    pub fn followed(&self, at: Time) -> Option<u32> {
+        let bad = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_));
+        self.selected.or_else(|| self.outcomes(at).iter().find(bad).map(|outcome| outcome.order))
+    }
+
+    /// Where playing stops of itself: at the first order that goes wrong, else at the end.
+    pub fn first_stop(&self) -> Time {
+        let Some(done) = &self.done else { return Time::ZERO };
+        let bad = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_));
+        done.run.outcomes.iter().find(bad).map_or(done.run.end, |outcome| outcome.at)
+    }
+
+    fn patched(mut self, key: &str, patch: Patch) -> Self {
+        match self.base.patched(&patch) {
+            Ok(scenario) => {
+                self.stale = self.done.as_ref().is_some_and(|done| done.scenario != scenario);
+                self.scenario = scenario;
+                self.patch = patch;
+                self.problem = None;
+            }
+            Err(error) => self.problem = Some((key.to_string(), error.problem)),
+        }
+        self
+    }
+
+    fn run(mut self, after: AfterRun) -> Self {
+        self.wanted += 1;
+        self.after_run = after;
+        self.running = true;
+        self.progress = 0;
+        self.explaining = false;
+        self.listing = None;
+        self
+    }
+}
+
+impl Reducible for Lab {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut lab = (*self).clone();
+        match action {
+            Action::Run => lab = lab.run(AfterRun::Play),
+            Action::Rerun => lab = lab.run(AfterRun::Stay),
+            Action::Progress(events) => lab.progress = events,
+            Action::Finished(run) => {
+                lab.before = lab.done.take();
+                lab.done = Some(Shared::new(Done { scenario: lab.scenario.clone(), run }));
+                lab.running = false;
+                lab.stale = false;
+            }
+            Action::Refused(problem) => {
+                lab.running = false;
+                lab.problem = Some((String::new(), problem));
+            }
+            Action::Set(control, text) => match control.read(&text) {
+                Ok(value) => {
+                    let patch = lab.patch.then(&control.patch(value));
+                    lab = lab.patched(control.key, patch);
+                }
+                Err(problem) => lab.problem = Some((control.key.to_string(), problem)),
+            },
+            Action::Reset(control) => {
+                let value = control.value(&lab.base).unwrap_or(Value::Null);
+                let patch = lab.patch.then(&control.patch(value));
+                lab = lab.patched(control.key, patch);
+            }
+            Action::ResetAll => lab = lab.patched("", Patch::default()),
+            Action::PutFault(id, spec) => {
+                let value = serde_json::to_value(spec).expect("a fault is plain data");
+                // Whatever stood under this name goes first, so that no field of it stays behind.
+                let whole = Value::Object(whole_fault(value));
+                let patch = lab.patch.then(&Patch::at(&["faults", &id], whole));
+                lab = lab.patched("faults", patch);
+            }
+            Action::RemoveFault(id) => {
+                let patch = lab.patch.then(&Patch::at(&["faults", &id], Value::Null));
+                lab = lab.patched("faults", patch);
+            }
+            Action::Base(base) => {
+                lab.base = base.clone();
+                lab.scenario = base;
+                lab.patch = Patch::default();
+                lab.problem = None;
+                lab.selected = None;
+                lab.before = None;
+                lab.done = None;
+                lab = lab.run(AfterRun::Stay);
+            }
+            Action::Select(order) => {
+                lab.selected = order;
+                lab.explaining &= order.is_some();
+            }
+            Action::Explain(open) => {
+                lab.explaining = open;
+                lab.listing = None;
+            }
+            Action::List(counter) => {
+                lab.listing = if lab.listing == counter { None } else { counter };
+                lab.explaining = false;
+            }
+            Action::Show(panel) => lab.panel = if lab.panel == panel { Panel::None } else { panel },
+            Action::Face(face) => lab.face = face,
+        }
+        Rc::new(lab)
+    }
+}
+
+/// A fault with every field named, so that merging it over another one leaves nothing of that.
+fn whole_fault(value: Value) -> Map<String, Value> {
+    let mut whole: Map<String, Value> = ["where", "at", "until", "step", "after", "chance", "for"].into_iter().map(|field| (field.to_string(), Value::Null)).collect();
+    if let Value::Object(given) = value {
+        whole.extend(given);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reduce(lab: Lab, action: Action) -> Lab {
+        (*Rc::new(lab).reduce(action)).clone()
+    }
+
+    #[test]
+    fn a_refused_setting_changes_nothing_and_says_why() {
+        let retries = control::find("retries").expect("there is one");
+        let idempotence = control::find("enable.idempotence").expect("there is one");
+        let lab = reduce(Lab::default(), Action::Set(idempotence, "true".into()));
+        let refused = reduce(lab.clone(), Action::Set(retries, "0".into()));
+        assert_eq!(refused.scenario, lab.scenario);
+        assert!(refused.problem.is_some_and(|(key, why)| key == "retries" && why.starts_with("ConfigException")));
+    }
+
+    #[test]
+    fn reset_brings_back_what_the_scenario_says_not_the_default() {
+        let idempotence = control::find("enable.idempotence").expect("there is one");
+        let changed = reduce(Lab::default(), Action::Set(idempotence, "true".into()));
+        assert_eq!(changed.changed(), ["enable.idempotence"]);
+        let reset = reduce(changed, Action::Reset(idempotence));
+        assert_eq!(reset.scenario.producer.enable_idempotence, Some(false));
+        assert!(reset.changed().is_empty());
+    }
+
+    #[test]
+    fn a_fault_put_under_a_used_name_leaves_nothing_of_the_old_one() {
+        let spec = |json: &str| serde_json::from_str::<FaultSpec>(json).expect("valid");
+        let moved = reduce(Lab::default(), Action::PutFault("lost-ack".into(), spec(r#"{"do": "net.drop_ack", "where": "p1>b2", "at": 2000}"#)));
+        let fault = &moved.scenario.faults["lost-ack"];
+        assert_eq!((fault.at, fault.after.as_ref()), (Some(2000), None));
+        let removed = reduce(moved, Action::RemoveFault("lost-ack".into()));
+        assert!(removed.scenario.faults.is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! The page.
+
+mod components;
+mod files;
+mod head;
+mod hooks;
+mod keys;
+mod lab;
+mod runner;
+pub mod worker;
+
+use crate::job::Reply;
+use components::header::Header;
+use components::lesson::LessonPanel;
+use components::settings::Settings;
+use components::stage::{Stage, opening_view};
+use components::start::Start;
+use head::{Head, Move};
+use hooks::{use_frames, use_keys};
+use lab::{Action, AfterRun, Face, Lab, Panel};
+use runner::Runner;
+use yew::{Callback, Html, component, html, use_effect_with, use_memo, use_reducer_eq, use_state};
+
+/// Puts the page in the place of what the static shell shows.
+pub fn mount() {
+    let document = web_sys::window().and_then(|window| window.document());
+    let Some(root) = document.as_ref().and_then(|document| document.get_element_by_id("app")) else { return };
+    if let Some(theme) = parameter("theme").filter(|theme| ["light", "dark"].contains(&theme.as_str()))
+        && let Some(html) = document.and_then(|document| document.document_element())
+    {
+        let _ = html.set_attribute("data-theme", &theme);
+    }
+    root.set_inner_html("");
+    yew::Renderer::<App>::with_root(root).render();
+}
+
+/// A view parameter of the address.
+fn parameter(name: &str) -> Option<String> {
+    let search = web_sys::window()?.location().search().ok()?;
+    let pairs = search.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_string()).next()
+}
+
+/// The whole page: one reducer for the lab, one for the playhead, one runner.
+#[component]
+fn App() -> Html {
+    let lab = use_reducer_eq(Lab::default);
+    let head = use_reducer_eq(Head::default);
+    let lit = use_state(Vec::<String>::new);
+    let runner = {
+        let dispatch = lab.dispatcher();
+        use_memo((), move |()| {
+            Runner::new(Callback::from(move |reply| match reply {
+                Reply::Done { run, .. } => dispatch.dispatch(Action::Finished(*run)),
+                Reply::Refused { problem, .. } => dispatch.dispatch(Action::Refused(problem)),
+                Reply::Progress { events, .. } => dispatch.dispatch(Action::Progress(events)),
+                Reply::Ready => {}
+            }))
+        })
+    };
+    {
+        let scenario = lab.scenario.clone();
+        use_effect_with(lab.wanted, move |_| {
+            runner.run(&scenario);
+        });
+    }
+    {
+        let (lab, head) = (lab.clone(), head.clone());
+        use_effect_with(lab.done.clone(), move |_| {
+            if lab.face == Face::Stage && lab.after_run == AfterRun::Play {
+                head.dispatch(Move::Restart { stop: lab.first_stop() });
+            }
+        });
+    }
+    let on_frame = {
+        let dispatch = head.dispatcher();
+        Callback::from(move |micros| dispatch.dispatch(Move::Tick(micros)))
+    };
+    use_frames(head.playing, on_frame);
+    use_keys(keys::on_key(lab.clone(), head.clone()));
+    let open = |panel: Panel, play: bool| {
+        let (lab, head) = (lab.clone(), head.clone());
+        Callback::from(move |_| {
+            lab.dispatch(Action::Face(Face::Stage));
+            if panel != Panel::None {
+                lab.dispatch(Action::Show(panel));
+            }
+            if play {
+                head.dispatch(Move::Restart { stop: lab.first_stop() });
+            }
+        })
+    };
+    let on_lit = {
+        let lit = lit.clone();
+        Callback::from(move |keys: Vec<String>| lit.set(keys))
+    };
+    html! {
+        <div class="page" data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
+            <a class="skip" href="#lesson">{ "to the lesson" }</a>
+            <a class="skip" href="#controls">{ "to the run controls" }</a>
+            <Header lab={lab.clone()} />
+            if lab.face == Face::Start {
+                <Start view={opening_view(&lab)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
+            } else {
+                <div class="workbench">
+                    <LessonPanel lab={lab.clone()} head={head.clone()} {on_lit} />
+                    <Stage lab={lab.clone()} head={head.clone()} />
+                    <Settings lab={lab.clone()} lit={(*lit).clone()} />
+                </div>
+                <Tabs lab={lab.clone()} />
+            }
+        </div>
+    }
+}
+
+#[derive(yew::Properties, PartialEq)]
+struct TabsProps {
+    lab: yew::UseReducerHandle<Lab>,
+}
+
+/// What a phone shows one at a time.
+#[component]
+fn Tabs(props: &TabsProps) -> Html {
+    let lab = &props.lab;
+    let tab = |panel: Panel, name: &'static str| {
+        let on_click = {
+            let lab = lab.clone();
+            Callback::from(move |_| {
+                if lab.panel != panel {
+                    lab.dispatch(Action::Show(panel));
+                }
+            })
+        };
+        html! { <button aria-current={(lab.panel == panel).then_some("page")} onclick={on_click}>{ name }</button> }
+    };
+    html! { <nav class="tabs" aria-label="Views">{ tab(Panel::Lesson, "Lesson") }{ tab(Panel::None, "Run") }{ tab(Panel::Plots, "Plots") }{ tab(Panel::Settings, "Settings") }</nav> }
+}
