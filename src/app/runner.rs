@@ -1,25 +1,28 @@
-//! Where jobs run: in a worker if one may start, else in slices on the page.
+//! Where jobs run: in a worker if one may start, else the worker's program on the page, in slices.
 //!
 //! A worker is a speed-up, never a condition: a sandboxed frame refuses it, and a policy without `wasm-unsafe-eval` on the
-//! worker's own answer fails without any event, so a worker that is not up in time is given up.
+//! worker's own answer fails without any event, so a worker that is not up in time is given up. The page itself carries no
+//! simulator, so whoever only reads a lesson does not download it twice.
 
-use crate::job::{Job, Reply, Request};
+use super::worker::PORT;
+use crate::job::{Reply, Request};
 use crate::sim::Scenario;
 use gloo::timers::callback::Timeout;
-use js_sys::Uint8Array;
+use js_sys::{Function, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
-use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{MessageEvent, Worker};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{HtmlScriptElement, MessageChannel, MessageEvent, MessagePort, Worker};
 use yew::Callback;
 
-/// Relative to the page, so that it works under a sub-path and in a frame.
-const WORKER: &str = "./worker_loader.js";
-/// How long a worker may take to start, in ms.
+/// Relative to the page, so that they work under a sub-path and in a frame.
+const LOADER: &str = "./worker_loader.js";
+const PROGRAM: &str = "./worker.js";
+/// How long a worker may take to start, in ms, before the page does its work.
 const PATIENCE: u32 = 2_500;
-/// Events a slice on the page: a few milliseconds.
-const SLICE: u64 = 1_500;
+/// How long the page may take to load the worker's program, in ms, before it says so.
+const LAST_PATIENCE: u32 = 30_000;
 
 /// Runs scenarios and hands the answers to one listener. The newest request wins.
 #[derive(Clone)]
@@ -30,15 +33,18 @@ pub struct Runner {
 struct State {
     on_reply: Callback<Reply>,
     host: Host,
+    /// Whoever answers has said that it is up.
+    ready: bool,
     newest: u64,
-    /// The newest request, until it is answered: if the worker does not start, the page does it.
+    /// The newest request, until it is answered: whoever comes up later is asked again.
     open: Option<Request>,
 }
 
 enum Host {
-    Starting(Worker),
     Worker(Worker),
-    Page,
+    Page(MessagePort),
+    /// Neither could be started, and why.
+    None(String),
 }
 
 impl PartialEq for Runner {
@@ -49,102 +55,121 @@ impl PartialEq for Runner {
 
 impl Runner {
     pub fn new(on_reply: Callback<Reply>) -> Self {
-        let worker = Worker::new(WORKER);
-        let host = worker.map_or(Host::Page, Host::Starting);
-        let runner = Runner { state: Rc::new(RefCell::new(State { on_reply, host, newest: 0, open: None })) };
-        runner.listen();
-        let waiting = runner.clone();
-        Timeout::new(PATIENCE, move || waiting.give_up()).forget();
+        let state = State { on_reply, host: Host::None(String::new()), ready: false, newest: 0, open: None };
+        let runner = Runner { state: Rc::new(RefCell::new(state)) };
+        match Worker::new(LOADER) {
+            Ok(worker) => runner.start_worker(worker),
+            Err(_) => runner.start_here(),
+        }
         runner
     }
 
     /// Asks for the run of a scenario; answers to older requests are dropped from here on.
-    pub fn run(&self, scenario: &Scenario) -> u64 {
-        let mut state = self.state.borrow_mut();
-        state.newest += 1;
-        let request = Request::new(state.newest, scenario);
-        let number = request.number;
-        match &state.host {
-            // A worker that is not up yet hears the request when it is.
-            Host::Starting(worker) | Host::Worker(worker) => {
-                let _ = worker.post_message(&request.to_text().into());
-                state.open = Some(request);
+    pub fn run(&self, scenario: &Scenario) {
+        let refusal = {
+            let mut state = self.state.borrow_mut();
+            state.newest += 1;
+            let request = Request { number: state.newest, scenario: scenario.clone() };
+            if state.ready {
+                state.host.post(&request);
             }
-            Host::Page => {
-                drop(state);
-                self.run_here(&request);
+            state.open = Some(request);
+            match &state.host {
+                Host::None(problem) => Some(problem.clone()),
+                _ => None,
             }
+        };
+        if let Some(problem) = refusal {
+            self.refuse(problem);
         }
-        number
     }
 
-    fn listen(&self) {
-        let Host::Starting(worker) = &self.state.borrow().host else { return };
-        let runner = self.clone();
-        let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            let bytes = event.data().unchecked_into::<Uint8Array>().to_vec();
-            match Reply::from_bytes(&bytes) {
-                Ok(Reply::Ready) => runner.started(),
-                Ok(reply) => runner.answer(reply),
-                Err(_) => runner.give_up(),
-            }
-        });
-        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-        on_message.forget();
+    fn start_worker(&self, worker: Worker) {
+        worker.set_onmessage(Some(&self.listener()));
         let runner = self.clone();
         let on_error = Closure::<dyn Fn()>::new(move || runner.give_up());
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         on_error.forget();
+        self.state.borrow_mut().host = Host::Worker(worker);
+        let runner = self.clone();
+        Timeout::new(PATIENCE, move || runner.give_up()).forget();
+    }
+
+    /// The worker did not start: the page works from here on.
+    fn give_up(&self) {
+        {
+            let state = self.state.borrow();
+            let Host::Worker(worker) = &state.host else { return };
+            if state.ready {
+                return;
+            }
+            worker.terminate();
+        }
+        self.start_here();
+    }
+
+    /// Loads the worker's program into the page, which then finds one end of a channel where a worker has its scope.
+    fn start_here(&self) {
+        match self.load_here() {
+            Ok(port) => self.state.borrow_mut().host = Host::Page(port),
+            Err(_) => self.fail(),
+        }
+        let runner = self.clone();
+        Timeout::new(LAST_PATIENCE, move || runner.fail()).forget();
+    }
+
+    fn load_here(&self) -> Result<MessagePort, JsValue> {
+        let channel = MessageChannel::new()?;
+        channel.port1().set_onmessage(Some(&self.listener()));
+        let scope = js_sys::global();
+        Reflect::set(&scope, &PORT.into(), &channel.port2())?;
+        // The loader imports the program and starts it; here the program has been loaded before.
+        let import = Closure::<dyn Fn(JsValue)>::new(|_| ());
+        Reflect::set(&scope, &"importScripts".into(), import.as_ref())?;
+        import.forget();
+        load_script(PROGRAM, || {
+            // A failure shows as a program that never says it is up.
+            let _ = load_script(LOADER, || ());
+        })?;
+        Ok(channel.port1())
+    }
+
+    fn fail(&self) {
+        let problem = "the simulator could not be loaded; check the connection and load the page again".to_string();
+        {
+            let mut state = self.state.borrow_mut();
+            if state.ready {
+                return;
+            }
+            state.host = Host::None(problem.clone());
+        }
+        self.refuse(problem);
+    }
+
+    fn refuse(&self, problem: String) {
+        let number = self.state.borrow().newest;
+        self.answer(Reply::Refused { number, problem });
+    }
+
+    fn listener(&self) -> Function {
+        let runner = self.clone();
+        let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            let bytes = event.data().unchecked_into::<Uint8Array>().to_vec();
+            match Reply::from_bytes(&bytes) {
+                Ok(Reply::Ready) => runner.started(),
+                Ok(reply) => runner.answer(reply),
+                Err(problem) => runner.refuse(problem),
+            }
+        });
+        listener.into_js_value().unchecked_into()
     }
 
     fn started(&self) {
         let mut state = self.state.borrow_mut();
-        if let Host::Starting(worker) = &state.host {
-            let worker = worker.clone();
-            // What was posted before the script had its listener in place may be gone: ask again.
-            if let Some(request) = &state.open {
-                let _ = worker.post_message(&request.to_text().into());
-            }
-            state.host = Host::Worker(worker);
+        state.ready = true;
+        if let Some(request) = &state.open {
+            state.host.post(request);
         }
-    }
-
-    /// The worker did not start, or cannot be understood: the page works from here on.
-    fn give_up(&self) {
-        let open = {
-            let mut state = self.state.borrow_mut();
-            let Host::Starting(worker) = &state.host else { return };
-            worker.terminate();
-            state.host = Host::Page;
-            state.open.take()
-        };
-        if let Some(request) = open {
-            self.run_here(&request);
-        }
-    }
-
-    fn run_here(&self, request: &Request) {
-        match Job::begin(&request.to_text()) {
-            Ok(job) => self.advance(request.number, job),
-            Err(reply) => self.answer(reply),
-        }
-    }
-
-    fn advance(&self, number: u64, job: Job) {
-        let runner = self.clone();
-        Timeout::new(0, move || {
-            if runner.state.borrow().newest != number {
-                return;
-            }
-            match job.advance(SLICE) {
-                Ok(job) => {
-                    runner.answer(job.progress());
-                    runner.advance(number, job);
-                }
-                Err(reply) => runner.answer(reply),
-            }
-        })
-        .forget();
     }
 
     fn answer(&self, reply: Reply) {
@@ -158,13 +183,31 @@ impl Runner {
                 return;
             }
             if !matches!(reply, Reply::Progress { .. }) {
-                // Asked twice while the worker was starting, answered once.
-                if state.open.take().is_none() && !matches!(state.host, Host::Page) {
-                    return;
-                }
+                state.open = None;
             }
             state.on_reply.clone()
         };
         on_reply.emit(reply);
     }
+}
+
+impl Host {
+    fn post(&self, request: &Request) {
+        let bytes = Uint8Array::from(request.to_bytes().as_slice());
+        // Posting fails only for what cannot be copied, and bytes can.
+        let _ = match self {
+            Host::Worker(worker) => worker.post_message(&bytes),
+            Host::Page(port) => port.post_message(&bytes),
+            Host::None(_) => Ok(()),
+        };
+    }
+}
+
+fn load_script(address: &str, and_then: impl FnOnce() + 'static) -> Result<(), JsValue> {
+    let document = web_sys::window().and_then(|window| window.document()).ok_or(JsValue::NULL)?;
+    let script: HtmlScriptElement = document.create_element("script")?.unchecked_into();
+    script.set_src(address);
+    script.set_onload(Some(Closure::once_into_js(and_then).unchecked_ref()));
+    document.body().ok_or(JsValue::NULL)?.append_child(&script)?;
+    Ok(())
 }

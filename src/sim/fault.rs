@@ -25,25 +25,25 @@ pub struct FaultSpec {
     #[serde(rename = "do")]
     pub name: String,
     /// A host (`b2`, `leader`, `revenue.driver`) or a link (`p1>b2`, `p1>*`).
-    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "where")]
     pub place: Option<String>,
     /// In ms: when it strikes, or from when on it may.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at: Option<u64>,
     /// In ms: until when it may strike.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub until: Option<u64>,
     /// Before the nth step of the host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub step: Option<u32>,
     /// After the nth fact of a kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub after: Option<BTreeMap<String, u32>>,
     /// In parts per million, each time it could strike.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub chance: Option<u32>,
     /// In ms: how long the host stays down.
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "for")]
     pub duration: Option<u64>,
 }
 

@@ -16,7 +16,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Everything a run depends on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+///
+/// `Deserialize` is for the binary form that travels to a worker; what a person wrote is read by
+/// [`Scenario::parse`], which says where an error is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
     /// Of this format; 1.
     pub version: u32,
@@ -282,8 +285,15 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// As JSON, without what a fault leaves open.
     pub fn to_value(&self) -> Value {
-        serde_json::to_value(self).expect("a scenario is plain data")
+        let mut value = serde_json::to_value(self).expect("a scenario is plain data");
+        if let Some(Value::Object(faults)) = value.get_mut("faults") {
+            for fault in faults.values_mut().filter_map(Value::as_object_mut) {
+                fault.retain(|_, field| !field.is_null());
+            }
+        }
+        value
     }
 
     /// This scenario with a patch applied.
