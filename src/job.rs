@@ -19,9 +19,18 @@ pub enum Reply {
     /// The worker is up.
     Ready,
     /// So many events so far.
-    Progress { number: u64, events: u64 },
-    Done { number: u64, run: Box<Run> },
-    Refused { number: u64, problem: String },
+    Progress {
+        number: u64,
+        events: u64,
+    },
+    Done {
+        number: u64,
+        run: Box<Run>,
+    },
+    Refused {
+        number: u64,
+        problem: String,
+    },
 }
 
 /// A request being worked on.
@@ -42,30 +51,42 @@ impl Reply {
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Reply, String> {
-        postcard::from_bytes(bytes).map_err(|error| format!("the worker's answer cannot be read: {error}"))
+        postcard::from_bytes(bytes)
+            .map_err(|error| format!("the worker's answer cannot be read: {error}"))
     }
 }
 
 impl Job {
     /// Begins a request, or says that it cannot be read.
     pub fn begin(bytes: &[u8]) -> Result<Job, Reply> {
-        let request: Request =
-            postcard::from_bytes(bytes).map_err(|error| Reply::Refused { number: 0, problem: format!("the request cannot be read: {error}") })?;
-        Ok(Job { number: request.number, simulation: Simulation::new(&request.scenario, Keep::Trace) })
+        let request: Request = postcard::from_bytes(bytes).map_err(|error| Reply::Refused {
+            number: 0,
+            problem: format!("the request cannot be read: {error}"),
+        })?;
+        Ok(Job {
+            number: request.number,
+            simulation: Simulation::new(&request.scenario, Keep::Trace),
+        })
     }
 
     /// Handles up to `events` events: the job goes on, or is done.
     pub fn advance(mut self, events: u64) -> Result<Job, Reply> {
         for _ in 0..events {
             if !self.simulation.step() {
-                return Err(Reply::Done { number: self.number, run: Box::new(self.simulation.finish()) });
+                return Err(Reply::Done {
+                    number: self.number,
+                    run: Box::new(self.simulation.finish()),
+                });
             }
         }
         Ok(self)
     }
 
     pub fn progress(&self) -> Reply {
-        Reply::Progress { number: self.number, events: self.simulation.events() }
+        Reply::Progress {
+            number: self.number,
+            events: self.simulation.events(),
+        }
     }
 }
 
@@ -76,24 +97,42 @@ mod tests {
 
     #[test]
     fn a_job_in_slices_gives_the_run_that_the_terminal_gives_and_survives_the_wire() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
-        let mut job = Job::begin(&Request { number: 7, scenario: scenario.clone() }.to_bytes());
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
+        let mut job = Job::begin(
+            &Request {
+                number: 7,
+                scenario: scenario.clone(),
+            }
+            .to_bytes(),
+        );
         let reply = loop {
             match job.and_then(|job| job.advance(100)) {
                 Ok(next) => job = Ok(next),
                 Err(reply) => break reply,
             }
         };
-        let Reply::Done { number: 7, run } = Reply::from_bytes(&reply.to_bytes()).expect("readable") else { panic!("not done") };
+        let Reply::Done { number: 7, run } =
+            Reply::from_bytes(&reply.to_bytes()).expect("readable")
+        else {
+            panic!("not done")
+        };
         let whole = Simulation::run(&scenario, Keep::Trace);
         assert_eq!((run.digest, &run.verdict), (whole.digest, &whole.verdict));
-        assert_eq!(run.trace.expect("kept").text(), whole.trace.expect("kept").text());
+        assert_eq!(
+            run.trace.expect("kept").text(),
+            whole.trace.expect("kept").text()
+        );
     }
 
     #[test]
     fn bytes_that_are_no_request_are_refused() {
         for bytes in [&[][..], &[1], &[255; 40]] {
-            assert!(matches!(Job::begin(bytes), Err(Reply::Refused { number: 0, .. })));
+            assert!(matches!(
+                Job::begin(bytes),
+                Err(Reply::Refused { number: 0, .. })
+            ));
         }
     }
 
@@ -101,7 +140,13 @@ mod tests {
     fn a_scenario_with_every_kind_of_fault_survives_the_wire() {
         let text = r#"{"faults": {"a": {"do": "net.drop_ack", "where": "p1>b2", "after": {"batch_appended": 9}},
             "b": {"do": "net.drop_ack", "where": "p1>*", "at": 1000, "until": 2000, "chance": 100000}}}"#;
-        let request = Request { number: 1, scenario: Scenario::parse(text).expect("valid") };
-        assert_eq!(postcard::from_bytes::<Request>(&request.to_bytes()), Ok(request));
+        let request = Request {
+            number: 1,
+            scenario: Scenario::parse(text).expect("valid"),
+        };
+        assert_eq!(
+            postcard::from_bytes::<Request>(&request.to_bytes()),
+            Ok(request)
+        );
     }
 }

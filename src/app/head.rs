@@ -21,16 +21,26 @@ pub struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Head { at: Time::ZERO, playing: false, speed: 10, stop: Time::ZERO, rested: Time::ZERO }
+        Head {
+            at: Time::ZERO,
+            playing: false,
+            speed: 10,
+            stop: Time::ZERO,
+            rested: Time::ZERO,
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 pub enum Move {
     /// Play from the beginning up to `stop`.
-    Restart { stop: Time },
+    Restart {
+        stop: Time,
+    },
     /// Play from here up to `stop`.
-    Play { stop: Time },
+    Play {
+        stop: Time,
+    },
     Pause,
     /// So many microseconds of real time have passed.
     Tick(u64),
@@ -46,7 +56,13 @@ impl Reducible for Head {
         let mut head = *self;
         match action {
             Move::Restart { stop } => {
-                head = Head { at: Time::ZERO, rested: Time::ZERO, playing: stop > Time::ZERO, stop, ..head };
+                head = Head {
+                    at: Time::ZERO,
+                    rested: Time::ZERO,
+                    playing: stop > Time::ZERO,
+                    stop,
+                    ..head
+                };
             }
             Move::Play { stop } => {
                 head.playing = head.at < stop;
@@ -55,7 +71,10 @@ impl Reducible for Head {
             }
             Move::Pause => head.playing = false,
             Move::Tick(micros) if head.playing => {
-                head.at = Time::from_micros((head.at.micros() + micros * u64::from(head.speed) / 10).min(head.stop.micros()));
+                head.at = Time::from_micros(
+                    (head.at.micros() + micros * u64::from(head.speed) / 10)
+                        .min(head.stop.micros()),
+                );
                 head.playing = head.at < head.stop;
             }
             Move::Tick(_) => {}
@@ -73,15 +92,26 @@ impl Reducible for Head {
 impl Head {
     /// The next slower or faster speed.
     pub fn shifted(&self, faster: bool) -> u32 {
-        let index = SPEEDS.iter().position(|&speed| speed == self.speed).unwrap_or(3);
-        let next = if faster { index + 1 } else { index.saturating_sub(1) };
+        let index = SPEEDS
+            .iter()
+            .position(|&speed| speed == self.speed)
+            .unwrap_or(3);
+        let next = if faster {
+            index + 1
+        } else {
+            index.saturating_sub(1)
+        };
         SPEEDS[next.min(SPEEDS.len() - 1)]
     }
 }
 
 /// A speed as the page writes it.
 pub fn speed_text(speed: u32) -> String {
-    if speed.is_multiple_of(10) { format!("{}×", speed / 10) } else { format!("0.{speed}×") }
+    if speed.is_multiple_of(10) {
+        format!("{}×", speed / 10)
+    } else {
+        format!("0.{speed}×")
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +120,9 @@ mod tests {
 
     #[test]
     fn playing_ends_at_the_stop_and_not_beyond() {
-        let start = Rc::new(Head::default()).reduce(Move::Play { stop: Time::from_ms(50) });
+        let start = Rc::new(Head::default()).reduce(Move::Play {
+            stop: Time::from_ms(50),
+        });
         let moved = start.reduce(Move::Tick(30_000));
         assert_eq!((moved.at, moved.playing), (Time::from_ms(30), true));
         let ended = moved.reduce(Move::Tick(30_000));

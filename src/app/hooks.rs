@@ -39,7 +39,9 @@ pub fn use_width(node: &NodeRef) -> u32 {
 }
 
 fn matches(query: &str) -> bool {
-    web_sys::window().and_then(|window| window.match_media(query).ok().flatten()).is_some_and(|list| list.matches())
+    web_sys::window()
+        .and_then(|window| window.match_media(query).ok().flatten())
+        .is_some_and(|list| list.matches())
 }
 
 /// Whether a media query holds, and goes on holding.
@@ -49,8 +51,11 @@ pub fn use_media(query: &'static str) -> bool {
     {
         let holds = holds.clone();
         use_effect_with((), move |()| {
-            let list = web_sys::window().and_then(|window| window.match_media(query).ok().flatten());
-            let listener = list.map(|list| EventListener::new(&list, "change", move |_| holds.set(matches(query))));
+            let list =
+                web_sys::window().and_then(|window| window.match_media(query).ok().flatten());
+            let listener = list.map(|list| {
+                EventListener::new(&list, "change", move |_| holds.set(matches(query)))
+            });
             move || drop(listener)
         });
     }
@@ -74,7 +79,11 @@ pub fn use_frames(active: bool, on_frame: Callback<u64>) {
     });
 }
 
-fn schedule(frame: Rc<RefCell<Option<AnimationFrame>>>, last: Option<f64>, on_frame: Callback<u64>) {
+fn schedule(
+    frame: Rc<RefCell<Option<AnimationFrame>>>,
+    last: Option<f64>,
+    on_frame: Callback<u64>,
+) {
     let next = frame.clone();
     let handle = request_animation_frame(move |now| {
         // After a pause of the tab the picture goes on where it was.
@@ -110,7 +119,10 @@ pub fn use_keys(on_key: Callback<KeyboardEvent>) {
 #[hook]
 pub fn use_theme() -> bool {
     let system = use_media("(prefers-color-scheme: dark)");
-    let forced = web_sys::window().and_then(|window| window.document()).and_then(|document| document.document_element()).and_then(|root| root.get_attribute("data-theme"));
+    let forced = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.document_element())
+        .and_then(|root| root.get_attribute("data-theme"));
     match forced.as_deref() {
         Some("dark") => true,
         Some("light") => false,

@@ -14,7 +14,12 @@ fn is_taken(event: &KeyboardEvent) -> bool {
     if event.ctrl_key() || event.meta_key() || event.alt_key() {
         return true;
     }
-    let Some(element) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+    let Some(element) = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return false;
+    };
     match element.tag_name().as_str() {
         "INPUT" | "SELECT" | "TEXTAREA" => event.key() != "Escape",
         "BUTTON" | "A" | "SUMMARY" => matches!(event.key().as_str(), " " | "Enter"),
@@ -60,7 +65,8 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
                 }
             }
             digit @ ("1" | "2" | "3" | "4" | "5") => {
-                let counter = ["sent", "stored", "delivered", "lost", "duplicates"][digit.parse::<usize>().unwrap_or(1) - 1];
+                let counter = ["sent", "stored", "delivered", "lost", "duplicates"]
+                    [digit.parse::<usize>().unwrap_or(1) - 1];
                 lab.dispatch(Action::List(Some(counter)));
             }
             _ => return,
@@ -81,7 +87,13 @@ pub fn travel(lab: &Lab, head: &Head, command: Command) -> Option<Move> {
         Command::PlayPause => Move::Play { stop: end },
         Command::StepBack => Move::Seek(previous_step(trace, head.at)),
         Command::Step => Move::Seek(next_step(trace, head.at, end).min(end)),
-        Command::NextOutcome => Move::Seek(run.outcomes.iter().map(|outcome| outcome.at).find(|&at| at > head.at).unwrap_or(end)),
+        Command::NextOutcome => Move::Seek(
+            run.outcomes
+                .iter()
+                .map(|outcome| outcome.at)
+                .find(|&at| at > head.at)
+                .unwrap_or(end),
+        ),
         Command::Start => Move::Seek(Time::ZERO),
         Command::End => Move::Seek(end),
     })
@@ -89,8 +101,12 @@ pub fn travel(lab: &Lab, head: &Head, command: Command) -> Option<Move> {
 
 /// Presses a button by its id.
 fn press(id: &str) {
-    let element = web_sys::window().and_then(|window| window.document()).and_then(|document| document.get_element_by_id(id));
-    if let Some(button) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+    let element = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.get_element_by_id(id));
+    if let Some(button) =
+        element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok())
+    {
         button.click();
     }
 }

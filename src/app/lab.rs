@@ -155,26 +155,57 @@ impl Lab {
 
     /// What became of events by `at`, in order.
     pub fn outcomes(&self, at: Time) -> Vec<Outcome> {
-        self.done.as_ref().map_or_else(Vec::new, |done| done.run.outcomes.iter().filter(|outcome| outcome.at <= at).copied().collect())
+        self.done.as_ref().map_or_else(Vec::new, |done| {
+            done.run
+                .outcomes
+                .iter()
+                .filter(|outcome| outcome.at <= at)
+                .copied()
+                .collect()
+        })
     }
 
     /// The order that routes are lit for: the one that was picked, else the first that went wrong.
     pub fn followed(&self, at: Time) -> Option<u32> {
-        let bad = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_));
-        self.selected.or_else(|| self.outcomes(at).iter().find(bad).map(|outcome| outcome.order))
+        let bad = |outcome: &&Outcome| {
+            matches!(
+                outcome.kind,
+                OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_)
+            )
+        };
+        self.selected.or_else(|| {
+            self.outcomes(at)
+                .iter()
+                .find(bad)
+                .map(|outcome| outcome.order)
+        })
     }
 
     /// Where playing stops of itself: at the first order that goes wrong, else at the end.
     pub fn first_stop(&self) -> Time {
-        let Some(done) = &self.done else { return Time::ZERO };
-        let bad = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_));
-        done.run.outcomes.iter().find(bad).map_or(done.run.end, |outcome| outcome.at)
+        let Some(done) = &self.done else {
+            return Time::ZERO;
+        };
+        let bad = |outcome: &&Outcome| {
+            matches!(
+                outcome.kind,
+                OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_)
+            )
+        };
+        done.run
+            .outcomes
+            .iter()
+            .find(bad)
+            .map_or(done.run.end, |outcome| outcome.at)
     }
 
     fn patched(mut self, key: &str, patch: Patch) -> Self {
         match self.base.patched(&patch) {
             Ok(scenario) => {
-                self.stale = self.done.as_ref().is_some_and(|done| done.scenario != scenario);
+                self.stale = self
+                    .done
+                    .as_ref()
+                    .is_some_and(|done| done.scenario != scenario);
                 self.scenario = scenario;
                 self.patch = patch;
                 self.problem = None;
@@ -206,7 +237,10 @@ impl Reducible for Lab {
             Action::Progress(events) => lab.progress = events,
             Action::Finished(run) => {
                 lab.before = lab.done.take();
-                lab.done = Some(Shared::new(Done { scenario: lab.scenario.clone(), run }));
+                lab.done = Some(Shared::new(Done {
+                    scenario: lab.scenario.clone(),
+                    run,
+                }));
                 lab.running = false;
                 lab.stale = false;
             }
@@ -257,10 +291,20 @@ impl Reducible for Lab {
                 lab.listing = None;
             }
             Action::List(counter) => {
-                lab.listing = if lab.listing == counter { None } else { counter };
+                lab.listing = if lab.listing == counter {
+                    None
+                } else {
+                    counter
+                };
                 lab.explaining = false;
             }
-            Action::Show(panel) => lab.panel = if lab.panel == panel { Panel::None } else { panel },
+            Action::Show(panel) => {
+                lab.panel = if lab.panel == panel {
+                    Panel::None
+                } else {
+                    panel
+                }
+            }
             Action::Face(face) => lab.face = face,
         }
         Rc::new(lab)
@@ -269,7 +313,10 @@ impl Reducible for Lab {
 
 /// A fault with every field named, so that merging it over another one leaves nothing of that.
 fn whole_fault(value: Value) -> Map<String, Value> {
-    let mut whole: Map<String, Value> = ["where", "at", "until", "step", "after", "chance", "for"].into_iter().map(|field| (field.to_string(), Value::Null)).collect();
+    let mut whole: Map<String, Value> = ["where", "at", "until", "step", "after", "chance", "for"]
+        .into_iter()
+        .map(|field| (field.to_string(), Value::Null))
+        .collect();
     if let Value::Object(given) = value {
         whole.extend(given);
     }
@@ -291,7 +338,11 @@ mod tests {
         let lab = reduce(Lab::default(), Action::Set(idempotence, "true".into()));
         let refused = reduce(lab.clone(), Action::Set(retries, "0".into()));
         assert_eq!(refused.scenario, lab.scenario);
-        assert!(refused.problem.is_some_and(|(key, why)| key == "retries" && why.starts_with("ConfigException")));
+        assert!(
+            refused
+                .problem
+                .is_some_and(|(key, why)| key == "retries" && why.starts_with("ConfigException"))
+        );
     }
 
     #[test]
@@ -307,7 +358,13 @@ mod tests {
     #[test]
     fn a_fault_put_under_a_used_name_leaves_nothing_of_the_old_one() {
         let spec = |json: &str| serde_json::from_str::<FaultSpec>(json).expect("valid");
-        let moved = reduce(Lab::default(), Action::PutFault("lost-ack".into(), spec(r#"{"do": "net.drop_ack", "where": "p1>b2", "at": 2000}"#)));
+        let moved = reduce(
+            Lab::default(),
+            Action::PutFault(
+                "lost-ack".into(),
+                spec(r#"{"do": "net.drop_ack", "where": "p1>b2", "at": 2000}"#),
+            ),
+        );
         let fault = &moved.scenario.faults["lost-ack"];
         assert_eq!((fault.at, fault.after.as_ref()), (Some(2000), None));
         let removed = reduce(moved, Action::RemoveFault("lost-ack".into()));

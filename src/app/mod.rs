@@ -24,8 +24,14 @@ use yew::{Callback, Html, component, html, use_effect_with, use_memo, use_reduce
 /// Puts the page in the place of what the static shell shows.
 pub fn mount() {
     let document = web_sys::window().and_then(|window| window.document());
-    let Some(root) = document.as_ref().and_then(|document| document.get_element_by_id("app")) else { return };
-    if let Some(theme) = parameter("theme").filter(|theme| ["light", "dark"].contains(&theme.as_str()))
+    let Some(root) = document
+        .as_ref()
+        .and_then(|document| document.get_element_by_id("app"))
+    else {
+        return;
+    };
+    if let Some(theme) =
+        parameter("theme").filter(|theme| ["light", "dark"].contains(&theme.as_str()))
         && let Some(html) = document.and_then(|document| document.document_element())
     {
         let _ = html.set_attribute("data-theme", &theme);
@@ -37,8 +43,14 @@ pub fn mount() {
 /// A view parameter of the address.
 fn parameter(name: &str) -> Option<String> {
     let search = web_sys::window()?.location().search().ok()?;
-    let pairs = search.trim_start_matches('?').split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_string()).next()
+    let pairs = search
+        .trim_start_matches('?')
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_string())
+        .next()
 }
 
 /// The whole page: one reducer for the lab, one for the playhead, one runner.
@@ -68,7 +80,9 @@ fn App() -> Html {
         let (lab, head) = (lab.clone(), head.clone());
         use_effect_with(lab.done.clone(), move |_| {
             if lab.face == Face::Stage && lab.after_run == AfterRun::Play {
-                head.dispatch(Move::Restart { stop: lab.first_stop() });
+                head.dispatch(Move::Restart {
+                    stop: lab.first_stop(),
+                });
             }
         });
     }
@@ -86,7 +100,9 @@ fn App() -> Html {
                 lab.dispatch(Action::Show(panel));
             }
             if play {
-                head.dispatch(Move::Restart { stop: lab.first_stop() });
+                head.dispatch(Move::Restart {
+                    stop: lab.first_stop(),
+                });
             }
         })
     };

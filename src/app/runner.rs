@@ -55,8 +55,16 @@ impl PartialEq for Runner {
 
 impl Runner {
     pub fn new(on_reply: Callback<Reply>) -> Self {
-        let state = State { on_reply, host: Host::None(String::new()), ready: false, newest: 0, open: None };
-        let runner = Runner { state: Rc::new(RefCell::new(state)) };
+        let state = State {
+            on_reply,
+            host: Host::None(String::new()),
+            ready: false,
+            newest: 0,
+            open: None,
+        };
+        let runner = Runner {
+            state: Rc::new(RefCell::new(state)),
+        };
         match Worker::new(LOADER) {
             Ok(worker) => runner.start_worker(worker),
             Err(_) => runner.start_here(),
@@ -69,7 +77,10 @@ impl Runner {
         let refusal = {
             let mut state = self.state.borrow_mut();
             state.newest += 1;
-            let request = Request { number: state.newest, scenario: scenario.clone() };
+            let request = Request {
+                number: state.newest,
+                scenario: scenario.clone(),
+            };
             if state.ready {
                 state.host.post(&request);
             }
@@ -99,7 +110,9 @@ impl Runner {
     fn give_up(&self) {
         {
             let state = self.state.borrow();
-            let Host::Worker(worker) = &state.host else { return };
+            let Host::Worker(worker) = &state.host else {
+                return;
+            };
             if state.ready {
                 return;
             }
@@ -135,7 +148,9 @@ impl Runner {
     }
 
     fn fail(&self) {
-        let problem = "the simulator could not be loaded; check the connection and load the page again".to_string();
+        let problem =
+            "the simulator could not be loaded; check the connection and load the page again"
+                .to_string();
         {
             let mut state = self.state.borrow_mut();
             if state.ready {
@@ -177,7 +192,9 @@ impl Runner {
             let mut state = self.state.borrow_mut();
             let number = match &reply {
                 Reply::Ready => return,
-                Reply::Progress { number, .. } | Reply::Done { number, .. } | Reply::Refused { number, .. } => *number,
+                Reply::Progress { number, .. }
+                | Reply::Done { number, .. }
+                | Reply::Refused { number, .. } => *number,
             };
             if number != state.newest {
                 return;
@@ -204,10 +221,15 @@ impl Host {
 }
 
 fn load_script(address: &str, and_then: impl FnOnce() + 'static) -> Result<(), JsValue> {
-    let document = web_sys::window().and_then(|window| window.document()).ok_or(JsValue::NULL)?;
+    let document = web_sys::window()
+        .and_then(|window| window.document())
+        .ok_or(JsValue::NULL)?;
     let script: HtmlScriptElement = document.create_element("script")?.unchecked_into();
     script.set_src(address);
     script.set_onload(Some(Closure::once_into_js(and_then).unchecked_ref()));
-    document.body().ok_or(JsValue::NULL)?.append_child(&script)?;
+    document
+        .body()
+        .ok_or(JsValue::NULL)?
+        .append_child(&script)?;
     Ok(())
 }

@@ -28,10 +28,16 @@ struct Server {
 /// Listens for requests for as long as the page lives.
 pub fn serve() {
     let scope = js_sys::global();
-    let port = Reflect::get(&scope, &PORT.into()).ok().filter(|port| port.is_object());
+    let port = Reflect::get(&scope, &PORT.into())
+        .ok()
+        .filter(|port| port.is_object());
     let slice = if port.is_some() { SLICE_ON_PAGE } else { SLICE };
     let peer: MessagePort = port.unwrap_or_else(|| scope.into()).unchecked_into();
-    let server = Rc::new(Server { peer: peer.clone(), slice, current: RefCell::new(None) });
+    let server = Rc::new(Server {
+        peer: peer.clone(),
+        slice,
+        current: RefCell::new(None),
+    });
     let on_message = {
         let server = server.clone();
         Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
@@ -53,7 +59,9 @@ pub fn serve() {
 
 fn advance(server: Rc<Server>) {
     Timeout::new(0, move || {
-        let Some(job) = server.current.borrow_mut().take() else { return };
+        let Some(job) = server.current.borrow_mut().take() else {
+            return;
+        };
         match job.advance(server.slice) {
             Ok(job) => {
                 server.post(&job.progress());

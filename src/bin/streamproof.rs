@@ -28,7 +28,9 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(())
         }
-        [verb, ..] => Err(format!("no verb named \"{verb}\"; accepted are presets and run\n\n{USAGE}")),
+        [verb, ..] => Err(format!(
+            "no verb named \"{verb}\"; accepted are presets and run\n\n{USAGE}"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,15 +52,22 @@ fn run(words: &[&str]) -> Result<(), String> {
     let mut scenario = load(options.scenario)?;
     if let Some(patch) = options.patch {
         let patch = Patch::parse(patch).map_err(|error| format!("--patch: {error}"))?;
-        scenario = scenario.patched(&patch).map_err(|error| format!("--patch: {error}"))?;
+        scenario = scenario
+            .patched(&patch)
+            .map_err(|error| format!("--patch: {error}"))?;
     }
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
-    let keep = if options.trace.is_some() { Keep::Trace } else { Keep::LedgerOnly };
+    let keep = if options.trace.is_some() {
+        Keep::Trace
+    } else {
+        Keep::LedgerOnly
+    };
     let run = Simulation::run(&scenario, keep);
     if let (Some(path), Some(trace)) = (options.trace, &run.trace) {
-        std::fs::write(path, trace.text()).map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
+        std::fs::write(path, trace.text())
+            .map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
     }
     if options.json {
         println!("{}", to_json(&run));
@@ -82,20 +91,36 @@ impl<'a> Options<'a> {
         let mut options = Options::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
-            let mut value = || words.next().copied().ok_or_else(|| format!("{word} needs a value"));
+            let mut value = || {
+                words
+                    .next()
+                    .copied()
+                    .ok_or_else(|| format!("{word} needs a value"))
+            };
             match word {
                 "--patch" => options.patch = Some(value()?),
                 "--trace" => options.trace = Some(value()?),
                 "--seed" => {
                     let text = value()?;
-                    options.seed = Some(text.parse().map_err(|_| format!("--seed: \"{text}\" is no whole number from 0 to {}", u64::MAX))?);
+                    options.seed = Some(text.parse().map_err(|_| {
+                        format!(
+                            "--seed: \"{text}\" is no whole number from 0 to {}",
+                            u64::MAX
+                        )
+                    })?);
                 }
                 "--json" => options.json = true,
                 option if option.starts_with('-') => {
-                    return Err(format!("no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"));
+                    return Err(format!(
+                        "no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"
+                    ));
                 }
                 name if options.scenario.is_empty() => options.scenario = name,
-                extra => return Err(format!("one scenario at a time: \"{extra}\" is one too many")),
+                extra => {
+                    return Err(format!(
+                        "one scenario at a time: \"{extra}\" is one too many"
+                    ));
+                }
             }
         }
         if options.scenario.is_empty() {
@@ -111,7 +136,10 @@ fn load(name: &str) -> Result<Scenario, String> {
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
         let known: Vec<&str> = catalog::all().iter().map(|preset| preset.id).collect();
-        format!("\"{name}\" is neither a preset ({}) nor a file that can be read: {error}", known.join(", "))
+        format!(
+            "\"{name}\" is neither a preset ({}) nor a file that can be read: {error}",
+            known.join(", ")
+        )
     })?;
     Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
 }
@@ -121,7 +149,10 @@ fn to_json(run: &Run) -> Value {
     if let Value::Object(metrics) = run.verdict.to_json() {
         object.extend(metrics);
     }
-    let branches = run.branches.iter().map(|(name, verdict)| (name.clone(), verdict.to_json()));
+    let branches = run
+        .branches
+        .iter()
+        .map(|(name, verdict)| (name.clone(), verdict.to_json()));
     object.insert("branches".into(), Value::Object(branches.collect()));
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
@@ -134,17 +165,42 @@ fn to_text(run: &Run) -> String {
     let counts = run.verdict.counts;
     let mut text = format!(
         "{} sent = {} delivered + {} lost + {} refused + {} late + {} in flight\n{} duplicates, {} rows, {} log entries\n",
-        counts.src, counts.delivered, counts.lost, counts.refused, counts.late, counts.pending, run.verdict.dup, run.verdict.rows, run.verdict.stored
+        counts.src,
+        counts.delivered,
+        counts.lost,
+        counts.refused,
+        counts.late,
+        counts.pending,
+        run.verdict.dup,
+        run.verdict.rows,
+        run.verdict.stored
     );
     for outcome in &run.outcomes {
-        text += &format!("{:>12} s  order {} {:?}\n", outcome.at.to_string(), outcome.order, outcome.kind);
+        text += &format!(
+            "{:>12} s  order {} {:?}\n",
+            outcome.at.to_string(),
+            outcome.order,
+            outcome.kind
+        );
     }
     for (name, verdict) in &run.branches {
         let counts = verdict.counts;
         text += &format!(
             "{name}: {} sent = {} delivered + {} lost + {} refused + {} late + {} in flight, {} counted twice\n",
-            counts.src, counts.delivered, counts.lost, counts.refused, counts.late, counts.pending, verdict.dup
+            counts.src,
+            counts.delivered,
+            counts.lost,
+            counts.refused,
+            counts.late,
+            counts.pending,
+            verdict.dup
         );
     }
-    text + &format!("digest {}, ended {:?} at {} s after {} events\n", run.digest_text(), run.ended, run.end, run.events)
+    text + &format!(
+        "digest {}, ended {:?} at {} s after {} events\n",
+        run.digest_text(),
+        run.ended,
+        run.end,
+        run.events
+    )
 }

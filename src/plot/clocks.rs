@@ -39,15 +39,24 @@ const POINTS: usize = 2_000;
 
 impl Clocks {
     fn seen(&self, playhead: u64) -> impl Iterator<Item = &Point> {
-        self.points.iter().filter(move |point| point.processing <= playhead)
+        self.points
+            .iter()
+            .filter(move |point| point.processing <= playhead)
     }
 
     fn watermark_at(&self, playhead: u64) -> Option<i64> {
-        self.watermark.iter().take_while(|(at, _)| *at <= playhead).last().map(|&(_, to)| to)
+        self.watermark
+            .iter()
+            .take_while(|(at, _)| *at <= playhead)
+            .last()
+            .map(|&(_, to)| to)
     }
 
     pub fn sentence(&self, view: &View) -> String {
-        let late = self.seen(view.playhead).filter(|point| point.kind == Kind::Late).count() as u64;
+        let late = self
+            .seen(view.playhead)
+            .filter(|point| point.kind == Kind::Late)
+            .count() as u64;
         match (late, self.watermark_at(view.playhead)) {
             (0, None) => "Orders wait for the next trigger".into(),
             (0, Some(to)) => format!("The watermark stands at {}", seconds(to.max(0) as u64)),
@@ -57,23 +66,58 @@ impl Clocks {
 
     pub fn summary(&self, view: &View) -> String {
         let seen = self.seen(view.playhead).count() as u64;
-        let late = self.seen(view.playhead).filter(|point| point.kind == Kind::Late).count();
-        let watermark = self.watermark_at(view.playhead).map_or("not set yet".into(), |to| format!("at {}", seconds(to.max(0) as u64)));
-        format!("Event time against processing time at {}: {} seen, {late} dropped late, watermark {watermark}.", seconds(view.playhead), count(seen, "row"))
+        let late = self
+            .seen(view.playhead)
+            .filter(|point| point.kind == Kind::Late)
+            .count();
+        let watermark = self
+            .watermark_at(view.playhead)
+            .map_or("not set yet".into(), |to| {
+                format!("at {}", seconds(to.max(0) as u64))
+            });
+        format!(
+            "Event time against processing time at {}: {} seen, {late} dropped late, watermark {watermark}.",
+            seconds(view.playhead),
+            count(seen, "row")
+        )
     }
 
     pub fn table(&self, view: &View) -> Table {
-        let time = |micros: i64| format!("{}{}", if micros < 0 { "-" } else { "" }, seconds(micros.unsigned_abs()));
+        let time = |micros: i64| {
+            format!(
+                "{}{}",
+                if micros < 0 { "-" } else { "" },
+                seconds(micros.unsigned_abs())
+            )
+        };
         let rows: Vec<Vec<String>> = self
             .seen(view.playhead)
             .map(|point| {
-                let kind = match point.kind { Kind::Seen => "seen", Kind::Duplicate => "duplicate", Kind::Late => "late" };
-                vec![point.order.to_string(), time(point.event), seconds(point.processing), kind.to_string()]
+                let kind = match point.kind {
+                    Kind::Seen => "seen",
+                    Kind::Duplicate => "duplicate",
+                    Kind::Late => "late",
+                };
+                vec![
+                    point.order.to_string(),
+                    time(point.event),
+                    seconds(point.processing),
+                    kind.to_string(),
+                ]
             })
             .collect();
         if rows.len() > 200 {
-            let late = self.seen(view.playhead).filter(|point| point.kind == Kind::Late).count();
-            return Table::new(["what", "rows"], vec![vec!["seen".into(), (rows.len() - late).to_string()], vec!["late".into(), late.to_string()]]);
+            let late = self
+                .seen(view.playhead)
+                .filter(|point| point.kind == Kind::Late)
+                .count();
+            return Table::new(
+                ["what", "rows"],
+                vec![
+                    vec!["seen".into(), (rows.len() - late).to_string()],
+                    vec!["late".into(), late.to_string()],
+                ],
+            );
         }
         Table::new(["order", "event time", "seen at", "what"], rows)
     }
@@ -88,46 +132,145 @@ impl Clocks {
         let x = |micros: i64| strip.x(micros.max(0) as u64);
         let middle = view.from + (view.to - view.from) / 2 / 1_000_000 * 1_000_000;
         for mark in [view.from, middle, view.to] {
-            pen.label(strip.left - 8.0, y(mark), &format!("{}", mark / 1_000_000), Anchor::End)?;
+            pen.label(
+                strip.left - 8.0,
+                y(mark),
+                &format!("{}", mark / 1_000_000),
+                Anchor::End,
+            )?;
         }
         pen.label(4.0, strip.y(0.5) - 7.0, "processing", Anchor::Start)?;
         pen.label(4.0, strip.y(0.5) + 7.0, "time, s", Anchor::Start)?;
-        pen.label(strip.right, pen.height() - 7.0, "event time, s", Anchor::End)?;
-        for &bound in self.windows.iter().filter(|&&bound| bound > 0 && (bound as u64) < view.to) {
-            pen.dashed((x(bound), strip.top), (x(bound), strip.bottom), palette.rule, 1.5, (5.0, 3.0))?;
-            pen.label(x(bound) + 3.0, strip.top + 6.0, "window ends", Anchor::Start)?;
+        pen.label(
+            strip.right,
+            pen.height() - 7.0,
+            "event time, s",
+            Anchor::End,
+        )?;
+        for &bound in self
+            .windows
+            .iter()
+            .filter(|&&bound| bound > 0 && (bound as u64) < view.to)
+        {
+            pen.dashed(
+                (x(bound), strip.top),
+                (x(bound), strip.bottom),
+                palette.rule,
+                1.5,
+                (5.0, 3.0),
+            )?;
+            pen.label(
+                x(bound) + 3.0,
+                strip.top + 6.0,
+                "window ends",
+                Anchor::Start,
+            )?;
         }
-        pen.dashed((strip.left, strip.bottom), (strip.right, strip.top), palette.rule, 1.0, (1.5, 3.0))?;
+        pen.dashed(
+            (strip.left, strip.bottom),
+            (strip.right, strip.top),
+            palette.rule,
+            1.0,
+            (1.5, 3.0),
+        )?;
         pen.label(strip.right - 6.0, strip.top + 6.0, "no delay", Anchor::End)?;
         self.draw_watermark(pen, view, &strip, &x, &y)?;
         let seen: Vec<&Point> = self.seen(view.playhead).collect();
         let every = seen.len().div_ceil(POINTS).max(1);
-        for point in seen.iter().enumerate().filter(|(n, point)| n % every == 0 || point.kind != Kind::Seen).map(|(_, point)| point) {
+        for point in seen
+            .iter()
+            .enumerate()
+            .filter(|(n, point)| n % every == 0 || point.kind != Kind::Seen)
+            .map(|(_, point)| point)
+        {
             let (px, py) = (x(point.event), y(point.processing));
             match point.kind {
                 Kind::Seen => pen.circle(px, py, 3.0, palette.ok_tint, palette.ok)?,
                 Kind::Duplicate => {
                     pen.fill(px - 7.0, py - 8.0, px + 3.0, py + 2.0, palette.surface, 1.0)?;
-                    pen.frame_box(px - 7.0, py - 8.0, px + 3.0, py + 2.0, palette.dup_line, 1.25)?;
+                    pen.frame_box(
+                        px - 7.0,
+                        py - 8.0,
+                        px + 3.0,
+                        py + 2.0,
+                        palette.dup_line,
+                        1.25,
+                    )?;
                     pen.fill(px - 4.0, py - 5.0, px + 6.0, py + 5.0, palette.dup, 1.0)?;
-                    pen.frame_box(px - 4.0, py - 5.0, px + 6.0, py + 5.0, palette.dup_line, 1.5)?;
-                    pen.text(px + 9.0, py + 8.0, &format!("#{}", point.order), &Words { color: palette.dup_text, size: 11.0, bold: true, anchor: Anchor::Start })?;
+                    pen.frame_box(
+                        px - 4.0,
+                        py - 5.0,
+                        px + 6.0,
+                        py + 5.0,
+                        palette.dup_line,
+                        1.5,
+                    )?;
+                    pen.text(
+                        px + 9.0,
+                        py + 8.0,
+                        &format!("#{}", point.order),
+                        &Words {
+                            color: palette.dup_text,
+                            size: 11.0,
+                            bold: true,
+                            anchor: Anchor::Start,
+                        },
+                    )?;
                 }
                 Kind::Late => {
-                    pen.polygon(&[(px, py - 6.0), (px + 6.0, py), (px, py + 6.0), (px - 6.0, py)], palette.late, 1.0)?;
-                    pen.text(px - 9.0, py, &format!("#{} late", point.order), &Words { color: palette.late_text, size: 11.0, bold: true, anchor: Anchor::End })?;
+                    pen.polygon(
+                        &[
+                            (px, py - 6.0),
+                            (px + 6.0, py),
+                            (px, py + 6.0),
+                            (px - 6.0, py),
+                        ],
+                        palette.late,
+                        1.0,
+                    )?;
+                    pen.text(
+                        px - 9.0,
+                        py,
+                        &format!("#{} late", point.order),
+                        &Words {
+                            color: palette.late_text,
+                            size: 11.0,
+                            bold: true,
+                            anchor: Anchor::End,
+                        },
+                    )?;
                 }
             }
         }
         let now = y(view.playhead);
-        pen.dashed((strip.left, now), (strip.x(view.playhead), now), palette.text, 1.0, (2.0, 3.0))?;
+        pen.dashed(
+            (strip.left, now),
+            (strip.x(view.playhead), now),
+            palette.text,
+            1.0,
+            (2.0, 3.0),
+        )?;
         strip.playhead(pen, view)
     }
 
     /// The watermark as a staircase: it stands still until a batch moves it.
-    fn draw_watermark<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View, strip: &Strip, x: &impl Fn(i64) -> f64, y: &impl Fn(u64) -> f64) -> Drawn<DB> {
-        let steps: Vec<(u64, i64)> = self.watermark.iter().take_while(|(at, _)| *at <= view.playhead).copied().collect();
-        let Some(&(first, _)) = steps.first() else { return Ok(()) };
+    fn draw_watermark<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<DB>,
+        view: &View,
+        strip: &Strip,
+        x: &impl Fn(i64) -> f64,
+        y: &impl Fn(u64) -> f64,
+    ) -> Drawn<DB> {
+        let steps: Vec<(u64, i64)> = self
+            .watermark
+            .iter()
+            .take_while(|(at, _)| *at <= view.playhead)
+            .copied()
+            .collect();
+        let Some(&(first, _)) = steps.first() else {
+            return Ok(());
+        };
         let mut points = vec![(strip.left, y(first))];
         for &(at, to) in &steps {
             let before = points.last().map_or(strip.left, |&(px, _)| px);
@@ -139,7 +282,21 @@ impl Clocks {
         pen.line(&points, pen.palette.late, 2.0)?;
         let label_y = (y(view.playhead) - 1.0).max(strip.top + 6.0);
         let room = end - strip.left > 70.0;
-        let (at, anchor) = if room { (end - 6.0, Anchor::End) } else { (end + 6.0, Anchor::Start) };
-        pen.text(at, label_y - 7.0, "watermark", &Words { color: pen.palette.late_text, size: 11.0, bold: true, anchor })
+        let (at, anchor) = if room {
+            (end - 6.0, Anchor::End)
+        } else {
+            (end + 6.0, Anchor::Start)
+        };
+        pen.text(
+            at,
+            label_y - 7.0,
+            "watermark",
+            &Words {
+                color: pen.palette.late_text,
+                size: 11.0,
+                bold: true,
+                anchor,
+            },
+        )
     }
 }

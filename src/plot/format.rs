@@ -7,12 +7,20 @@ pub fn seconds(micros: u64) -> String {
 
 /// A duration with the digits that it deserves: `680 ms`, `1.16 s`.
 pub fn duration(micros: u64) -> String {
-    if micros < 1_000_000 { format!("{} ms", micros / 1000) } else { seconds(micros) }
+    if micros < 1_000_000 {
+        format!("{} ms", micros / 1000)
+    } else {
+        seconds(micros)
+    }
 }
 
 /// A count and its noun: `1 row`, `2 rows`.
 pub fn count(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
 }
 
 #[cfg(test)]

@@ -14,12 +14,27 @@ pub struct Lag {
 
 impl Lag {
     fn at(&self, playhead: u64) -> Vec<(&str, u64)> {
-        let value = |steps: &[(u64, u64)]| steps.iter().take_while(|(at, _)| *at <= playhead).last().map_or(0, |&(_, lag)| lag);
-        self.partitions.iter().map(|(name, steps)| (name.as_str(), value(steps))).collect()
+        let value = |steps: &[(u64, u64)]| {
+            steps
+                .iter()
+                .take_while(|(at, _)| *at <= playhead)
+                .last()
+                .map_or(0, |&(_, lag)| lag)
+        };
+        self.partitions
+            .iter()
+            .map(|(name, steps)| (name.as_str(), value(steps)))
+            .collect()
     }
 
     fn most(&self) -> f64 {
-        self.partitions.iter().flat_map(|(_, steps)| steps).map(|&(_, lag)| lag).max().unwrap_or(0).max(4) as f64
+        self.partitions
+            .iter()
+            .flat_map(|(_, steps)| steps)
+            .map(|&(_, lag)| lag)
+            .max()
+            .unwrap_or(0)
+            .max(4) as f64
     }
 
     pub fn sentence(&self, view: &View) -> String {
@@ -31,15 +46,35 @@ impl Lag {
     }
 
     pub fn summary(&self, view: &View) -> String {
-        let each: Vec<String> = self.at(view.playhead).into_iter().map(|(name, lag)| format!("{name} {lag}")).collect();
-        format!("Consumer lag in records at {}: {}.", seconds(view.playhead), if each.is_empty() { "no partition".into() } else { each.join(", ") })
+        let each: Vec<String> = self
+            .at(view.playhead)
+            .into_iter()
+            .map(|(name, lag)| format!("{name} {lag}"))
+            .collect();
+        format!(
+            "Consumer lag in records at {}: {}.",
+            seconds(view.playhead),
+            if each.is_empty() {
+                "no partition".into()
+            } else {
+                each.join(", ")
+            }
+        )
     }
 
     pub fn table(&self, view: &View) -> Table {
         let rows = self.partitions.iter().map(|(name, steps)| {
-            let seen: Vec<u64> = steps.iter().take_while(|(at, _)| *at <= view.playhead).map(|&(_, lag)| lag).collect();
+            let seen: Vec<u64> = steps
+                .iter()
+                .take_while(|(at, _)| *at <= view.playhead)
+                .map(|&(_, lag)| lag)
+                .collect();
             let most = seen.iter().max().copied().unwrap_or(0);
-            vec![name.clone(), seen.last().copied().unwrap_or(0).to_string(), most.to_string()]
+            vec![
+                name.clone(),
+                seen.last().copied().unwrap_or(0).to_string(),
+                most.to_string(),
+            ]
         });
         Table::new(["partition", "lag now", "most so far"], rows.collect())
     }
@@ -51,18 +86,36 @@ impl Lag {
         strip.ground(pen, view)?;
         let most = self.most();
         for mark in [0.0, most] {
-            pen.label(strip.left - 8.0, strip.y(mark / most), &format!("{mark}"), Anchor::End)?;
+            pen.label(
+                strip.left - 8.0,
+                strip.y(mark / most),
+                &format!("{mark}"),
+                Anchor::End,
+            )?;
         }
         pen.label(4.0, strip.y(0.5), "records", Anchor::Start)?;
         for (n, (_, steps)) in self.partitions.iter().enumerate() {
             let steps: Vec<(u64, f64)> = steps.iter().map(|&(at, lag)| (at, lag as f64)).collect();
-            pen.line(&strip.stairs(&steps, view.playhead, most), palette.series[n % palette.series.len()], 1.75)?;
+            pen.line(
+                &strip.stairs(&steps, view.playhead, most),
+                palette.series[n % palette.series.len()],
+                1.75,
+            )?;
         }
         strip.playhead(pen, view)?;
         let x = strip.x(view.playhead);
         let room = strip.right - x > 90.0;
-        let (x, anchor) = if room { (x + 8.0, Anchor::Start) } else { (x - 8.0, Anchor::End) };
-        let mut labels: Vec<(usize, u64, String)> = self.at(view.playhead).into_iter().enumerate().map(|(n, (name, lag))| (n, lag, format!("{name} {lag}"))).collect();
+        let (x, anchor) = if room {
+            (x + 8.0, Anchor::Start)
+        } else {
+            (x - 8.0, Anchor::End)
+        };
+        let mut labels: Vec<(usize, u64, String)> = self
+            .at(view.playhead)
+            .into_iter()
+            .enumerate()
+            .map(|(n, (name, lag))| (n, lag, format!("{name} {lag}")))
+            .collect();
         labels.sort_by_key(|&(n, lag, _)| (std::cmp::Reverse(lag), n));
         let count = labels.len() as f64;
         let mut above = f64::MIN;
@@ -70,7 +123,17 @@ impl Lag {
             let lowest = strip.bottom - 2.0 - (count - 1.0 - index as f64) * 13.0;
             let y = strip.y(lag as f64 / most).min(lowest).max(above + 13.0);
             above = y;
-            pen.text(x, y, &words, &Words { color: palette.series[n % palette.series.len()], size: 12.0, bold: true, anchor })?;
+            pen.text(
+                x,
+                y,
+                &words,
+                &Words {
+                    color: palette.series[n % palette.series.len()],
+                    size: 12.0,
+                    bold: true,
+                    anchor,
+                },
+            )?;
         }
         Ok(())
     }

@@ -48,35 +48,63 @@ fn words(quantile: Quantile) -> String {
 
 impl Latency {
     fn seen(&self, playhead: u64) -> Vec<Sample> {
-        let mut seen: Vec<Sample> = self.samples.iter().filter(|sample| sample.at <= playhead).copied().collect();
+        let mut seen: Vec<Sample> = self
+            .samples
+            .iter()
+            .filter(|sample| sample.at <= playhead)
+            .copied()
+            .collect();
         seen.sort_by_key(|sample| (sample.micros, sample.order));
         seen
     }
 
     fn quantiles(&self, playhead: u64, missing: u64) -> [Quantile; 3] {
-        let sorted: Vec<u64> = self.seen(playhead).iter().map(|sample| sample.micros).collect();
+        let sorted: Vec<u64> = self
+            .seen(playhead)
+            .iter()
+            .map(|sample| sample.micros)
+            .collect();
         PERCENTS.map(|percent| nearest_rank(&sorted, percent, missing))
     }
 
     /// What is missing counts once everything has been seen: before that it may still come.
     fn missing_at(&self, playhead: u64) -> u64 {
-        let last = self.samples.iter().map(|sample| sample.at).max().unwrap_or(0);
-        if playhead >= last { u64::from(self.missing) } else { 0 }
+        let last = self
+            .samples
+            .iter()
+            .map(|sample| sample.at)
+            .max()
+            .unwrap_or(0);
+        if playhead >= last {
+            u64::from(self.missing)
+        } else {
+            0
+        }
     }
 
     /// Name, of delivered, honest.
     pub fn percentiles(&self, playhead: u64) -> Vec<(String, String, String)> {
         let plain = self.quantiles(playhead, 0);
         let honest = self.quantiles(playhead, self.missing_at(playhead));
-        PERCENTS.iter().zip(plain.into_iter().zip(honest)).map(|(percent, (plain, honest))| (format!("P{percent}"), words(plain), words(honest))).collect()
+        PERCENTS
+            .iter()
+            .zip(plain.into_iter().zip(honest))
+            .map(|(percent, (plain, honest))| (format!("P{percent}"), words(plain), words(honest)))
+            .collect()
     }
 
     pub fn sentence(&self, view: &View) -> String {
         match self.quantiles(view.playhead, 0) {
             [Quantile::Micros(half), Quantile::Micros(most), _] => match self.sla {
-                Some(sla) if most > sla => format!("P95 misses the SLA by {}", duration(most - sla)),
+                Some(sla) if most > sla => {
+                    format!("P95 misses the SLA by {}", duration(most - sla))
+                }
                 Some(sla) => format!("P95 keeps the SLA with {} to spare", duration(sla - most)),
-                None => format!("Half show within {}; P95 {}", duration(half), duration(most)),
+                None => format!(
+                    "Half show within {}; P95 {}",
+                    duration(half),
+                    duration(most)
+                ),
             },
             _ => "No order is visible yet".into(),
         }
@@ -84,26 +112,61 @@ impl Latency {
 
     pub fn summary(&self, view: &View) -> String {
         let rows = self.percentiles(view.playhead);
-        let each: Vec<String> = rows.iter().map(|(name, plain, honest)| if plain == honest { format!("{name} {plain}") } else { format!("{name} {plain}, honest {honest}") }).collect();
-        format!("Latency from event time to visible row at {}, of {}: {}. Nearest rank on exact values.", seconds(view.playhead), count(self.seen(view.playhead).len() as u64, "order"), each.join("; "))
+        let each: Vec<String> = rows
+            .iter()
+            .map(|(name, plain, honest)| {
+                if plain == honest {
+                    format!("{name} {plain}")
+                } else {
+                    format!("{name} {plain}, honest {honest}")
+                }
+            })
+            .collect();
+        format!(
+            "Latency from event time to visible row at {}, of {}: {}. Nearest rank on exact values.",
+            seconds(view.playhead),
+            count(self.seen(view.playhead).len() as u64, "order"),
+            each.join("; ")
+        )
     }
 
     pub fn table(&self, view: &View) -> Table {
         let seen = self.seen(view.playhead);
         if seen.len() > 200 {
-            let rows = self.percentiles(view.playhead).into_iter().map(|(name, plain, honest)| vec![name, plain, honest]);
+            let rows = self
+                .percentiles(view.playhead)
+                .into_iter()
+                .map(|(name, plain, honest)| vec![name, plain, honest]);
             return Table::new(["percentile", "delivered", "honest"], rows.collect());
         }
-        let rows = seen.into_iter().map(|sample| vec![format!("{}", sample.order), format!("{}.{:03}", sample.micros / 1000, sample.micros % 1000), seconds(sample.at)]);
+        let rows = seen.into_iter().map(|sample| {
+            vec![
+                format!("{}", sample.order),
+                format!("{}.{:03}", sample.micros / 1000, sample.micros % 1000),
+                seconds(sample.at),
+            ]
+        });
         Table::new(["order", "latency ms", "visible at"], rows.collect())
     }
 
     pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
         let palette = pen.palette;
-        let (left, right) = (f64::from(view.plot_left), (pen.width() - f64::from(view.plot_right)).max(f64::from(view.plot_left) + 1.0));
+        let (left, right) = (
+            f64::from(view.plot_left),
+            (pen.width() - f64::from(view.plot_right)).max(f64::from(view.plot_left) + 1.0),
+        );
         let bottom = (pen.height() - 34.0).max(2.0);
         pen.title(left, &self.sentence(view))?;
-        pen.label(left, pen.height() - 8.0, if self.samples.len() <= CELLS { "event to visible row, one cell an order" } else { "event to visible row, orders" }, Anchor::Start)?;
+        pen.label(
+            left,
+            pen.height() - 8.0,
+            if self.samples.len() <= CELLS {
+                "event to visible row, one cell an order"
+            } else {
+                "event to visible row, orders"
+            },
+            Anchor::Start,
+        )?;
         let scale = Scale::of(&self.samples, self.sla, left, right);
         pen.line(&[(left, bottom), (right, bottom)], palette.rule, 1.0)?;
         for (at, name) in scale.marks() {
@@ -119,23 +182,55 @@ impl Latency {
         if let Some(sla) = self.sla {
             let x = scale.x(sla);
             pen.line(&[(x, top - 4.0), (x, bottom)], palette.text, 2.0)?;
-            pen.text(x - 4.0, top - 6.0, &format!("SLA P95 < {}", duration(sla)), &Words { color: palette.text, size: 12.0, bold: true, anchor: Anchor::End })?;
+            pen.text(
+                x - 4.0,
+                top - 6.0,
+                &format!("SLA P95 < {}", duration(sla)),
+                &Words {
+                    color: palette.text,
+                    size: 12.0,
+                    bold: true,
+                    anchor: Anchor::End,
+                },
+            )?;
         }
         // Markers, the highest percentile on top, each on a height of its own.
         let quantiles = self.quantiles(view.playhead, 0);
-        for ((percent, quantile), y) in PERCENTS.iter().zip(quantiles).rev().zip([32.0, 48.0, 64.0]) {
+        for ((percent, quantile), y) in PERCENTS.iter().zip(quantiles).rev().zip([32.0, 48.0, 64.0])
+        {
             if let Quantile::Micros(micros) = quantile {
                 let x = scale.x(micros);
                 pen.dashed((x, y + 6.0), (x, bottom), palette.text, 1.5, (3.0, 2.0))?;
                 let room = x - left > 84.0;
-                let (at, anchor) = if room { (x + 2.0, Anchor::End) } else { (x - 2.0, Anchor::Start) };
-                pen.text(at, y, &format!("P{percent} {}", duration(micros)), &Words { color: palette.text, size: 12.0, bold: true, anchor })?;
+                let (at, anchor) = if room {
+                    (x + 2.0, Anchor::End)
+                } else {
+                    (x - 2.0, Anchor::Start)
+                };
+                pen.text(
+                    at,
+                    y,
+                    &format!("P{percent} {}", duration(micros)),
+                    &Words {
+                        color: palette.text,
+                        size: 12.0,
+                        bold: true,
+                        anchor,
+                    },
+                )?;
             }
         }
         Ok(())
     }
 
-    fn cells<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View, scale: &Scale, top: f64, bottom: f64) -> Drawn<DB> {
+    fn cells<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<DB>,
+        view: &View,
+        scale: &Scale,
+        top: f64,
+        bottom: f64,
+    ) -> Drawn<DB> {
         let palette = pen.palette;
         let mut bins: Vec<Vec<Sample>> = vec![Vec::new(); scale.bins];
         for sample in self.seen(view.playhead) {
@@ -150,7 +245,10 @@ impl Latency {
         let unit = ((bottom - top) / tallest).min(25.0);
         let numbered = self.samples.len() <= CELLS && unit >= 12.0 && scale.width >= 14.0;
         for (n, bin) in bins.iter().enumerate() {
-            let (left, right) = (scale.left + n as f64 * scale.width + 1.0, scale.left + (n as f64 + 1.0) * scale.width - 1.0);
+            let (left, right) = (
+                scale.left + n as f64 * scale.width + 1.0,
+                scale.left + (n as f64 + 1.0) * scale.width - 1.0,
+            );
             if self.samples.len() > CELLS {
                 let height = bin.len() as f64 * unit;
                 pen.fill(left, bottom - height, right, bottom, palette.ok_tint, 1.0)?;
@@ -163,7 +261,11 @@ impl Latency {
                 let low = bottom - row as f64 * unit - 1.0;
                 let high = low - unit + 2.0;
                 let doubled = sample.mark == Mark::Duplicate;
-                let (fill, line) = if doubled { (palette.dup, palette.dup_line) } else { (palette.ok_tint, palette.ok) };
+                let (fill, line) = if doubled {
+                    (palette.dup, palette.dup_line)
+                } else {
+                    (palette.ok_tint, palette.ok)
+                };
                 pen.fill(left, high, right, low, fill, 1.0)?;
                 pen.frame_box(left, high, right, low, line, 1.0)?;
                 if self.sla.is_some_and(|sla| sample.micros > sla) {
@@ -175,8 +277,24 @@ impl Latency {
                 if numbered {
                     let strong = view.highlight == Some(sample.order);
                     // On the filled cell the number is dark in both themes.
-                    let color = if doubled { super::Palette::light().text } else if strong { palette.text } else { palette.muted };
-                    pen.text((left + right) / 2.0, f64::midpoint(high, low), &sample.order.to_string(), &Words { color, size: 11.0, bold: strong, anchor: Anchor::Middle })?;
+                    let color = if doubled {
+                        super::Palette::light().text
+                    } else if strong {
+                        palette.text
+                    } else {
+                        palette.muted
+                    };
+                    pen.text(
+                        (left + right) / 2.0,
+                        f64::midpoint(high, low),
+                        &sample.order.to_string(),
+                        &Words {
+                            color,
+                            size: 11.0,
+                            bold: strong,
+                            anchor: Anchor::Middle,
+                        },
+                    )?;
                 }
             }
         }
@@ -184,7 +302,14 @@ impl Latency {
     }
 }
 
-fn hatch<DB: DrawingBackend>(pen: &Pen<DB>, left: f64, top: f64, right: f64, bottom: f64, color: plotters::style::RGBColor) -> Drawn<DB> {
+fn hatch<DB: DrawingBackend>(
+    pen: &Pen<DB>,
+    left: f64,
+    top: f64,
+    right: f64,
+    bottom: f64,
+    color: plotters::style::RGBColor,
+) -> Drawn<DB> {
     let mut x = left - (bottom - top);
     while x < right {
         let (mut from, mut to) = ((x, bottom), (x + bottom - top, top));
@@ -211,12 +336,18 @@ struct Scale {
 
 impl Scale {
     fn of(samples: &[Sample], sla: Option<u64>, left: f64, right: f64) -> Scale {
-        let quarter = |micros: u64| libm::floor(libm::log2(micros.max(1000) as f64 / 1e6) * 4.0) as i32;
+        let quarter =
+            |micros: u64| libm::floor(libm::log2(micros.max(1000) as f64 / 1e6) * 4.0) as i32;
         let values = || samples.iter().map(|sample| sample.micros).chain(sla);
         let first = values().min().map_or(-8, quarter);
         let last = values().max().map_or(0, quarter).max(first + 5);
         let bins = (last - first + 1) as usize;
-        Scale { left, width: (right - left) / bins as f64, bins, first }
+        Scale {
+            left,
+            width: (right - left) / bins as f64,
+            bins,
+            first,
+        }
     }
 
     fn position(&self, micros: u64) -> f64 {
@@ -259,9 +390,24 @@ mod tests {
 
     #[test]
     fn a_percentile_is_honest_once_nothing_can_come_any_more() {
-        let sample = |order: u32| Sample { order, at: u64::from(order), micros: u64::from(order) * 1000, mark: Mark::Plain };
-        let latency = Latency { samples: (1..=9).map(sample).collect(), missing: 1, sla: None };
-        assert_eq!(latency.percentiles(5)[1], ("P95".into(), "5 ms".into(), "5 ms".into()));
-        assert_eq!(latency.percentiles(9)[1], ("P95".into(), "9 ms".into(), "∞".into()));
+        let sample = |order: u32| Sample {
+            order,
+            at: u64::from(order),
+            micros: u64::from(order) * 1000,
+            mark: Mark::Plain,
+        };
+        let latency = Latency {
+            samples: (1..=9).map(sample).collect(),
+            missing: 1,
+            sla: None,
+        };
+        assert_eq!(
+            latency.percentiles(5)[1],
+            ("P95".into(), "5 ms".into(), "5 ms".into())
+        );
+        assert_eq!(
+            latency.percentiles(9)[1],
+            ("P95".into(), "9 ms".into(), "∞".into())
+        );
     }
 }

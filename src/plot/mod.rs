@@ -92,7 +92,12 @@ impl Palette {
             late: rgb(0x3A_1D5D),
             late_text: rgb(0x3A_1D5D),
             future: rgb(0xF4_F6F8),
-            series: [rgb(0x44_77AA), rgb(0x22_8833), rgb(0xAA_3377), rgb(0x99_7700)],
+            series: [
+                rgb(0x44_77AA),
+                rgb(0x22_8833),
+                rgb(0xAA_3377),
+                rgb(0x99_7700),
+            ],
         }
     }
 
@@ -113,7 +118,12 @@ impl Palette {
             late: rgb(0xB0_69E6),
             late_text: rgb(0xC7_9BF0),
             future: rgb(0x12_181F),
-            series: [rgb(0x77_AADD), rgb(0x44_BB99), rgb(0xFF_AABB), rgb(0xBB_CC33)],
+            series: [
+                rgb(0x77_AADD),
+                rgb(0x44_BB99),
+                rgb(0xFF_AABB),
+                rgb(0xBB_CC33),
+            ],
         }
     }
 }
@@ -127,23 +137,50 @@ pub struct Table {
 
 impl Table {
     fn new<const N: usize>(head: [&str; N], rows: Vec<Vec<String>>) -> Self {
-        Table { head: head.map(str::to_string).to_vec(), rows }
+        Table {
+            head: head.map(str::to_string).to_vec(),
+            rows,
+        }
     }
 
     /// Every field quoted; a field that a spreadsheet would take for a formula begins with an apostrophe.
     pub fn to_csv(&self) -> String {
-        let line = |cells: &Vec<String>| cells.iter().map(|cell| csv_field(cell)).collect::<Vec<_>>().join(",") + "\r\n";
-        std::iter::once(&self.head).chain(&self.rows).map(line).collect()
+        let line = |cells: &Vec<String>| {
+            cells
+                .iter()
+                .map(|cell| csv_field(cell))
+                .collect::<Vec<_>>()
+                .join(",")
+                + "\r\n"
+        };
+        std::iter::once(&self.head)
+            .chain(&self.rows)
+            .map(line)
+            .collect()
     }
 }
 
 fn csv_field(text: &str) -> String {
     let risky = |line: &str| {
         let first = line.trim_start_matches(' ').chars().next();
-        first.is_some_and(|c| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'))
+        first.is_some_and(|c| {
+            matches!(
+                c,
+                '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
+            )
+        })
     };
     let is_number = text.parse::<f64>().is_ok();
-    let guarded: Vec<String> = text.split('\n').map(|line| if risky(line) && !is_number { format!("'{line}") } else { line.to_string() }).collect();
+    let guarded: Vec<String> = text
+        .split('\n')
+        .map(|line| {
+            if risky(line) && !is_number {
+                format!("'{line}")
+            } else {
+                line.to_string()
+            }
+        })
+        .collect();
     format!("\"{}\"", guarded.join("\n").replace('"', "\"\""))
 }
 
@@ -169,7 +206,13 @@ macro_rules! each_chart {
 
 impl Chart {
     /// Draws the chart at the view's moment.
-    pub fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, frame: &Frame, palette: &Palette, view: &View) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    pub fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        frame: &Frame,
+        palette: &Palette,
+        view: &View,
+    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let pen = Pen::new(area, frame, palette);
         pen.clear()?;
         each_chart!(self, data => data.draw(&pen, view))
@@ -199,19 +242,45 @@ impl Chart {
     }
 
     /// The chart as a file, with a footer line if there is one.
-    pub fn to_svg(&self, width: u32, height: u32, palette: &Palette, view: &View, footer: Option<&str>) -> String {
+    pub fn to_svg(
+        &self,
+        width: u32,
+        height: u32,
+        palette: &Palette,
+        view: &View,
+        footer: Option<&str>,
+    ) -> String {
         let mut svg = String::new();
         let foot = if footer.is_some() { 18 } else { 0 };
         {
-            let area = SVGBackend::with_string(&mut svg, (width, height + foot)).into_drawing_area();
-            let whole = Frame { width, height: height + foot, scale: 1.0 };
+            let area =
+                SVGBackend::with_string(&mut svg, (width, height + foot)).into_drawing_area();
+            let whole = Frame {
+                width,
+                height: height + foot,
+                scale: 1.0,
+            };
             let drawn = (|| {
                 Pen::new(&area, &whole, palette).clear()?;
                 let (chart, below) = area.split_vertically(height);
-                let frame = Frame { width, height, scale: 1.0 };
+                let frame = Frame {
+                    width,
+                    height,
+                    scale: 1.0,
+                };
                 each_chart!(self, data => data.draw(&Pen::new(&chart, &frame, palette), view))?;
                 if let Some(footer) = footer {
-                    Pen::new(&below, &frame, palette).text(8.0, 9.0, footer, &pen::Words { color: palette.muted, size: 11.0, bold: false, anchor: pen::Anchor::Start })?;
+                    Pen::new(&below, &frame, palette).text(
+                        8.0,
+                        9.0,
+                        footer,
+                        &pen::Words {
+                            color: palette.muted,
+                            size: 11.0,
+                            bold: false,
+                            anchor: pen::Anchor::Start,
+                        },
+                    )?;
                 }
                 area.present()
             })();
@@ -226,26 +295,98 @@ mod tests {
     use super::*;
 
     pub(super) fn view(playhead_ms: u64) -> View {
-        View { playhead: playhead_ms * 1000, from: 0, to: 10_000_000, highlight: Some(17), plot_left: 84, plot_right: 14 }
+        View {
+            playhead: playhead_ms * 1000,
+            from: 0,
+            to: 10_000_000,
+            highlight: Some(17),
+            plot_left: 84,
+            plot_right: 14,
+        }
     }
 
     fn charts() -> Vec<Chart> {
-        let sample = |order: u32| Sample { order, at: u64::from(order) * 200_000 + 700_000, micros: 400_000 + u64::from(order * 7919 % 13) * 60_000, mark: if order == 17 { Mark::Duplicate } else { Mark::Plain } };
-        let point = |order: u32| Point { order, event: i64::from(order) * 190_000, processing: u64::from(order) * 200_000 + 700_000, kind: if order == 17 { Kind::Duplicate } else if order == 30 { Kind::Late } else { Kind::Seen } };
+        let sample = |order: u32| Sample {
+            order,
+            at: u64::from(order) * 200_000 + 700_000,
+            micros: 400_000 + u64::from(order * 7919 % 13) * 60_000,
+            mark: if order == 17 {
+                Mark::Duplicate
+            } else {
+                Mark::Plain
+            },
+        };
+        let point = |order: u32| Point {
+            order,
+            event: i64::from(order) * 190_000,
+            processing: u64::from(order) * 200_000 + 700_000,
+            kind: if order == 17 {
+                Kind::Duplicate
+            } else if order == 30 {
+                Kind::Late
+            } else {
+                Kind::Seen
+            },
+        };
         vec![
-            Chart::Outcomes(Outcomes { end: 10_000_000, duplicates: vec![(4_200_000, 1)], lost: vec![(5_000_000, 1)], refused: vec![], late: vec![(7_000_000, 1)] }),
-            Chart::Latency(Latency { samples: (1..40).map(sample).collect(), missing: 1, sla: Some(1_000_000) }),
-            Chart::Lag(Lag { end: 10_000_000, partitions: vec![("orders-0".into(), vec![(0, 0), (1_000_000, 4), (2_000_000, 0)]), ("orders-1".into(), vec![(0, 0), (1_000_000, 5), (2_000_000, 0)])] }),
-            Chart::Clocks(Clocks { end: 10_000_000, points: (1..40).map(point).collect(), watermark: vec![(2_000_000, 1_000_000), (3_000_000, 2_000_000)], windows: vec![4_000_000] }),
+            Chart::Outcomes(Outcomes {
+                end: 10_000_000,
+                duplicates: vec![(4_200_000, 1)],
+                lost: vec![(5_000_000, 1)],
+                refused: vec![],
+                late: vec![(7_000_000, 1)],
+            }),
+            Chart::Latency(Latency {
+                samples: (1..40).map(sample).collect(),
+                missing: 1,
+                sla: Some(1_000_000),
+            }),
+            Chart::Lag(Lag {
+                end: 10_000_000,
+                partitions: vec![
+                    (
+                        "orders-0".into(),
+                        vec![(0, 0), (1_000_000, 4), (2_000_000, 0)],
+                    ),
+                    (
+                        "orders-1".into(),
+                        vec![(0, 0), (1_000_000, 5), (2_000_000, 0)],
+                    ),
+                ],
+            }),
+            Chart::Clocks(Clocks {
+                end: 10_000_000,
+                points: (1..40).map(point).collect(),
+                watermark: vec![(2_000_000, 1_000_000), (3_000_000, 2_000_000)],
+                windows: vec![4_000_000],
+            }),
         ]
     }
 
     fn empty() -> Vec<Chart> {
         vec![
-            Chart::Outcomes(Outcomes { end: 0, duplicates: vec![], lost: vec![], refused: vec![], late: vec![] }),
-            Chart::Latency(Latency { samples: vec![], missing: 0, sla: None }),
-            Chart::Lag(Lag { end: 0, partitions: vec![] }),
-            Chart::Clocks(Clocks { end: 0, points: vec![], watermark: vec![], windows: vec![] }),
+            Chart::Outcomes(Outcomes {
+                end: 0,
+                duplicates: vec![],
+                lost: vec![],
+                refused: vec![],
+                late: vec![],
+            }),
+            Chart::Latency(Latency {
+                samples: vec![],
+                missing: 0,
+                sla: None,
+            }),
+            Chart::Lag(Lag {
+                end: 0,
+                partitions: vec![],
+            }),
+            Chart::Clocks(Clocks {
+                end: 0,
+                points: vec![],
+                watermark: vec![],
+                windows: vec![],
+            }),
         ]
     }
 
@@ -254,11 +395,26 @@ mod tests {
         for chart in charts().into_iter().chain(empty()) {
             for (width, height) in [(1, 1), (30, 20), (222, 340), (700, 120), (3000, 900)] {
                 for playhead in [0, 4_200, 10_000, 99_000] {
-                    for view in [view(playhead), View { from: 0, to: 0, ..view(playhead) }] {
-                        let svg = chart.to_svg(width, height, &Palette::light(), &view, Some("run 0 & seed <42>"));
+                    for view in [
+                        view(playhead),
+                        View {
+                            from: 0,
+                            to: 0,
+                            ..view(playhead)
+                        },
+                    ] {
+                        let svg = chart.to_svg(
+                            width,
+                            height,
+                            &Palette::light(),
+                            &view,
+                            Some("run 0 & seed <42>"),
+                        );
                         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
                         assert!(!svg.contains("<42>"), "text is escaped");
-                        assert!(!chart.sentence(&view).is_empty() && !chart.summary(&view).is_empty());
+                        assert!(
+                            !chart.sentence(&view).is_empty() && !chart.summary(&view).is_empty()
+                        );
                     }
                 }
             }
@@ -279,9 +435,17 @@ mod tests {
             let early = chart.table(&view(500));
             assert!(early.rows.len() <= chart.table(&view(10_000)).rows.len());
         }
-        let Some(Chart::Outcomes(outcomes)) = charts().into_iter().next() else { panic!("the first chart") };
-        assert_eq!(outcomes.sentence(&view(4_000)), "Nothing doubled, nothing lost so far");
-        assert_eq!(outcomes.sentence(&view(4_300)), "1 surplus row since 4.20 s");
+        let Some(Chart::Outcomes(outcomes)) = charts().into_iter().next() else {
+            panic!("the first chart")
+        };
+        assert_eq!(
+            outcomes.sentence(&view(4_000)),
+            "Nothing doubled, nothing lost so far"
+        );
+        assert_eq!(
+            outcomes.sentence(&view(4_300)),
+            "1 surplus row since 4.20 s"
+        );
     }
 
     #[test]

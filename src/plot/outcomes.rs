@@ -17,23 +17,46 @@ pub struct Outcomes {
 }
 
 fn at(steps: &[(u64, u32)], playhead: u64) -> u32 {
-    steps.iter().take_while(|(at, _)| *at <= playhead).last().map_or(0, |&(_, n)| n)
+    steps
+        .iter()
+        .take_while(|(at, _)| *at <= playhead)
+        .last()
+        .map_or(0, |&(_, n)| n)
 }
 
 impl Outcomes {
     fn most(&self) -> f64 {
-        let most = [&self.duplicates, &self.lost, &self.refused].into_iter().flatten().map(|&(_, n)| n).max();
+        let most = [&self.duplicates, &self.lost, &self.refused]
+            .into_iter()
+            .flatten()
+            .map(|&(_, n)| n)
+            .max();
         f64::from(most.unwrap_or(0).max(2))
     }
 
     pub fn sentence(&self, view: &View) -> String {
-        let (dup, lost, refused) = (at(&self.duplicates, view.playhead), at(&self.lost, view.playhead), at(&self.refused, view.playhead));
-        let since = |steps: &[(u64, u32)]| steps.first().map_or(String::new(), |&(at, _)| seconds(at));
+        let (dup, lost, refused) = (
+            at(&self.duplicates, view.playhead),
+            at(&self.lost, view.playhead),
+            at(&self.refused, view.playhead),
+        );
+        let since =
+            |steps: &[(u64, u32)]| steps.first().map_or(String::new(), |&(at, _)| seconds(at));
         match (dup, lost, refused) {
             (0, 0, 0) => "Nothing doubled, nothing lost so far".into(),
-            (dup, 0, 0) => format!("{} since {}", count(dup.into(), "surplus row"), since(&self.duplicates)),
-            (0, lost, 0) => format!("{lost} lost since {}, and nobody was told", since(&self.lost)),
-            (0, 0, refused) => format!("{refused} refused since {}, and reported", since(&self.refused)),
+            (dup, 0, 0) => format!(
+                "{} since {}",
+                count(dup.into(), "surplus row"),
+                since(&self.duplicates)
+            ),
+            (0, lost, 0) => format!(
+                "{lost} lost since {}, and nobody was told",
+                since(&self.lost)
+            ),
+            (0, 0, refused) => format!(
+                "{refused} refused since {}, and reported",
+                since(&self.refused)
+            ),
             (dup, lost, refused) => format!("{dup} doubled, {lost} lost, {refused} refused"),
         }
     }
@@ -51,14 +74,24 @@ impl Outcomes {
     }
 
     pub fn table(&self, view: &View) -> Table {
-        let named = [("duplicates", &self.duplicates), ("lost", &self.lost), ("refused", &self.refused), ("late", &self.late)];
+        let named = [
+            ("duplicates", &self.duplicates),
+            ("lost", &self.lost),
+            ("refused", &self.refused),
+            ("late", &self.late),
+        ];
         let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
         for (name, steps) in named {
             let shown = steps.iter().take_while(|(at, _)| *at <= view.playhead);
-            rows.extend(shown.map(|&(at, n)| (at, vec![seconds(at), name.to_string(), n.to_string()])));
+            rows.extend(
+                shown.map(|&(at, n)| (at, vec![seconds(at), name.to_string(), n.to_string()])),
+            );
         }
         rows.sort();
-        Table::new(["time", "what", "total"], rows.into_iter().map(|(_, row)| row).collect())
+        Table::new(
+            ["time", "what", "total"],
+            rows.into_iter().map(|(_, row)| row).collect(),
+        )
     }
 
     pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
@@ -67,12 +100,26 @@ impl Outcomes {
         pen.title(strip.left, &self.sentence(view))?;
         strip.ground(pen, view)?;
         let most = self.most();
-        let marks = if most <= 2.0 { vec![0.0, 1.0, 2.0] } else { vec![0.0, most] };
+        let marks = if most <= 2.0 {
+            vec![0.0, 1.0, 2.0]
+        } else {
+            vec![0.0, most]
+        };
         for mark in marks {
-            pen.label(strip.left - 8.0, strip.y(mark / most), &format!("{mark}"), Anchor::End)?;
+            pen.label(
+                strip.left - 8.0,
+                strip.y(mark / most),
+                &format!("{mark}"),
+                Anchor::End,
+            )?;
         }
         pen.label(4.0, strip.y(0.5), "orders", Anchor::Start)?;
-        let steps = |steps: &[(u64, u32)]| steps.iter().map(|&(at, n)| (at, f64::from(n))).collect::<Vec<_>>();
+        let steps = |steps: &[(u64, u32)]| {
+            steps
+                .iter()
+                .map(|&(at, n)| (at, f64::from(n)))
+                .collect::<Vec<_>>()
+        };
         let duplicates = strip.stairs(&steps(&self.duplicates), view.playhead, most);
         let lost = strip.stairs(&steps(&self.lost), view.playhead, most);
         let refused = strip.stairs(&steps(&self.refused), view.playhead, most);
@@ -97,23 +144,74 @@ impl Outcomes {
     }
 
     /// The totals at the end of the lines, kept apart from each other.
-    fn labels<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View, strip: &Strip, most: f64) -> Drawn<DB> {
+    fn labels<DB: DrawingBackend>(
+        &self,
+        pen: &Pen<DB>,
+        view: &View,
+        strip: &Strip,
+        most: f64,
+    ) -> Drawn<DB> {
         let palette = pen.palette;
-        let (dup, lost, refused) = (at(&self.duplicates, view.playhead), at(&self.lost, view.playhead), at(&self.refused, view.playhead));
-        let mut labels = vec![(f64::from(dup), format!("duplicates {dup}"), if dup > 0 { palette.dup_text } else { palette.muted }, dup > 0)];
-        labels.push((f64::from(lost), format!("lost {lost}"), if lost > 0 { palette.lost_text } else { palette.muted }, lost > 0));
+        let (dup, lost, refused) = (
+            at(&self.duplicates, view.playhead),
+            at(&self.lost, view.playhead),
+            at(&self.refused, view.playhead),
+        );
+        let mut labels = vec![(
+            f64::from(dup),
+            format!("duplicates {dup}"),
+            if dup > 0 {
+                palette.dup_text
+            } else {
+                palette.muted
+            },
+            dup > 0,
+        )];
+        labels.push((
+            f64::from(lost),
+            format!("lost {lost}"),
+            if lost > 0 {
+                palette.lost_text
+            } else {
+                palette.muted
+            },
+            lost > 0,
+        ));
         if refused > 0 {
-            labels.push((f64::from(refused), format!("refused {refused}"), palette.lost_text, true));
+            labels.push((
+                f64::from(refused),
+                format!("refused {refused}"),
+                palette.lost_text,
+                true,
+            ));
         }
         labels.sort_by(|a, b| b.0.total_cmp(&a.0));
         let x = strip.x(view.playhead);
         let room = strip.right - x > 96.0;
-        let (x, anchor) = if room { (x + 8.0, Anchor::Start) } else { (x - 8.0, Anchor::End) };
+        let (x, anchor) = if room {
+            (x + 8.0, Anchor::Start)
+        } else {
+            (x - 8.0, Anchor::End)
+        };
         let mut above = f64::MIN;
         for (value, words, color, bold) in labels {
-            let y = strip.y(value / most).max(above + 14.0).min(strip.bottom - 2.0).max(above + 14.0);
+            let y = strip
+                .y(value / most)
+                .max(above + 14.0)
+                .min(strip.bottom - 2.0)
+                .max(above + 14.0);
             above = y;
-            pen.text(x, y, &words, &Words { color, size: 12.0, bold, anchor })?;
+            pen.text(
+                x,
+                y,
+                &words,
+                &Words {
+                    color,
+                    size: 12.0,
+                    bold,
+                    anchor,
+                },
+            )?;
         }
         Ok(())
     }

@@ -35,12 +35,19 @@ pub(super) struct Pen<'a, DB: DrawingBackend> {
 
 impl<'a, DB: DrawingBackend> Pen<'a, DB> {
     pub fn new(area: &'a DrawingArea<DB, Shift>, frame: &Frame, palette: &'a Palette) -> Self {
-        Pen { area, frame: *frame, palette }
+        Pen {
+            area,
+            frame: *frame,
+            palette,
+        }
     }
 
     fn to_px(&self, x: f64, y: f64) -> (i32, i32) {
         let limit = |value: f64| value.clamp(-20_000.0, 20_000.0);
-        ((limit(x * self.frame.scale)).round() as i32, (limit(y * self.frame.scale)).round() as i32)
+        (
+            (limit(x * self.frame.scale)).round() as i32,
+            (limit(y * self.frame.scale)).round() as i32,
+        )
     }
 
     fn stroke(&self, width: f64) -> u32 {
@@ -61,11 +68,21 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
 
     pub fn line(&self, points: &[(f64, f64)], color: RGBColor, width: f64) -> Drawn<DB> {
         let points: Vec<(i32, i32)> = points.iter().map(|&(x, y)| self.to_px(x, y)).collect();
-        self.area.draw(&PathElement::new(points, color.stroke_width(self.stroke(width))))
+        self.area.draw(&PathElement::new(
+            points,
+            color.stroke_width(self.stroke(width)),
+        ))
     }
 
     /// A straight line in dashes.
-    pub fn dashed(&self, from: (f64, f64), to: (f64, f64), color: RGBColor, width: f64, dash: (f64, f64)) -> Drawn<DB> {
+    pub fn dashed(
+        &self,
+        from: (f64, f64),
+        to: (f64, f64),
+        color: RGBColor,
+        width: f64,
+        dash: (f64, f64),
+    ) -> Drawn<DB> {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length = libm::hypot(dx, dy);
         if !length.is_finite() || length < 0.5 {
@@ -81,27 +98,58 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         Ok(())
     }
 
-    pub fn fill(&self, left: f64, top: f64, right: f64, bottom: f64, color: RGBColor, alpha: f64) -> Drawn<DB> {
+    pub fn fill(
+        &self,
+        left: f64,
+        top: f64,
+        right: f64,
+        bottom: f64,
+        color: RGBColor,
+        alpha: f64,
+    ) -> Drawn<DB> {
         if right <= left || bottom <= top {
             return Ok(());
         }
-        self.area.draw(&Rectangle::new([self.to_px(left, top), self.to_px(right, bottom)], color.mix(alpha).filled()))
+        self.area.draw(&Rectangle::new(
+            [self.to_px(left, top), self.to_px(right, bottom)],
+            color.mix(alpha).filled(),
+        ))
     }
 
-    pub fn frame_box(&self, left: f64, top: f64, right: f64, bottom: f64, color: RGBColor, width: f64) -> Drawn<DB> {
-        self.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], color, width)
+    pub fn frame_box(
+        &self,
+        left: f64,
+        top: f64,
+        right: f64,
+        bottom: f64,
+        color: RGBColor,
+        width: f64,
+    ) -> Drawn<DB> {
+        self.line(
+            &[
+                (left, top),
+                (right, top),
+                (right, bottom),
+                (left, bottom),
+                (left, top),
+            ],
+            color,
+            width,
+        )
     }
 
     pub fn polygon(&self, points: &[(f64, f64)], color: RGBColor, alpha: f64) -> Drawn<DB> {
         let points: Vec<(i32, i32)> = points.iter().map(|&(x, y)| self.to_px(x, y)).collect();
-        self.area.draw(&Polygon::new(points, color.mix(alpha).filled()))
+        self.area
+            .draw(&Polygon::new(points, color.mix(alpha).filled()))
     }
 
     pub fn circle(&self, x: f64, y: f64, radius: f64, fill: RGBColor, line: RGBColor) -> Drawn<DB> {
         let at = self.to_px(x, y);
         let size = self.stroke(radius);
         self.area.draw(&Circle::new(at, size, fill.filled()))?;
-        self.area.draw(&Circle::new(at, size, line.stroke_width(self.stroke(1.25))))
+        self.area
+            .draw(&Circle::new(at, size, line.stroke_width(self.stroke(1.25))))
     }
 
     /// Words on a line through `y`.
@@ -111,18 +159,46 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        let style = if look.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let font = FontDesc::new(FontFamily::Name(SANS), look.size * self.frame.scale, style).transform(FontTransform::None);
-        let style = TextStyle::from(font).color(&look.color).pos(Pos::new(anchor, VPos::Center));
-        self.area.draw(&Text::new(words.to_string(), self.to_px(x, y), style))
+        let style = if look.bold {
+            FontStyle::Bold
+        } else {
+            FontStyle::Normal
+        };
+        let font = FontDesc::new(FontFamily::Name(SANS), look.size * self.frame.scale, style)
+            .transform(FontTransform::None);
+        let style = TextStyle::from(font)
+            .color(&look.color)
+            .pos(Pos::new(anchor, VPos::Center));
+        self.area
+            .draw(&Text::new(words.to_string(), self.to_px(x, y), style))
     }
 
     pub fn title(&self, x: f64, words: &str) -> Drawn<DB> {
-        self.text(x, 9.0, words, &Words { color: self.palette.text, size: 12.5, bold: true, anchor: Anchor::Start })
+        self.text(
+            x,
+            9.0,
+            words,
+            &Words {
+                color: self.palette.text,
+                size: 12.5,
+                bold: true,
+                anchor: Anchor::Start,
+            },
+        )
     }
 
     pub fn label(&self, x: f64, y: f64, words: &str, anchor: Anchor) -> Drawn<DB> {
-        self.text(x, y, words, &Words { color: self.palette.muted, size: 11.0, bold: false, anchor })
+        self.text(
+            x,
+            y,
+            words,
+            &Words {
+                color: self.palette.muted,
+                size: 11.0,
+                bold: false,
+                anchor,
+            },
+        )
     }
 }
 
@@ -141,7 +217,14 @@ impl Strip {
     pub fn new<DB: DrawingBackend>(pen: &Pen<DB>, view: &View, top: f64, bottom: f64) -> Self {
         let left = f64::from(view.plot_left);
         let right = (pen.width() - f64::from(view.plot_right)).max(left + 1.0);
-        Strip { left, right, top, bottom: bottom.max(top + 1.0), from: view.from, to: view.to.max(view.from + 1) }
+        Strip {
+            left,
+            right,
+            top,
+            bottom: bottom.max(top + 1.0),
+            from: view.from,
+            to: view.to.max(view.from + 1),
+        }
     }
 
     pub fn x(&self, micros: u64) -> f64 {
@@ -158,13 +241,26 @@ impl Strip {
     pub fn ground<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
         let palette = pen.palette;
         let seconds = (self.to - self.from) / 1_000_000;
-        let every = seconds.div_ceil(((self.right - self.left) / 34.0).max(1.0) as u64).max(1);
+        let every = seconds
+            .div_ceil(((self.right - self.left) / 34.0).max(1.0) as u64)
+            .max(1);
         for second in (0..=seconds.min(100_000)).step_by(every as usize) {
             let x = self.x(self.from + second * 1_000_000);
             pen.line(&[(x, self.top), (x, self.bottom)], palette.grid, 1.0)?;
         }
-        pen.fill(self.x(view.playhead), self.top, self.right, self.bottom, palette.future, 0.75)?;
-        pen.line(&[(self.left, self.bottom), (self.right, self.bottom)], palette.rule, 1.0)
+        pen.fill(
+            self.x(view.playhead),
+            self.top,
+            self.right,
+            self.bottom,
+            palette.future,
+            0.75,
+        )?;
+        pen.line(
+            &[(self.left, self.bottom), (self.right, self.bottom)],
+            palette.rule,
+            1.0,
+        )
     }
 
     pub fn playhead<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {

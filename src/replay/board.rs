@@ -71,7 +71,9 @@ pub enum FlightState {
     /// Appended; the acknowledgement is not back yet.
     Appended,
     /// The attempt failed; the next one follows.
-    BackingOff { until: Time },
+    BackingOff {
+        until: Time,
+    },
 }
 
 /// What the producing application has been told of an order.
@@ -198,7 +200,17 @@ impl Board {
             leader: state.leader,
             slots: Vec::new(),
             high_watermark: 0,
-            replicas: state.replicas.iter().map(|&host| Replica { host, end: 0, in_sync: true, alive: true, scar: None }).collect(),
+            replicas: state
+                .replicas
+                .iter()
+                .map(|&host| Replica {
+                    host,
+                    end: 0,
+                    in_sync: true,
+                    alive: true,
+                    scar: None,
+                })
+                .collect(),
             committed: 0,
             cut: Vec::new(),
         };
@@ -206,14 +218,28 @@ impl Board {
         let roles = Roles {
             producer: cast.find("p1").expect("there is a producer"),
             driver: cast.find("driver").expect("there is a driver"),
-            branch_driver: cast.segments.get(1).and_then(|branch| cast.find(&format!("{branch}.driver"))),
-            executors: cast.hosts.iter().filter(executor).filter_map(|name| cast.find(name)).collect(),
+            branch_driver: cast
+                .segments
+                .get(1)
+                .and_then(|branch| cast.find(&format!("{branch}.driver"))),
+            executors: cast
+                .hosts
+                .iter()
+                .filter(executor)
+                .filter_map(|name| cast.find(name))
+                .collect(),
             faults: cast.faults,
         };
-        let engine = EngineView { alive: true, ..EngineView::default() };
+        let engine = EngineView {
+            alive: true,
+            ..EngineView::default()
+        };
         Board {
             at: Time::ZERO,
-            producer: ProducerView { alive: true, ..ProducerView::default() },
+            producer: ProducerView {
+                alive: true,
+                ..ProducerView::default()
+            },
             partitions: assignment(scenario).into_iter().map(partition).collect(),
             engine: engine.clone(),
             rows: Vec::new(),
@@ -242,7 +268,12 @@ impl Board {
         let lost = self.lost as u32;
         counts.lost += lost;
         counts.pending -= lost;
-        Counters { counts, stored: self.ledger.stored(), duplicates: self.ledger.duplicates(), rows: self.rows.len() as u32 }
+        Counters {
+            counts,
+            stored: self.ledger.stored(),
+            duplicates: self.ledger.duplicates(),
+            rows: self.rows.len() as u32,
+        }
     }
 
     pub fn belief(&self, order: u32) -> Belief {
@@ -278,15 +309,35 @@ impl Board {
                 self.producer.last_emitted = self.producer.last_emitted.max(number(*origin));
                 self.amounts.insert(number(*origin), *amount);
             }
-            Fact::ProducerIdAssigned { producer_id, epoch } => self.producer.identity = Some((*producer_id, *epoch)),
-            Fact::BatchSent { batch, attempt, origins, .. } => {
-                self.producer.flights.retain(|flight| flight.batch != *batch);
+            Fact::ProducerIdAssigned { producer_id, epoch } => {
+                self.producer.identity = Some((*producer_id, *epoch))
+            }
+            Fact::BatchSent {
+                batch,
+                attempt,
+                origins,
+                ..
+            } => {
+                self.producer
+                    .flights
+                    .retain(|flight| flight.batch != *batch);
                 let orders = numbers(origins);
                 self.producer.news = orders.last().copied();
-                let flight = Flight { batch: *batch, orders, sent: at, attempt: *attempt, state: FlightState::OnTheWire };
+                let flight = Flight {
+                    batch: *batch,
+                    orders,
+                    sent: at,
+                    attempt: *attempt,
+                    state: FlightState::OnTheWire,
+                };
                 self.producer.flights.push(flight);
             }
-            Fact::BatchAppended { batch, base_offset, origins, .. } => {
+            Fact::BatchAppended {
+                batch,
+                base_offset,
+                origins,
+                ..
+            } => {
                 self.last_batch = Some(*batch);
                 self.appended(at, host, batch, *base_offset, origins);
             }
@@ -294,11 +345,26 @@ impl Board {
                 self.last_batch = Some(*batch);
                 self.flight(batch, FlightState::Appended);
             }
-            Fact::AttemptFailed { batch, retry_in, .. } => self.flight(batch, FlightState::BackingOff { until: at + *retry_in }),
-            Fact::Acknowledged { batch, origins, .. } => self.reported(batch, origins, Belief::Stored),
-            Fact::SendFailed { batch, origins, .. } => self.reported(batch, origins, Belief::Failed),
-            Fact::ReplicaAdvanced { partition, end } => self.replica(*partition, host, |replica| replica.end = *end),
-            Fact::HighWatermarkAdvanced { partition, offset } => self.partition(*partition).high_watermark = *offset,
+            Fact::AttemptFailed {
+                batch, retry_in, ..
+            } => self.flight(
+                batch,
+                FlightState::BackingOff {
+                    until: at + *retry_in,
+                },
+            ),
+            Fact::Acknowledged { batch, origins, .. } => {
+                self.reported(batch, origins, Belief::Stored)
+            }
+            Fact::SendFailed { batch, origins, .. } => {
+                self.reported(batch, origins, Belief::Failed)
+            }
+            Fact::ReplicaAdvanced { partition, end } => {
+                self.replica(*partition, host, |replica| replica.end = *end)
+            }
+            Fact::HighWatermarkAdvanced { partition, offset } => {
+                self.partition(*partition).high_watermark = *offset
+            }
             Fact::IsrChanged { partition, isr } => {
                 for replica in &mut self.partition(*partition).replicas {
                     replica.in_sync = isr.contains(&replica.host);
@@ -306,31 +372,67 @@ impl Board {
             }
             Fact::LeaderElected { partition, end, .. } => self.elected(*partition, host, *end),
             Fact::PartitionOffline { partition } => self.partition(*partition).leader = None,
-            Fact::LogTruncated { partition, to, from } => self.replica(*partition, host, |replica| {
+            Fact::LogTruncated {
+                partition,
+                to,
+                from,
+            } => self.replica(*partition, host, |replica| {
                 replica.end = *to;
                 replica.scar = Some((*to, *from));
             }),
-            Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } => {
+            Fact::BecameVisible {
+                segment: SegmentId::MAIN,
+                rows,
+                ..
+            } => {
                 for row in rows {
-                    let Some(&(origin, source)) = row.origins.first() else { continue };
+                    let Some(&(origin, source)) = row.origins.first() else {
+                        continue;
+                    };
                     let order = number(origin);
                     let repeat = self.rows.iter().any(|other| other.order == order);
-                    self.rows.push(TableRow { row: row.row, order, amount: row.amount, since: at, source: (source.partition, source.offset), repeat });
+                    self.rows.push(TableRow {
+                        row: row.row,
+                        order,
+                        amount: row.amount,
+                        since: at,
+                        source: (source.partition, source.offset),
+                        repeat,
+                    });
                 }
             }
-            Fact::Retracted { segment: SegmentId::MAIN, rows, .. } => self.rows.retain(|row| !rows.contains(&row.row)),
+            Fact::Retracted {
+                segment: SegmentId::MAIN,
+                rows,
+                ..
+            } => self.rows.retain(|row| !rows.contains(&row.row)),
             Fact::Crashed { .. } => self.crashed(host, true),
             Fact::Restarted => self.crashed(host, false),
             Fact::Injected { fault } => {
-                let about = self.last_batch.and_then(|batch| self.producer.flights.iter().find(|flight| flight.batch == batch));
+                let about = self.last_batch.and_then(|batch| {
+                    self.producer
+                        .flights
+                        .iter()
+                        .find(|flight| flight.batch == batch)
+                });
                 let order = about.and_then(|flight| flight.orders.first().copied());
-                self.strikes.push(Strike { fact: id, at, id: self.hosts.faults[usize::from(*fault)].clone(), host, order });
+                self.strikes.push(Strike {
+                    fact: id,
+                    at,
+                    id: self.hosts.faults[usize::from(*fault)].clone(),
+                    host,
+                    order,
+                });
             }
             _ => {}
         }
         self.fold_engine(at, &event.fact);
         self.fold_windows(at, &event.fact);
-        while self.losses.get(self.lost).is_some_and(|loss| loss.fact <= id) {
+        while self
+            .losses
+            .get(self.lost)
+            .is_some_and(|loss| loss.fact <= id)
+        {
             self.lost += 1;
         }
     }
@@ -340,32 +442,56 @@ impl Board {
     }
 
     fn replica(&mut self, partition: PartitionId, host: HostId, change: impl FnOnce(&mut Replica)) {
-        if let Some(replica) = self.partition(partition).replicas.iter_mut().find(|replica| replica.host == host) {
+        if let Some(replica) = self
+            .partition(partition)
+            .replicas
+            .iter_mut()
+            .find(|replica| replica.host == host)
+        {
             change(replica);
         }
     }
 
     fn flight(&mut self, batch: &BatchName, state: FlightState) {
-        if let Some(flight) = self.producer.flights.iter_mut().find(|flight| flight.batch == *batch) {
+        if let Some(flight) = self
+            .producer
+            .flights
+            .iter_mut()
+            .find(|flight| flight.batch == *batch)
+        {
             flight.state = state;
             self.producer.news = flight.orders.last().copied();
         }
     }
 
     fn reported(&mut self, batch: &BatchName, origins: &[Origin], belief: Belief) {
-        self.producer.flights.retain(|flight| flight.batch != *batch);
+        self.producer
+            .flights
+            .retain(|flight| flight.batch != *batch);
         for order in numbers(origins) {
             self.beliefs.insert(order, belief);
             self.producer.news = Some(order);
         }
     }
 
-    fn appended(&mut self, at: Time, host: HostId, batch: &BatchName, base_offset: u64, origins: &[Origin]) {
+    fn appended(
+        &mut self,
+        at: Time,
+        host: HostId,
+        batch: &BatchName,
+        base_offset: u64,
+        origins: &[Origin],
+    ) {
         self.flight(batch, FlightState::Appended);
         let partition = self.partition(batch.partition);
         for (order, offset) in numbers(origins).into_iter().zip(base_offset..) {
             let repeat = partition.slots.iter().any(|slot| slot.order == order);
-            partition.slots.push(Slot { offset, order, appended: at, repeat });
+            partition.slots.push(Slot {
+                offset,
+                order,
+                appended: at,
+                repeat,
+            });
         }
         let end = base_offset + origins.len() as u64;
         self.replica(batch.partition, host, |replica| replica.end = end);
@@ -374,7 +500,11 @@ impl Board {
     fn elected(&mut self, id: PartitionId, host: HostId, end: u64) {
         let partition = self.partition(id);
         partition.leader = Some(host);
-        let gone = partition.slots.iter().filter(|slot| slot.offset >= end).map(|slot| (slot.offset, slot.order));
+        let gone = partition
+            .slots
+            .iter()
+            .filter(|slot| slot.offset >= end)
+            .map(|slot| (slot.offset, slot.order));
         partition.cut.extend(gone);
         partition.slots.retain(|slot| slot.offset < end);
         partition.high_watermark = partition.high_watermark.min(end);
@@ -388,7 +518,11 @@ impl Board {
             self.down.remove(&host);
         }
         for partition in &mut self.partitions {
-            partition.replicas.iter_mut().filter(|replica| replica.host == host).for_each(|replica| replica.alive = !down);
+            partition
+                .replicas
+                .iter_mut()
+                .filter(|replica| replica.host == host)
+                .for_each(|replica| replica.alive = !down);
         }
         if host == self.hosts.producer {
             self.producer.alive = !down;
@@ -400,12 +534,23 @@ impl Board {
         if Some(host) == self.hosts.branch_driver {
             self.branch.alive = !down;
         }
-        self.engine.executors_down = self.hosts.executors.iter().filter(|executor| self.down.contains(executor)).count() as u32;
+        self.engine.executors_down = self
+            .hosts
+            .executors
+            .iter()
+            .filter(|executor| self.down.contains(executor))
+            .count() as u32;
     }
 
     fn fold_engine(&mut self, at: Time, fact: &Fact) {
-        let Some(segment) = fact.segment() else { return };
-        let engine = if segment == SegmentId::MAIN { &mut self.engine } else { &mut self.branch };
+        let Some(segment) = fact.segment() else {
+            return;
+        };
+        let engine = if segment == SegmentId::MAIN {
+            &mut self.engine
+        } else {
+            &mut self.branch
+        };
         match fact {
             Fact::OffsetsLogged { batch, ranges, .. } => {
                 engine.batches.push(BatchView {
@@ -437,7 +582,11 @@ impl Board {
                 }
             }
             Fact::BatchCommitted { batch: id, .. } => {
-                let done = engine.batches.iter_mut().rev().find(|batch| batch.id == *id);
+                let done = engine
+                    .batches
+                    .iter_mut()
+                    .rev()
+                    .find(|batch| batch.id == *id);
                 let ranges = done.map(|batch| {
                     batch.committed = Some(at);
                     batch.ranges.clone()
@@ -451,30 +600,62 @@ impl Board {
             Fact::WatermarkAdvanced { to, .. } => engine.watermark = Some(*to),
             Fact::QueryFailed { .. } => engine.failed = true,
             Fact::TaskStarted { .. } => engine.tasks_running += 1,
-            Fact::TaskFinished { .. } => engine.tasks_running = engine.tasks_running.saturating_sub(1),
+            Fact::TaskFinished { .. } => {
+                engine.tasks_running = engine.tasks_running.saturating_sub(1)
+            }
             _ => {}
         }
     }
 
     fn fold_windows(&mut self, at: Time, fact: &Fact) {
-        let opened = |window: Window| WindowView { window, orders: BTreeSet::new(), closed: None, dropped: Vec::new() };
+        let opened = |window: Window| WindowView {
+            window,
+            orders: BTreeSet::new(),
+            closed: None,
+            dropped: Vec::new(),
+        };
         match fact {
-            Fact::Accumulated { segment: BRANCH, window, origins } => {
-                let view = self.windows.entry(window.start).or_insert_with(|| opened(*window));
-                view.orders.extend(origins.iter().map(|&(origin, source)| (source.partition, source.offset, number(origin))));
+            Fact::Accumulated {
+                segment: BRANCH,
+                window,
+                origins,
+            } => {
+                let view = self
+                    .windows
+                    .entry(window.start)
+                    .or_insert_with(|| opened(*window));
+                view.orders.extend(
+                    origins
+                        .iter()
+                        .map(|&(origin, source)| (source.partition, source.offset, number(origin))),
+                );
             }
-            Fact::DroppedLate { segment: BRANCH, window, origins } => {
-                let view = self.windows.entry(window.start).or_insert_with(|| opened(*window));
+            Fact::DroppedLate {
+                segment: BRANCH,
+                window,
+                origins,
+            } => {
+                let view = self
+                    .windows
+                    .entry(window.start)
+                    .or_insert_with(|| opened(*window));
                 for &(origin, _) in origins {
                     if !view.dropped.contains(&number(origin)) {
                         view.dropped.push(number(origin));
                     }
                 }
             }
-            Fact::BecameVisible { segment: BRANCH, rows, .. } => {
+            Fact::BecameVisible {
+                segment: BRANCH,
+                rows,
+                ..
+            } => {
                 for row in rows {
                     if let Some(window) = row.window {
-                        self.windows.entry(window.start).or_insert_with(|| opened(window)).closed = Some((at, row.amount));
+                        self.windows
+                            .entry(window.start)
+                            .or_insert_with(|| opened(window))
+                            .closed = Some((at, row.amount));
                     }
                 }
             }

@@ -43,23 +43,42 @@ pub struct Explanation {
 
 /// Seconds with three decimals, as the page writes them.
 pub fn seconds(at: Time) -> String {
-    format!("{}.{:03} s", at.micros() / 1_000_000, at.micros() / 1000 % 1000)
+    format!(
+        "{}.{:03} s",
+        at.micros() / 1_000_000,
+        at.micros() / 1000 % 1000
+    )
 }
 
 /// Explains an order as far as the run has come at `until`.
 pub fn explain(run: &Run, order: u32, until: Time) -> Option<Explanation> {
     let trace = run.trace.as_ref()?;
-    let outcome = run.outcomes.iter().filter(|outcome| outcome.order == order && outcome.at <= until).next_back().copied();
+    let outcome = run
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.order == order && outcome.at <= until)
+        .next_back()
+        .copied();
     let story = Story { trace, order };
     let (heading, sentence, symptom) = match outcome.map(|outcome| outcome.kind) {
         Some(OutcomeKind::Duplicated(why)) => story.duplicated(why, outcome?.fact),
         Some(OutcomeKind::Lost(why)) => story.lost(why, outcome?.fact),
         Some(OutcomeKind::Refused) => story.refused(outcome?.fact),
-        Some(OutcomeKind::DroppedLate) => ("dropped late".into(), format!("Order {order} came behind the watermark."), outcome?.fact),
+        Some(OutcomeKind::DroppedLate) => (
+            "dropped late".into(),
+            format!("Order {order} came behind the watermark."),
+            outcome?.fact,
+        ),
         None => story.healthy(until)?,
     };
     let chain = story.chain(symptom);
-    Some(Explanation { order, heading, sentence, chain, outcome })
+    Some(Explanation {
+        order,
+        heading,
+        sentence,
+        chain,
+        outcome,
+    })
 }
 
 struct Story<'a> {
@@ -70,7 +89,10 @@ struct Story<'a> {
 impl Story<'_> {
     /// Facts that name the order.
     fn facts(&self) -> impl DoubleEndedIterator<Item = (FactId, &Fact, Time)> {
-        self.trace.iter().filter(|(_, event)| names(&event.fact, self.order)).map(|(id, event)| (id, &event.fact, event.at))
+        self.trace
+            .iter()
+            .filter(|(_, event)| names(&event.fact, self.order))
+            .map(|(id, event)| (id, &event.fact, event.at))
     }
 
     fn sends(&self) -> Vec<(FactId, Time, u32)> {
@@ -101,10 +123,17 @@ impl Story<'_> {
         let sentence = match why {
             DupOrigin::ProducerRetry => {
                 let sends = self.sends();
-                let again = sends.get(1).map_or_else(String::new, |&(_, at, _)| format!(" the producer sent it again at {},", seconds(at)));
+                let again = sends.get(1).map_or_else(String::new, |&(_, at, _)| {
+                    format!(" the producer sent it again at {},", seconds(at))
+                });
                 let cut = sends.get(1).and_then(|&(id, ..)| self.fault_behind(id));
-                let lost = cut.map_or_else(|| "its acknowledgement never came".into(), |(at, _)| format!("its acknowledgement was lost at {}", seconds(at)));
-                format!("Order {order} is in the table twice because {lost},{again} and the broker could not tell that it was a repeat (enable.idempotence is off).")
+                let lost = cut.map_or_else(
+                    || "its acknowledgement never came".into(),
+                    |(at, _)| format!("its acknowledgement was lost at {}", seconds(at)),
+                );
+                format!(
+                    "Order {order} is in the table twice because {lost},{again} and the broker could not tell that it was a repeat (enable.idempotence is off)."
+                )
             }
             DupOrigin::AppResend => format!(
                 "Order {order} is in the table twice because the producer died before it heard that the first copy was stored, and the application sent it again from its outbox. A new process has a new producer id, so no broker can recognise the repeat."
@@ -118,7 +147,9 @@ impl Story<'_> {
             DupOrigin::KeyPerAttempt => format!(
                 "Order {order} is in the table twice because every write attempt made another record key for it, so upsert found nothing to replace."
             ),
-            DupOrigin::KeyMove => format!("Order {order} is in the table twice because its key came back with another partition path."),
+            DupOrigin::KeyMove => format!(
+                "Order {order} is in the table twice because its key came back with another partition path."
+            ),
         };
         (heading, sentence, symptom)
     }
@@ -126,51 +157,114 @@ impl Story<'_> {
     fn lost(&self, why: LossOrigin, symptom: FactId) -> (String, String, FactId) {
         let order = self.order;
         let sentence = match why {
-            LossOrigin::Acks => format!("Order {order} is lost: the producer reported success when the bytes were handed to the socket (acks=0), and no broker ever got them."),
-            LossOrigin::LeaderLoss => format!("Order {order} is lost: its leader had acknowledged it, and fell before any other replica in the in-sync set had it."),
-            LossOrigin::Buffer => format!("Order {order} is lost: it was in the memory of a producer that died, and the application has no outbox."),
+            LossOrigin::Acks => format!(
+                "Order {order} is lost: the producer reported success when the bytes were handed to the socket (acks=0), and no broker ever got them."
+            ),
+            LossOrigin::LeaderLoss => format!(
+                "Order {order} is lost: its leader had acknowledged it, and fell before any other replica in the in-sync set had it."
+            ),
+            LossOrigin::Buffer => format!(
+                "Order {order} is lost: it was in the memory of a producer that died, and the application has no outbox."
+            ),
             LossOrigin::SkippedBatch => format!(
                 "Order {order} is lost: the query began with batch 0 again, and the table, which remembers higher batch ids under the same identifier, took its batch for one it already had."
             ),
-            LossOrigin::StartingOffset => format!("Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."),
-            LossOrigin::CommitFirst | LossOrigin::IgnoredBatch | LossOrigin::Retention | LossOrigin::Overwrite | LossOrigin::TxnTimeout => {
-                format!("Order {order} is lost: no reader of the table will ever see it, and nobody was told.")
+            LossOrigin::StartingOffset => format!(
+                "Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."
+            ),
+            LossOrigin::CommitFirst
+            | LossOrigin::IgnoredBatch
+            | LossOrigin::Retention
+            | LossOrigin::Overwrite
+            | LossOrigin::TxnTimeout => {
+                format!(
+                    "Order {order} is lost: no reader of the table will ever see it, and nobody was told."
+                )
             }
         };
         ("acknowledged and gone".into(), sentence, symptom)
     }
 
     fn refused(&self, symptom: FactId) -> (String, String, FactId) {
-        let sentence = format!("Order {} is not in the topic, and the application was told so: the error reached its callback.", self.order);
+        let sentence = format!(
+            "Order {} is not in the topic, and the application was told so: the error reached its callback.",
+            self.order
+        );
         ("refused, and reported".into(), sentence, symptom)
     }
 
     fn healthy(&self, until: Time) -> Option<(String, String, FactId)> {
         let (id, fact, at) = self.facts().filter(|&(_, _, at)| at <= until).next_back()?;
         let order = self.order;
-        let visible = self.facts().any(|(_, fact, at)| at <= until && matches!(fact, Fact::BecameVisible { segment: SegmentId::MAIN, .. }));
+        let visible = self.facts().any(|(_, fact, at)| {
+            at <= until
+                && matches!(
+                    fact,
+                    Fact::BecameVisible {
+                        segment: SegmentId::MAIN,
+                        ..
+                    }
+                )
+        });
         let text = if visible {
             format!("Order {order} is in the table once.")
         } else {
-            format!("Order {order} is on its way: {} at {}.", describe(fact), seconds(at))
+            format!(
+                "Order {order} is on its way: {} at {}.",
+                describe(fact),
+                seconds(at)
+            )
         };
-        let heading = if visible { "delivered once" } else { "in flight" };
+        let heading = if visible {
+            "delivered once"
+        } else {
+            "in flight"
+        };
         let symptom = self.visible(until).unwrap_or(id);
         Some((heading.into(), text, symptom))
     }
 
     fn visible(&self, until: Time) -> Option<FactId> {
-        let shows = |fact: &Fact| matches!(fact, Fact::BecameVisible { segment: SegmentId::MAIN, .. });
-        self.facts().filter(|&(_, fact, at)| at <= until && shows(fact)).map(|(id, ..)| id).next_back()
+        let shows = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::BecameVisible {
+                    segment: SegmentId::MAIN,
+                    ..
+                }
+            )
+        };
+        self.facts()
+            .filter(|&(_, fact, at)| at <= until && shows(fact))
+            .map(|(id, ..)| id)
+            .next_back()
     }
 
     /// From the symptom back: through the engine to the record's append, and from there along the causes.
     fn chain(&self, symptom: FactId) -> Vec<Link> {
         let mut links = vec![self.link(symptom, LinkKind::Symptom)];
         let mut next = self.trace.get(symptom).cause;
-        if let Fact::BecameVisible { segment, batch, rows, .. } = &self.trace.get(symptom).fact {
-            let of_order = |row: &&crate::sim::trace::Row| row.origins.iter().any(|&(origin, _)| number(origin) == self.order);
-            let source = rows.iter().rfind(of_order).and_then(|row| row.origins.iter().rfind(|&&(origin, _)| number(origin) == self.order)).map(|&(_, source)| source);
+        if let Fact::BecameVisible {
+            segment,
+            batch,
+            rows,
+            ..
+        } = &self.trace.get(symptom).fact
+        {
+            let of_order = |row: &&crate::sim::trace::Row| {
+                row.origins
+                    .iter()
+                    .any(|&(origin, _)| number(origin) == self.order)
+            };
+            let source = rows
+                .iter()
+                .rfind(of_order)
+                .and_then(|row| {
+                    row.origins
+                        .iter()
+                        .rfind(|&&(origin, _)| number(origin) == self.order)
+                })
+                .map(|&(_, source)| source);
             if let Some(source) = source {
                 if let Some(crash) = self.replay_of(symptom, *segment, *batch) {
                     links.extend(crash);
@@ -179,13 +273,19 @@ impl Story<'_> {
                     *id < symptom && matches!(&event.fact, Fact::OffsetsLogged { segment: s, batch: b, .. } if s == segment && b == batch)
                 });
                 links.extend(planned.map(|(id, _)| self.link(id, LinkKind::Step)));
-                let appended = self.trace.iter().rfind(|(id, event)| *id < symptom && holds(&event.fact, source.partition, source.offset));
+                let appended = self.trace.iter().rfind(|(id, event)| {
+                    *id < symptom && holds(&event.fact, source.partition, source.offset)
+                });
                 next = appended.map(|(id, _)| id);
             }
         }
         while let Some(id) = next {
             let event = self.trace.get(id);
-            let kind = if matches!(event.fact, Fact::Injected { .. }) { LinkKind::Fault } else { LinkKind::Step };
+            let kind = if matches!(event.fact, Fact::Injected { .. }) {
+                LinkKind::Fault
+            } else {
+                LinkKind::Step
+            };
             if tells(&event.fact) {
                 links.push(self.link(id, kind));
             }
@@ -203,7 +303,11 @@ impl Story<'_> {
         let mut next = Some(restored.0);
         while let Some(id) = next {
             let event = self.trace.get(id);
-            let kind = if matches!(event.fact, Fact::Injected { .. }) { LinkKind::Fault } else { LinkKind::Step };
+            let kind = if matches!(event.fact, Fact::Injected { .. }) {
+                LinkKind::Fault
+            } else {
+                LinkKind::Step
+            };
             if tells(&event.fact) {
                 links.push(self.link(id, kind));
             }
@@ -216,24 +320,54 @@ impl Story<'_> {
         let event = self.trace.get(id);
         let place = place(self.trace.cast.host(event.host));
         let text = match &event.fact {
-            Fact::Injected { fault } => format!("fault {}", self.trace.cast.faults[usize::from(*fault)]),
+            Fact::Injected { fault } => {
+                format!("fault {}", self.trace.cast.faults[usize::from(*fault)])
+            }
             fact => self.tell(fact),
         };
-        Link { fact: id, at: event.at, place, text, setting: event.setting.clone(), kind }
+        Link {
+            fact: id,
+            at: event.at,
+            place,
+            text,
+            setting: event.setting.clone(),
+            kind,
+        }
     }
 
     fn tell(&self, fact: &Fact) -> String {
         let order = self.order;
         match fact {
             Fact::BecameVisible { rows, .. } => {
-                let copies = rows.iter().filter(|row| row.origins.iter().any(|&(origin, _)| number(origin) == order)).count();
-                if copies > 1 { format!("{copies} rows of #{order} become visible") } else { format!("a row of #{order} becomes visible") }
+                let copies = rows
+                    .iter()
+                    .filter(|row| {
+                        row.origins
+                            .iter()
+                            .any(|&(origin, _)| number(origin) == order)
+                    })
+                    .count();
+                if copies > 1 {
+                    format!("{copies} rows of #{order} become visible")
+                } else {
+                    format!("a row of #{order} becomes visible")
+                }
             }
             Fact::OffsetsLogged { batch, ranges, .. } => {
-                let ranges: Vec<String> = ranges.iter().map(|range| format!("{}-{} [{},{})", self.trace.cast.topic, range.partition.0, range.start, range.end)).collect();
+                let ranges: Vec<String> = ranges
+                    .iter()
+                    .map(|range| {
+                        format!(
+                            "{}-{} [{},{})",
+                            self.trace.cast.topic, range.partition.0, range.start, range.end
+                        )
+                    })
+                    .collect();
                 format!("batch {batch} takes {}", ranges.join(" and "))
             }
-            Fact::BatchAppended { base_offset, .. } => format!("appends #{order} at offset {base_offset}"),
+            Fact::BatchAppended { base_offset, .. } => {
+                format!("appends #{order} at offset {base_offset}")
+            }
             Fact::BatchSent { attempt, .. } => format!("sends #{order}, attempt {attempt}"),
             other => describe(other),
         }
@@ -248,15 +382,26 @@ fn names(fact: &Fact, order: u32) -> bool {
         | Fact::BatchAppended { origins, .. }
         | Fact::Acknowledged { origins, .. }
         | Fact::SendFailed { origins, .. } => origins.iter().any(|&origin| number(origin) == order),
-        Fact::BecameVisible { rows, .. } => rows.iter().any(|row| row.origins.iter().any(|&(origin, _)| number(origin) == order)),
-        Fact::DroppedLate { origins, .. } | Fact::Accumulated { origins, .. } => origins.iter().any(|&(origin, _)| number(origin) == order),
+        Fact::BecameVisible { rows, .. } => rows.iter().any(|row| {
+            row.origins
+                .iter()
+                .any(|&(origin, _)| number(origin) == order)
+        }),
+        Fact::DroppedLate { origins, .. } | Fact::Accumulated { origins, .. } => {
+            origins.iter().any(|&(origin, _)| number(origin) == order)
+        }
         _ => false,
     }
 }
 
 fn holds(fact: &Fact, partition: crate::sim::kafka::protocol::PartitionId, offset: u64) -> bool {
     match fact {
-        Fact::BatchAppended { batch: BatchName { partition: p, .. }, base_offset, origins, .. } => {
+        Fact::BatchAppended {
+            batch: BatchName { partition: p, .. },
+            base_offset,
+            origins,
+            ..
+        } => {
             *p == partition && (*base_offset..*base_offset + origins.len() as u64).contains(&offset)
         }
         _ => false,
@@ -265,7 +410,13 @@ fn holds(fact: &Fact, partition: crate::sim::kafka::protocol::PartitionId, offse
 
 /// Whether a fact is worth a row of its own in a chain.
 fn tells(fact: &Fact) -> bool {
-    !matches!(fact, Fact::Noted { .. } | Fact::HighWatermarkAdvanced { .. } | Fact::ReplicaAdvanced { .. } | Fact::IsrChanged { .. })
+    !matches!(
+        fact,
+        Fact::Noted { .. }
+            | Fact::HighWatermarkAdvanced { .. }
+            | Fact::ReplicaAdvanced { .. }
+            | Fact::IsrChanged { .. }
+    )
 }
 
 /// A host in the words of the page.
@@ -283,42 +434,92 @@ pub fn place(host: &str) -> String {
 /// A fact in plain words.
 pub fn describe(fact: &Fact) -> String {
     match fact {
-        Fact::Emitted { origin, .. } => format!("order {} is handed to the producer", number(*origin)),
-        Fact::Resent { origins } => format!("{} unconfirmed orders are sent again from the outbox", origins.len()),
-        Fact::ProducerIdAssigned { producer_id, epoch } => format!("gets producer id {producer_id}, epoch {epoch}"),
-        Fact::BatchSent { attempt, origins, .. } => format!("sends {}, attempt {attempt}", list(origins)),
-        Fact::BatchAppended { base_offset, origins, .. } => format!("appends {} at offset {base_offset}", list(origins)),
-        Fact::BatchDeduplicated { base_offset, .. } => format!("recognises a repeat of offset {base_offset} and does not append it"),
+        Fact::Emitted { origin, .. } => {
+            format!("order {} is handed to the producer", number(*origin))
+        }
+        Fact::Resent { origins } => format!(
+            "{} unconfirmed orders are sent again from the outbox",
+            origins.len()
+        ),
+        Fact::ProducerIdAssigned { producer_id, epoch } => {
+            format!("gets producer id {producer_id}, epoch {epoch}")
+        }
+        Fact::BatchSent {
+            attempt, origins, ..
+        } => format!("sends {}, attempt {attempt}", list(origins)),
+        Fact::BatchAppended {
+            base_offset,
+            origins,
+            ..
+        } => format!("appends {} at offset {base_offset}", list(origins)),
+        Fact::BatchDeduplicated { base_offset, .. } => {
+            format!("recognises a repeat of offset {base_offset} and does not append it")
+        }
         Fact::BatchRejected { error, .. } => format!("refuses a batch: {error}"),
         Fact::Acknowledged { origins, .. } => format!("hears that {} is stored", list(origins)),
-        Fact::AttemptFailed { error, retry_in, .. } => format!("{error}: waits {} ms and tries again", retry_in.ms()),
-        Fact::SendFailed { error, origins, .. } => format!("reports to the application that {} failed: {error}", list(origins)),
+        Fact::AttemptFailed {
+            error, retry_in, ..
+        } => format!("{error}: waits {} ms and tries again", retry_in.ms()),
+        Fact::SendFailed { error, origins, .. } => format!(
+            "reports to the application that {} failed: {error}",
+            list(origins)
+        ),
         Fact::ReplicaAdvanced { partition, end } => format!("has copied {partition} up to {end}"),
-        Fact::HighWatermarkAdvanced { partition, offset } => format!("the high watermark of {partition} moves to {offset}"),
-        Fact::IsrChanged { partition, isr } => format!("{} replicas of {partition} are in sync", isr.len()),
-        Fact::LeaderElected { partition, epoch, end } => format!("leads {partition} from offset {end} on, epoch {epoch}"),
+        Fact::HighWatermarkAdvanced { partition, offset } => {
+            format!("the high watermark of {partition} moves to {offset}")
+        }
+        Fact::IsrChanged { partition, isr } => {
+            format!("{} replicas of {partition} are in sync", isr.len())
+        }
+        Fact::LeaderElected {
+            partition,
+            epoch,
+            end,
+        } => format!("leads {partition} from offset {end} on, epoch {epoch}"),
         Fact::PartitionOffline { partition } => format!("{partition} has no leader"),
-        Fact::LogTruncated { partition, to, from } => format!("cuts its log of {partition} from {from} back to {to}"),
+        Fact::LogTruncated {
+            partition,
+            to,
+            from,
+        } => format!("cuts its log of {partition} from {from} back to {to}"),
         Fact::Restored { recovery, .. } => match recovery {
             crate::sim::trace::Recovery::Fresh => "finds no checkpoint and starts anew".into(),
-            crate::sim::trace::Recovery::Rerun(batch) => format!("finds batch {batch} planned but not ticked off, and runs it again"),
+            crate::sim::trace::Recovery::Rerun(batch) => {
+                format!("finds batch {batch} planned but not ticked off, and runs it again")
+            }
             crate::sim::trace::Recovery::Continue(batch) => format!("goes on with batch {batch}"),
         },
         Fact::OffsetsLogged { batch, .. } => format!("batch {batch} is planned"),
-        Fact::TaskStarted { batch, attempt, .. } => format!("starts a task of batch {batch}, attempt {}", attempt + 1),
-        Fact::TaskFinished { batch, records, .. } => format!("finishes a task of batch {batch}: {records} records"),
+        Fact::TaskStarted { batch, attempt, .. } => {
+            format!("starts a task of batch {batch}, attempt {}", attempt + 1)
+        }
+        Fact::TaskFinished { batch, records, .. } => {
+            format!("finishes a task of batch {batch}: {records} records")
+        }
         Fact::QueryFailed { error, .. } => format!("the query fails: {error}"),
-        Fact::BatchSkipped { batch, .. } => format!("the table already has batch {batch}: nothing is written"),
-        Fact::InstantChanged { state, .. } => format!("the instant is {}", format!("{state:?}").to_lowercase()),
-        Fact::DataFileWritten { rows, .. } => format!("a data file with {rows} rows is written, invisible"),
+        Fact::BatchSkipped { batch, .. } => {
+            format!("the table already has batch {batch}: nothing is written")
+        }
+        Fact::InstantChanged { state, .. } => {
+            format!("the instant is {}", format!("{state:?}").to_lowercase())
+        }
+        Fact::DataFileWritten { rows, .. } => {
+            format!("a data file with {rows} rows is written, invisible")
+        }
         Fact::Reconciled { .. } => "files of failed attempts are deleted".into(),
         Fact::TableCommitted { .. } => "the instant is complete: the table has the batch".into(),
         Fact::RollbackRequested { .. } => "the rollback of a failed write is planned".into(),
-        Fact::RolledBack { files, .. } => format!("a failed write is rolled back, {files} files deleted"),
+        Fact::RolledBack { files, .. } => {
+            format!("a failed write is rolled back, {files} files deleted")
+        }
         Fact::BecameVisible { rows, .. } => format!("{} rows become visible", rows.len()),
         Fact::Retracted { rows, .. } => format!("{} rows are replaced", rows.len()),
-        Fact::Accumulated { origins, .. } => format!("{} orders are counted in an open window", origins.len()),
-        Fact::DroppedLate { origins, .. } => format!("{} orders come too late for their window", origins.len()),
+        Fact::Accumulated { origins, .. } => {
+            format!("{} orders are counted in an open window", origins.len())
+        }
+        Fact::DroppedLate { origins, .. } => {
+            format!("{} orders come too late for their window", origins.len())
+        }
         Fact::WindowClosed { .. } => "a window is complete".into(),
         Fact::StateSaved { rows, .. } => format!("the state is saved: {rows} open windows"),
         Fact::WatermarkAdvanced { .. } => "the watermark moves".into(),
@@ -326,7 +527,14 @@ pub fn describe(fact: &Fact) -> String {
         Fact::Crashed { .. } => "the process dies".into(),
         Fact::Restarted => "the process starts again".into(),
         Fact::Injected { .. } => "a fault strikes".into(),
-        Fact::ConnectionLost { peer } => format!("sees the connection to {} break", if peer.0 == 0 { "the producer".to_string() } else { format!("broker {}", peer.0) }),
+        Fact::ConnectionLost { peer } => format!(
+            "sees the connection to {} break",
+            if peer.0 == 0 {
+                "the producer".to_string()
+            } else {
+                format!("broker {}", peer.0)
+            }
+        ),
         Fact::Noted { text } => text.clone(),
     }
 }
@@ -346,21 +554,45 @@ mod tests {
 
     #[test]
     fn the_doubled_order_is_explained_by_the_fault_that_cut_its_acknowledgement() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
         let explanation = explain(&run, 17, run.end).expect("order 17 exists");
-        let texts: Vec<&str> = explanation.chain.iter().map(|link| link.text.as_str()).collect();
-        assert_eq!(explanation.chain.last().map(|link| link.kind), Some(LinkKind::Fault), "{texts:?}");
-        assert!(explanation.sentence.contains("enable.idempotence"), "{}", explanation.sentence);
-        assert!(texts.iter().any(|text| text.contains("attempt 2")), "{texts:?}");
+        let texts: Vec<&str> = explanation
+            .chain
+            .iter()
+            .map(|link| link.text.as_str())
+            .collect();
+        assert_eq!(
+            explanation.chain.last().map(|link| link.kind),
+            Some(LinkKind::Fault),
+            "{texts:?}"
+        );
+        assert!(
+            explanation.sentence.contains("enable.idempotence"),
+            "{}",
+            explanation.sentence
+        );
+        assert!(
+            texts.iter().any(|text| text.contains("attempt 2")),
+            "{texts:?}"
+        );
     }
 
     #[test]
     fn a_healthy_order_is_explained_without_a_fault() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
         let explanation = explain(&run, 3, run.end).expect("order 3 exists");
         assert_eq!(explanation.heading, "delivered once");
-        assert!(explanation.chain.iter().all(|link| link.kind != LinkKind::Fault));
+        assert!(
+            explanation
+                .chain
+                .iter()
+                .all(|link| link.kind != LinkKind::Fault)
+        );
     }
 }

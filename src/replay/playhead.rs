@@ -17,7 +17,10 @@ pub struct Playhead {
 impl Playhead {
     pub fn new(scenario: &Scenario, run: &Run) -> Self {
         let board = Board::new(scenario, run);
-        Playhead { copies: vec![board.clone()], board }
+        Playhead {
+            copies: vec![board.clone()],
+            board,
+        }
     }
 
     pub fn board(&self) -> &Board {
@@ -56,7 +59,8 @@ pub fn next_step(trace: &Trace, at: Time, end: Time) -> Time {
 /// The time of the fact before `at`.
 pub fn previous_step(trace: &Trace, at: Time) -> Time {
     let next = trace.events.partition_point(|event| event.at < at);
-    next.checked_sub(1).map_or(Time::ZERO, |index| trace.events[index].at)
+    next.checked_sub(1)
+        .map_or(Time::ZERO, |index| trace.events[index].at)
 }
 
 #[cfg(test)]
@@ -66,7 +70,9 @@ mod tests {
 
     #[test]
     fn rewinding_gives_the_board_that_was_there() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
         let trace = run.trace.as_ref().expect("it was kept");
         let mut forwards = Playhead::new(&scenario, &run);
@@ -74,8 +80,15 @@ mod tests {
         jumping.seek(trace, run.end);
         for ms in [9_000, 4_200, 4_000, 100, 0, 7_777] {
             let mut fresh = Playhead::new(&scenario, &run);
-            assert_eq!(jumping.seek(trace, Time::from_ms(ms)).counters(), fresh.seek(trace, Time::from_ms(ms)).counters(), "{ms} ms");
+            assert_eq!(
+                jumping.seek(trace, Time::from_ms(ms)).counters(),
+                fresh.seek(trace, Time::from_ms(ms)).counters(),
+                "{ms} ms"
+            );
         }
-        assert_eq!(forwards.seek(trace, run.end).counters().duplicates, run.verdict.dup);
+        assert_eq!(
+            forwards.seek(trace, run.end).counters().duplicates,
+            run.verdict.dup
+        );
     }
 }

@@ -20,14 +20,24 @@ pub struct Series {
 
 impl Series {
     pub fn of(scenario: &Scenario, run: &Run, end: Time) -> Series {
-        Series { outcomes: outcomes(run, end), latency: latency(scenario, run), lag: lag(scenario, run, end), clocks: clocks(scenario, run, end) }
+        Series {
+            outcomes: outcomes(run, end),
+            latency: latency(scenario, run),
+            lag: lag(scenario, run, end),
+            clocks: clocks(scenario, run, end),
+        }
     }
 }
 
 fn outcomes(run: &Run, end: Time) -> Outcomes {
     let count = |wanted: fn(OutcomeKind) -> bool| {
         let mut steps = Vec::new();
-        for (n, outcome) in run.outcomes.iter().filter(|outcome| wanted(outcome.kind)).enumerate() {
+        for (n, outcome) in run
+            .outcomes
+            .iter()
+            .filter(|outcome| wanted(outcome.kind))
+            .enumerate()
+        {
             steps.push((outcome.at.micros(), n as u32 + 1));
         }
         steps
@@ -45,10 +55,17 @@ fn outcomes(run: &Run, end: Time) -> Outcomes {
 fn first_visible(run: &Run) -> BTreeMap<u32, (Time, EventTime)> {
     let mut first = BTreeMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
-        if let Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } = &event.fact {
+        if let Fact::BecameVisible {
+            segment: SegmentId::MAIN,
+            rows,
+            ..
+        } = &event.fact
+        {
             for row in rows {
                 for &(origin, _) in &row.origins {
-                    first.entry(number(origin)).or_insert((event.at, row.event_time));
+                    first
+                        .entry(number(origin))
+                        .or_insert((event.at, row.event_time));
                 }
             }
         }
@@ -57,15 +74,33 @@ fn first_visible(run: &Run) -> BTreeMap<u32, (Time, EventTime)> {
 }
 
 fn latency(scenario: &Scenario, run: &Run) -> Latency {
-    let doubled: BTreeSet<u32> = run.outcomes.iter().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).map(|o| o.order).collect();
+    let doubled: BTreeSet<u32> = run
+        .outcomes
+        .iter()
+        .filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_)))
+        .map(|o| o.order)
+        .collect();
     let sample = |(order, (at, event_time)): (u32, (Time, EventTime))| {
         let happened = (event_time.ms() - scenario.workload.zero_ms) * 1000;
         let micros = (at.micros() as i64 - happened).max(0) as u64;
-        let mark = if doubled.contains(&order) { Mark::Duplicate } else { Mark::Plain };
-        Sample { order, at: at.micros(), micros, mark }
+        let mark = if doubled.contains(&order) {
+            Mark::Duplicate
+        } else {
+            Mark::Plain
+        };
+        Sample {
+            order,
+            at: at.micros(),
+            micros,
+            mark,
+        }
     };
     let counts = run.verdict.counts;
-    Latency { samples: first_visible(run).into_iter().map(sample).collect(), missing: counts.lost + counts.late, sla: None }
+    Latency {
+        samples: first_visible(run).into_iter().map(sample).collect(),
+        missing: counts.lost + counts.late,
+        sla: None,
+    }
 }
 
 /// What the main query has still to read, by partition: the high watermark less the position that the commit log gives.
@@ -81,25 +116,47 @@ fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
                 high[usize::from(partition.0)] = *offset;
                 vec![usize::from(partition.0)]
             }
-            Fact::OffsetsLogged { segment: SegmentId::MAIN, batch, ranges, .. } => {
+            Fact::OffsetsLogged {
+                segment: SegmentId::MAIN,
+                batch,
+                ranges,
+                ..
+            } => {
                 planned.insert(*batch, ranges.clone());
                 Vec::new()
             }
-            Fact::BatchCommitted { segment: SegmentId::MAIN, batch, .. } => {
+            Fact::BatchCommitted {
+                segment: SegmentId::MAIN,
+                batch,
+                ..
+            } => {
                 let ranges = planned.remove(batch).unwrap_or_default();
                 for range in &ranges {
                     committed[usize::from(range.partition.0)] = range.end;
                 }
-                ranges.iter().map(|range| usize::from(range.partition.0)).collect()
+                ranges
+                    .iter()
+                    .map(|range| usize::from(range.partition.0))
+                    .collect()
             }
             _ => Vec::new(),
         };
         for index in touched {
-            steps[index].push((event.at.micros(), high[index].saturating_sub(committed[index])));
+            steps[index].push((
+                event.at.micros(),
+                high[index].saturating_sub(committed[index]),
+            ));
         }
     }
     let name = |index: usize| format!("{}-{index}", scenario.topic.name);
-    Lag { end: end.micros(), partitions: steps.into_iter().enumerate().map(|(index, steps)| (name(index), steps)).collect() }
+    Lag {
+        end: end.micros(),
+        partitions: steps
+            .into_iter()
+            .enumerate()
+            .map(|(index, steps)| (name(index), steps))
+            .collect(),
+    }
 }
 
 /// Event time against the moment of becoming visible; the watermark and the windows are those of the revenue query.
@@ -114,34 +171,71 @@ fn clocks(scenario: &Scenario, run: &Run, end: Time) -> Clocks {
     let mut event_times = BTreeMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
         match &event.fact {
-            Fact::Emitted { origin, event_time, .. } => {
+            Fact::Emitted {
+                origin, event_time, ..
+            } => {
                 event_times.insert(number(*origin), *event_time);
             }
-            Fact::BecameVisible { segment: SegmentId::MAIN, rows, .. } => {
+            Fact::BecameVisible {
+                segment: SegmentId::MAIN,
+                rows,
+                ..
+            } => {
                 for row in rows {
                     for &(origin, _) in &row.origins {
                         let order = number(origin);
-                        let kind = if shown.insert(order) { Kind::Seen } else { Kind::Duplicate };
-                        points.push(Point { order, event: relative(row.event_time), processing: event.at.micros(), kind });
+                        let kind = if shown.insert(order) {
+                            Kind::Seen
+                        } else {
+                            Kind::Duplicate
+                        };
+                        points.push(Point {
+                            order,
+                            event: relative(row.event_time),
+                            processing: event.at.micros(),
+                            kind,
+                        });
                     }
                 }
             }
-            Fact::DroppedLate { segment: BRANCH, origins, window } => {
+            Fact::DroppedLate {
+                segment: BRANCH,
+                origins,
+                window,
+            } => {
                 windows.insert(window.end);
                 for &(origin, _) in origins {
                     let order = number(origin);
-                    if let Some(event_time) = event_times.get(&order).filter(|_| late.insert(order)) {
-                        points.push(Point { order, event: relative(*event_time), processing: event.at.micros(), kind: Kind::Late });
+                    if let Some(event_time) = event_times.get(&order).filter(|_| late.insert(order))
+                    {
+                        points.push(Point {
+                            order,
+                            event: relative(*event_time),
+                            processing: event.at.micros(),
+                            kind: Kind::Late,
+                        });
                     }
                 }
             }
-            Fact::Accumulated { segment: BRANCH, window, .. } => {
+            Fact::Accumulated {
+                segment: BRANCH,
+                window,
+                ..
+            } => {
                 windows.insert(window.start);
                 windows.insert(window.end);
             }
-            Fact::WatermarkAdvanced { segment: BRANCH, to } => watermark.push((event.at.micros(), relative(*to))),
+            Fact::WatermarkAdvanced {
+                segment: BRANCH,
+                to,
+            } => watermark.push((event.at.micros(), relative(*to))),
             _ => {}
         }
     }
-    Clocks { end: end.micros(), points, watermark, windows: windows.into_iter().map(relative).collect() }
+    Clocks {
+        end: end.micros(),
+        points,
+        watermark,
+        windows: windows.into_iter().map(relative).collect(),
+    }
 }

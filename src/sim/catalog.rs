@@ -11,7 +11,10 @@ pub struct Preset {
 /// The scenario that the page opens with.
 pub const OPENING: &str = "order-billing";
 
-const PRESETS: &[Preset] = &[Preset { id: OPENING, json: include_str!("catalog/order-billing.json") }];
+const PRESETS: &[Preset] = &[Preset {
+    id: OPENING,
+    json: include_str!("catalog/order-billing.json"),
+}];
 
 impl Preset {
     pub fn scenario(&self) -> Scenario {
@@ -37,6 +40,10 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), all().len());
-        assert!(all().iter().all(|preset| !preset.scenario().title.is_empty()));
+        assert!(
+            all()
+                .iter()
+                .all(|preset| !preset.scenario().title.is_empty())
+        );
     }
 }

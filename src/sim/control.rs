@@ -11,7 +11,11 @@ pub enum Kind {
     /// One of these values, each with its label. A value is JSON.
     Choice(&'static [(&'static str, &'static str)]),
     /// A whole number; the unit is for the eye.
-    Whole { least: u64, most: u64, unit: &'static str },
+    Whole {
+        least: u64,
+        most: u64,
+        unit: &'static str,
+    },
 }
 
 /// A setting.
@@ -71,7 +75,11 @@ pub const CONTROLS: &[Control] = &[
         key: "retries",
         path: &["producer", "retries"],
         group: "Producer",
-        kind: Kind::Whole { least: 0, most: 2_147_483_647, unit: "" },
+        kind: Kind::Whole {
+            least: 0,
+            most: 2_147_483_647,
+            unit: "",
+        },
         since: "since 2.1",
         plain: "How often a failed send is repeated, within delivery.timeout.ms.",
         risk: "At 0, every broken connection is an error.",
@@ -82,7 +90,11 @@ pub const CONTROLS: &[Control] = &[
         key: "max.in.flight.requests.per.connection",
         path: &["producer", "max.in.flight.requests.per.connection"],
         group: "Producer",
-        kind: Kind::Whole { least: 1, most: 1_000, unit: "" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 1_000,
+            unit: "",
+        },
         since: "since 0.9; at most 5 with idempotence",
         plain: "How many requests may be unanswered on one connection.",
         risk: "Above 1 without idempotence, a repeat lands behind later batches.",
@@ -93,7 +105,11 @@ pub const CONTROLS: &[Control] = &[
         key: "linger.ms",
         path: &["producer", "linger.ms"],
         group: "Producer",
-        kind: Kind::Whole { least: 0, most: 10_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 0,
+            most: 10_000,
+            unit: "ms",
+        },
         since: "since 4.0; 0 before",
         plain: "How long a batch waits for more records.",
         risk: "Long, every record is late by that much.",
@@ -104,7 +120,11 @@ pub const CONTROLS: &[Control] = &[
         key: "batch.size",
         path: &["producer", "batch.size"],
         group: "Producer",
-        kind: Kind::Whole { least: 1, most: 1_048_576, unit: "bytes" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 1_048_576,
+            unit: "bytes",
+        },
         since: "since 0.9",
         plain: "The most bytes that one batch of a partition holds.",
         risk: "A lost or doubled batch is this large.",
@@ -115,7 +135,11 @@ pub const CONTROLS: &[Control] = &[
         key: "delivery.timeout.ms",
         path: &["producer", "delivery.timeout.ms"],
         group: "Producer",
-        kind: Kind::Whole { least: 1, most: 3_600_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 3_600_000,
+            unit: "ms",
+        },
         since: "since 2.1",
         plain: "When a send is given up, with all its attempts.",
         risk: "Shorter than an outage, records are refused.",
@@ -126,7 +150,11 @@ pub const CONTROLS: &[Control] = &[
         key: "request.timeout.ms",
         path: &["producer", "request.timeout.ms"],
         group: "Producer",
-        kind: Kind::Whole { least: 1, most: 600_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 600_000,
+            unit: "ms",
+        },
         since: "since 0.9",
         plain: "How long one request may stay unanswered.",
         risk: "Too short, answers on their way count as lost.",
@@ -137,7 +165,11 @@ pub const CONTROLS: &[Control] = &[
         key: "retry.backoff.ms",
         path: &["producer", "retry.backoff.ms"],
         group: "Producer",
-        kind: Kind::Whole { least: 1, most: 60_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 60_000,
+            unit: "ms",
+        },
         since: "since 0.9; exponential since 3.7",
         plain: "The pause before a send is repeated.",
         risk: "Long, an outage is felt after it has ended.",
@@ -148,7 +180,11 @@ pub const CONTROLS: &[Control] = &[
         key: "min.insync.replicas",
         path: &["topic", "min.insync.replicas"],
         group: "Topic",
-        kind: Kind::Whole { least: 1, most: 3, unit: "" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 3,
+            unit: "",
+        },
         since: "since 0.8.2",
         plain: "How many in-sync replicas a write with acks=all needs.",
         risk: "At 1, acks=all may mean the leader alone.",
@@ -159,7 +195,11 @@ pub const CONTROLS: &[Control] = &[
         key: "replication.factor",
         path: &["topic", "replication.factor"],
         group: "Topic",
-        kind: Kind::Whole { least: 1, most: 3, unit: "" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 3,
+            unit: "",
+        },
         since: "default.replication.factor",
         plain: "On how many brokers each partition lies.",
         risk: "At 1, a broker that is down takes its partitions along.",
@@ -170,7 +210,11 @@ pub const CONTROLS: &[Control] = &[
         key: "broker.session.timeout.ms",
         path: &["brokers", "broker.session.timeout.ms"],
         group: "Topic",
-        kind: Kind::Whole { least: 100, most: 60_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 100,
+            most: 60_000,
+            unit: "ms",
+        },
         since: "since 3.0 (KRaft)",
         plain: "After how much silence a broker counts as dead.",
         risk: "Long, its partitions have no leader for that time.",
@@ -192,7 +236,11 @@ pub const CONTROLS: &[Control] = &[
         key: "trigger",
         path: &["engine", "spark", "trigger"],
         group: "Spark",
-        kind: Kind::Whole { least: 0, most: 60_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 0,
+            most: 60_000,
+            unit: "ms",
+        },
         since: "Trigger.ProcessingTime; 0: as fast as possible",
         plain: "How often a micro-batch starts.",
         risk: "Long, rows are as old as that when they appear.",
@@ -214,7 +262,11 @@ pub const CONTROLS: &[Control] = &[
         key: "spark.task.maxFailures",
         path: &["engine", "spark", "spark.task.maxFailures"],
         group: "Spark",
-        kind: Kind::Whole { least: 1, most: 10, unit: "" },
+        kind: Kind::Whole {
+            least: 1,
+            most: 10,
+            unit: "",
+        },
         since: "since 0.8",
         plain: "How often one task may fail before the query does.",
         risk: "At 1, a lost executor stops the query.",
@@ -225,7 +277,11 @@ pub const CONTROLS: &[Control] = &[
         key: "hoodie.datasource.write.operation",
         path: &["sink", "hudi", "hoodie.datasource.write.operation"],
         group: "Hudi",
-        kind: Kind::Choice(&[("\"upsert\"", "upsert"), ("\"insert\"", "insert"), ("\"bulk_insert\"", "bulk_insert")]),
+        kind: Kind::Choice(&[
+            ("\"upsert\"", "upsert"),
+            ("\"insert\"", "insert"),
+            ("\"bulk_insert\"", "bulk_insert"),
+        ]),
         since: "since 0.5",
         plain: "upsert replaces an equal key; insert looks for none.",
         risk: "insert keeps every copy it is given.",
@@ -236,7 +292,11 @@ pub const CONTROLS: &[Control] = &[
         key: "hoodie.datasource.write.recordkey.field",
         path: &["sink", "hudi", "hoodie.datasource.write.recordkey.field"],
         group: "Hudi",
-        kind: Kind::Choice(&[("\"order_id\"", "order_id"), ("\"kafka_offset\"", "kafka_offset"), ("\"uuid\"", "uuid()")]),
+        kind: Kind::Choice(&[
+            ("\"order_id\"", "order_id"),
+            ("\"kafka_offset\"", "kafka_offset"),
+            ("\"uuid\"", "uuid()"),
+        ]),
         since: "no default that fits a keyed table",
         plain: "What makes two rows the same row, for upsert.",
         risk: "A key made in the pipeline names the copy, not the order.",
@@ -247,7 +307,10 @@ pub const CONTROLS: &[Control] = &[
         key: "sink.writer",
         path: &["sink", "hudi", "sink.writer"],
         group: "Hudi",
-        kind: Kind::Choice(&[("\"native\"", "format(\"hudi\")"), ("\"foreach_batch\"", "foreachBatch")]),
+        kind: Kind::Choice(&[
+            ("\"native\"", "format(\"hudi\")"),
+            ("\"foreach_batch\"", "foreachBatch"),
+        ]),
         since: "writeStream.format or writeStream.foreachBatch",
         plain: "Whether the table remembers which batch it has.",
         risk: "foreachBatch writes a replayed batch again.",
@@ -258,7 +321,11 @@ pub const CONTROLS: &[Control] = &[
         key: "watermark.delay",
         path: &["branches", "revenue", "engine", "spark", "watermark.delay"],
         group: "Revenue per minute",
-        kind: Kind::Whole { least: 0, most: 60_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 0,
+            most: 60_000,
+            unit: "ms",
+        },
         since: "withWatermark has no default",
         plain: "How far behind the newest order a minute stays open.",
         risk: "Short, late orders are dropped; long, the result waits.",
@@ -269,7 +336,11 @@ pub const CONTROLS: &[Control] = &[
         key: "window.size",
         path: &["branches", "revenue", "engine", "spark", "window.size"],
         group: "Revenue per minute",
-        kind: Kind::Whole { least: 1_000, most: 3_600_000, unit: "ms" },
+        kind: Kind::Whole {
+            least: 1_000,
+            most: 3_600_000,
+            unit: "ms",
+        },
         since: "window(…) has no default",
         plain: "How much event time one sum covers.",
         risk: "Long, state grows and results wait.",
@@ -290,9 +361,18 @@ pub const ASSUMED: &[(&str, &[&str])] = &[
     ("store.operation_us", &["store", "operation_us"]),
     ("engine.spark.task_us", &["engine", "spark", "task_us"]),
     ("engine.spark.executors", &["engine", "spark", "executors"]),
-    ("replica.lag.time.max.ms", &["brokers", "replica.lag.time.max.ms"]),
-    ("replica.fetch.wait.max.ms", &["brokers", "replica.fetch.wait.max.ms"]),
-    ("broker.heartbeat.interval.ms", &["brokers", "broker.heartbeat.interval.ms"]),
+    (
+        "replica.lag.time.max.ms",
+        &["brokers", "replica.lag.time.max.ms"],
+    ),
+    (
+        "replica.fetch.wait.max.ms",
+        &["brokers", "replica.fetch.wait.max.ms"],
+    ),
+    (
+        "broker.heartbeat.interval.ms",
+        &["brokers", "broker.heartbeat.interval.ms"],
+    ),
     ("limits.horizon_ms", &["limits", "horizon_ms"]),
     ("limits.settle_ms", &["limits", "settle_ms"]),
 ];
@@ -327,11 +407,24 @@ impl Control {
             Kind::Choice(values) => {
                 let known = values.iter().find(|(value, _)| *value == text);
                 let value = known.and_then(|(value, _)| serde_json::from_str(value).ok());
-                value.ok_or_else(|| format!("{}: \"{text}\" is none of {}", self.key, values.iter().map(|(_, label)| *label).collect::<Vec<_>>().join(", ")))
+                value.ok_or_else(|| {
+                    format!(
+                        "{}: \"{text}\" is none of {}",
+                        self.key,
+                        values
+                            .iter()
+                            .map(|(_, label)| *label)
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    )
+                })
             }
             Kind::Whole { least, most, .. } => match text.trim().parse::<u64>() {
                 Ok(number) if (least..=most).contains(&number) => Ok(json!(number)),
-                _ => Err(format!("{}: \"{text}\" is no whole number from {least} to {most}", self.key)),
+                _ => Err(format!(
+                    "{}: \"{text}\" is no whole number from {least} to {most}",
+                    self.key
+                )),
             },
         }
     }
@@ -340,7 +433,10 @@ impl Control {
     pub fn label(&self, value: &Value) -> String {
         let text = value.to_string();
         match self.kind {
-            Kind::Choice(values) => values.iter().find(|(known, _)| *known == text).map_or(text, |(_, label)| (*label).to_string()),
+            Kind::Choice(values) => values
+                .iter()
+                .find(|(known, _)| *known == text)
+                .map_or(text, |(_, label)| (*label).to_string()),
             Kind::Whole { .. } => text,
         }
     }
@@ -356,7 +452,11 @@ pub fn setting(scenario: &Scenario, key: &str) -> Option<Value> {
 
 /// Keys whose value differs between two scenarios.
 pub fn changed(from: &Scenario, to: &Scenario) -> Vec<&'static str> {
-    CONTROLS.iter().filter(|control| control.value(from) != control.value(to)).map(|control| control.key).collect()
+    CONTROLS
+        .iter()
+        .filter(|control| control.value(from) != control.value(to))
+        .map(|control| control.key)
+        .collect()
 }
 
 #[cfg(test)]
@@ -366,25 +466,48 @@ mod tests {
 
     #[test]
     fn every_control_has_a_value_in_the_opening_scenario_and_a_default() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
         for control in CONTROLS {
-            assert!(control.value(&scenario).is_some(), "{} has no value", control.key);
-            assert!(control.default().is_some(), "{} has no default", control.key);
-            assert!(control.risk.split(' ').count() <= 12, "the risk of {} is longer than 12 words", control.key);
+            assert!(
+                control.value(&scenario).is_some(),
+                "{} has no value",
+                control.key
+            );
+            assert!(
+                control.default().is_some(),
+                "{} has no default",
+                control.key
+            );
+            assert!(
+                control.risk.split(' ').count() <= 12,
+                "the risk of {} is longer than 12 words",
+                control.key
+            );
         }
     }
 
     #[test]
     fn every_choice_of_every_control_gives_a_scenario_or_the_real_clients_refusal() {
-        let scenario = catalog::find(catalog::OPENING).expect("there is one").scenario();
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
         for control in CONTROLS {
             let values: Vec<Value> = match control.kind {
-                Kind::Choice(values) => values.iter().map(|(value, _)| control.read(value).expect("it is offered")).collect(),
+                Kind::Choice(values) => values
+                    .iter()
+                    .map(|(value, _)| control.read(value).expect("it is offered"))
+                    .collect(),
                 Kind::Whole { least, most, .. } => vec![json!(least), json!(most)],
             };
             for value in values {
                 if let Err(error) = scenario.patched(&control.patch(value)) {
-                    assert!(error.to_string().contains(control.key) || error.to_string().contains("ConfigException"), "{error}");
+                    assert!(
+                        error.to_string().contains(control.key)
+                            || error.to_string().contains("ConfigException"),
+                        "{error}"
+                    );
                 }
             }
         }
@@ -394,11 +517,18 @@ mod tests {
     fn what_is_typed_is_read_or_refused_with_what_is_accepted() {
         let retries = find("retries").expect("there is one");
         assert_eq!(retries.read(" 3 "), Ok(json!(3)));
-        assert_eq!(retries.read("many"), Err("retries: \"many\" is no whole number from 0 to 2147483647".into()));
+        assert_eq!(
+            retries.read("many"),
+            Err("retries: \"many\" is no whole number from 0 to 2147483647".into())
+        );
     }
 
     #[test]
     fn every_assumed_constant_stands_in_the_scenario() {
-        assert!(ASSUMED.iter().all(|(_, path)| Scenario::default().get(path).is_some()));
+        assert!(
+            ASSUMED
+                .iter()
+                .all(|(_, path)| Scenario::default().get(path).is_some())
+        );
     }
 }

@@ -5,8 +5,8 @@
 //! acknowledgement is a connection that breaks after the append.
 
 use super::kafka::protocol::BatchName;
-use super::kernel::{Draw, HostId, Loses, Span, Time};
 use super::kernel::rng::mix;
+use super::kernel::{Draw, HostId, Loses, Span, Time};
 use super::scenario::ScenarioError;
 use super::suggest;
 use super::trace::{Cast, Fact, FactKind, InstantState, SegmentId, TraceEvent};
@@ -62,23 +62,125 @@ pub struct MenuEntry {
 
 /// Every fault that a script may name.
 pub const MENU: &[MenuEntry] = &[
-    MenuEntry { name: "net.drop_ack", plain: "the connection breaks after the append: the acknowledgement is lost", place: "p1>*", duration: 0, short: "ack lost" },
-    MenuEntry { name: "net.drop_request", plain: "the connection breaks before the append: the request is lost", place: "p1>*", duration: 0, short: "request lost" },
-    MenuEntry { name: "net.reset", plain: "the connection breaks, with whatever is on the wire", place: "p1>*", duration: 0, short: "link cut" },
-    MenuEntry { name: "producer.crash.resend", plain: "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox", place: "p1", duration: 1_000, short: "producer crash" },
-    MenuEntry { name: "producer.crash.forget", plain: "the producer's process dies, and the application has no outbox", place: "p1", duration: 1_000, short: "producer crash, no outbox" },
-    MenuEntry { name: "broker.crash.kept", plain: "the broker's process dies; its log stays on disk", place: "leader", duration: 3_000, short: "broker crash" },
-    MenuEntry { name: "broker.crash.unflushed_lost", plain: "the broker's machine loses power: what was not flushed is gone", place: "leader", duration: 3_000, short: "broker power loss" },
-    MenuEntry { name: "broker.crash.lost", plain: "the broker's machine and its disk are gone; it comes back empty", place: "leader", duration: 3_000, short: "broker and disk lost" },
-    MenuEntry { name: "driver.crash", plain: "the driver's process dies", place: "driver", duration: 1_500, short: "driver crash" },
-    MenuEntry { name: "driver.crash.C0", plain: "the driver dies when the batch is planned and the table has not heard of it", place: "driver", duration: 1_500, short: "driver crash C0" },
-    MenuEntry { name: "driver.crash.C1", plain: "the driver dies after the instant is requested", place: "driver", duration: 1_500, short: "driver crash C1" },
-    MenuEntry { name: "driver.crash.C2", plain: "the driver dies after the instant is inflight", place: "driver", duration: 1_500, short: "driver crash C2" },
-    MenuEntry { name: "driver.crash.C3", plain: "the driver dies after the first data file", place: "driver", duration: 1_500, short: "driver crash C3" },
-    MenuEntry { name: "driver.crash.C4", plain: "the driver dies after all data files, before the commit", place: "driver", duration: 1_500, short: "driver crash C4" },
-    MenuEntry { name: "driver.crash.C5", plain: "the driver dies between the table's commit and Spark's commit log", place: "driver", duration: 1_500, short: "driver crash C5" },
-    MenuEntry { name: "driver.crash.C6", plain: "the driver dies after Spark's commit log", place: "driver", duration: 1_500, short: "driver crash C6" },
-    MenuEntry { name: "executor.kill", plain: "an executor's process dies with the tasks it runs", place: "exec1", duration: 1_000, short: "executor crash" },
+    MenuEntry {
+        name: "net.drop_ack",
+        plain: "the connection breaks after the append: the acknowledgement is lost",
+        place: "p1>*",
+        duration: 0,
+        short: "ack lost",
+    },
+    MenuEntry {
+        name: "net.drop_request",
+        plain: "the connection breaks before the append: the request is lost",
+        place: "p1>*",
+        duration: 0,
+        short: "request lost",
+    },
+    MenuEntry {
+        name: "net.reset",
+        plain: "the connection breaks, with whatever is on the wire",
+        place: "p1>*",
+        duration: 0,
+        short: "link cut",
+    },
+    MenuEntry {
+        name: "producer.crash.resend",
+        plain: "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox",
+        place: "p1",
+        duration: 1_000,
+        short: "producer crash",
+    },
+    MenuEntry {
+        name: "producer.crash.forget",
+        plain: "the producer's process dies, and the application has no outbox",
+        place: "p1",
+        duration: 1_000,
+        short: "producer crash, no outbox",
+    },
+    MenuEntry {
+        name: "broker.crash.kept",
+        plain: "the broker's process dies; its log stays on disk",
+        place: "leader",
+        duration: 3_000,
+        short: "broker crash",
+    },
+    MenuEntry {
+        name: "broker.crash.unflushed_lost",
+        plain: "the broker's machine loses power: what was not flushed is gone",
+        place: "leader",
+        duration: 3_000,
+        short: "broker power loss",
+    },
+    MenuEntry {
+        name: "broker.crash.lost",
+        plain: "the broker's machine and its disk are gone; it comes back empty",
+        place: "leader",
+        duration: 3_000,
+        short: "broker and disk lost",
+    },
+    MenuEntry {
+        name: "driver.crash",
+        plain: "the driver's process dies",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash",
+    },
+    MenuEntry {
+        name: "driver.crash.C0",
+        plain: "the driver dies when the batch is planned and the table has not heard of it",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C0",
+    },
+    MenuEntry {
+        name: "driver.crash.C1",
+        plain: "the driver dies after the instant is requested",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C1",
+    },
+    MenuEntry {
+        name: "driver.crash.C2",
+        plain: "the driver dies after the instant is inflight",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C2",
+    },
+    MenuEntry {
+        name: "driver.crash.C3",
+        plain: "the driver dies after the first data file",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C3",
+    },
+    MenuEntry {
+        name: "driver.crash.C4",
+        plain: "the driver dies after all data files, before the commit",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C4",
+    },
+    MenuEntry {
+        name: "driver.crash.C5",
+        plain: "the driver dies between the table's commit and Spark's commit log",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C5",
+    },
+    MenuEntry {
+        name: "driver.crash.C6",
+        plain: "the driver dies after Spark's commit log",
+        place: "driver",
+        duration: 1_500,
+        short: "driver crash C6",
+    },
+    MenuEntry {
+        name: "executor.kill",
+        plain: "an executor's process dies with the tasks it runs",
+        place: "exec1",
+        duration: 1_000,
+        short: "executor crash",
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -92,11 +194,20 @@ pub struct Fault {
 pub enum Trigger {
     At(Time),
     /// Before the nth step of the host.
-    Step { host: HostId, nth: u32 },
+    Step {
+        host: HostId,
+        nth: u32,
+    },
     /// After the nth matching fact.
-    After { matching: Matching, nth: u32 },
+    After {
+        matching: Matching,
+        nth: u32,
+    },
     /// At each matching fact, with a chance in parts per million.
-    Chance { matching: Matching, per_million: u32 },
+    Chance {
+        matching: Matching,
+        per_million: u32,
+    },
 }
 
 /// Which facts count.
@@ -126,8 +237,14 @@ pub enum Place {
 
 #[derive(Clone, Debug)]
 pub enum Action {
-    Crash { place: Place, loses: Loses, restart_after: Span },
-    Reset { place: Place },
+    Crash {
+        place: Place,
+        loses: Loses,
+        restart_after: Span,
+    },
+    Reset {
+        place: Place,
+    },
 }
 
 impl FaultSpec {
@@ -137,34 +254,78 @@ impl FaultSpec {
 
     /// The fault behind the name, or what is wrong with it.
     pub fn lower(&self, id: &str, cast: &Cast) -> Result<Fault, ScenarioError> {
-        let refuse = |field: &str, why: String| Err(ScenarioError::new(format!("faults.{id}.{field}"), why));
+        let refuse =
+            |field: &str, why: String| Err(ScenarioError::new(format!("faults.{id}.{field}"), why));
         let Some(entry) = self.menu() else {
             let hint = suggest::did_you_mean(&self.name, MENU.iter().map(|entry| entry.name));
-            let known = MENU.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
-            return refuse("do", format!("no fault named \"{}\"{hint} Accepted: {known}", self.name));
+            let known = MENU
+                .iter()
+                .map(|entry| entry.name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            return refuse(
+                "do",
+                format!("no fault named \"{}\"{hint} Accepted: {known}", self.name),
+            );
         };
-        let ways = [self.step.is_some(), self.after.is_some(), self.chance.is_some()];
+        let ways = [
+            self.step.is_some(),
+            self.after.is_some(),
+            self.chance.is_some(),
+        ];
         if ways.iter().filter(|&&way| way).count() > 1 {
-            return refuse("after", "only one of step, after and chance may be given".into());
+            return refuse(
+                "after",
+                "only one of step, after and chance may be given".into(),
+            );
         }
         if self.at.is_none() && !ways.contains(&true) {
-            return refuse("at", "says not when: one of at, step, after or chance is needed".into());
+            return refuse(
+                "at",
+                "says not when: one of at, step, after or chance is needed".into(),
+            );
         }
         let text = self.place.as_deref().unwrap_or(entry.place);
         let Some(place) = parse_place(text, cast) else {
-            return refuse("where", format!("\"{text}\" is no host or link of this run; accepted are {}, leader, and links such as p1>b2 or p1>*", cast.hosts.join(", ")));
+            return refuse(
+                "where",
+                format!(
+                    "\"{text}\" is no host or link of this run; accepted are {}, leader, and links such as p1>b2 or p1>*",
+                    cast.hosts.join(", ")
+                ),
+            );
         };
         let on_link = matches!(place, Place::Link(..) | Place::LinkToAny(_));
         if entry.name.starts_with("net.") != on_link {
-            let wanted = if on_link { "a host" } else { "a link such as p1>b2" };
-            return refuse("where", format!("\"{text}\" does not fit {}; {wanted} is expected", entry.name));
+            let wanted = if on_link {
+                "a host"
+            } else {
+                "a link such as p1>b2"
+            };
+            return refuse(
+                "where",
+                format!(
+                    "\"{text}\" does not fit {}; {wanted} is expected",
+                    entry.name
+                ),
+            );
         }
         if !fits(entry.name, place, cast) {
-            return refuse("where", format!("\"{text}\" does not fit {}; it strikes hosts like {}", entry.name, entry.place));
+            return refuse(
+                "where",
+                format!(
+                    "\"{text}\" does not fit {}; it strikes hosts like {}",
+                    entry.name, entry.place
+                ),
+            );
         }
         let when = self.trigger(id, place, cast)?;
         let restart_after = Span::from_ms(self.duration.unwrap_or(entry.duration));
-        let crash = |loses| Action::Crash { place, loses, restart_after };
+        let crash = |loses| Action::Crash {
+            place,
+            loses,
+            restart_after,
+        };
         let what = match entry.name {
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "producer.crash.forget" | "broker.crash.lost" => crash(Loses::Disk),
@@ -175,9 +336,12 @@ impl FaultSpec {
     }
 
     fn trigger(&self, id: &str, place: Place, cast: &Cast) -> Result<Trigger, ScenarioError> {
-        let refuse = |field: &str, why: String| Err(ScenarioError::new(format!("faults.{id}.{field}"), why));
+        let refuse =
+            |field: &str, why: String| Err(ScenarioError::new(format!("faults.{id}.{field}"), why));
         let from = Time::from_ms(self.at.unwrap_or(0));
-        let until = self.until.map_or(Time::from_micros(u64::MAX), Time::from_ms);
+        let until = self
+            .until
+            .map_or(Time::from_micros(u64::MAX), Time::from_ms);
         if until < from {
             return refuse("until", format!("{} ms lies before at", until.ms()));
         }
@@ -186,10 +350,20 @@ impl FaultSpec {
             Place::Link(a, b) => vec![a, b],
             _ => Vec::new(),
         };
-        let matching = |kind, segment| Matching { kind, segment, hosts: hosts.clone(), from, until, state: None };
+        let matching = |kind, segment| Matching {
+            kind,
+            segment,
+            hosts: hosts.clone(),
+            from,
+            until,
+            state: None,
+        };
         if let Some(nth) = self.step {
             let Place::Host(host) = place else {
-                return refuse("step", "counts the steps of one host; where must name it".into());
+                return refuse(
+                    "step",
+                    "counts the steps of one host; where must name it".into(),
+                );
             };
             if nth == 0 {
                 return refuse("step", "steps are counted from 1".into());
@@ -198,26 +372,47 @@ impl FaultSpec {
         }
         if let Some(after) = &self.after {
             let Some((name, &nth)) = after.iter().next().filter(|_| after.len() == 1) else {
-                return refuse("after", "expects one fact and its number, such as {\"batch_appended\": 3}".into());
+                return refuse(
+                    "after",
+                    "expects one fact and its number, such as {\"batch_appended\": 3}".into(),
+                );
             };
             let Some(kind) = FactKind::from_name(name) else {
-                let hint = suggest::did_you_mean(name, FactKind::ALL.iter().map(|kind| kind.name()));
+                let hint =
+                    suggest::did_you_mean(name, FactKind::ALL.iter().map(|kind| kind.name()));
                 return refuse("after", format!("no fact named \"{name}\"{hint}"));
             };
             if nth == 0 {
                 return refuse("after", "facts are counted from 1".into());
             }
-            return Ok(Trigger::After { matching: matching(kind, None), nth });
+            return Ok(Trigger::After {
+                matching: matching(kind, None),
+                nth,
+            });
         }
         let natural = self.natural_moment(place, cast);
         if let Some(per_million) = self.chance {
             if per_million > 1_000_000 {
-                return refuse("chance", format!("{per_million} is out of range; 0 to 1000000 (parts per million) is accepted"));
+                return refuse(
+                    "chance",
+                    format!(
+                        "{per_million} is out of range; 0 to 1000000 (parts per million) is accepted"
+                    ),
+                );
             }
             let Some((kind, _)) = natural else {
-                return refuse("chance", format!("{} has no moment of its own to draw at; use at or after", self.name));
+                return refuse(
+                    "chance",
+                    format!(
+                        "{} has no moment of its own to draw at; use at or after",
+                        self.name
+                    ),
+                );
             };
-            return Ok(Trigger::Chance { matching: matching(kind, None), per_million });
+            return Ok(Trigger::Chance {
+                matching: matching(kind, None),
+                per_million,
+            });
         }
         Ok(match natural {
             // A fault that belongs to a moment waits for the first such moment.
@@ -226,14 +421,24 @@ impl FaultSpec {
                     Place::Host(host) => Some(segment_of(cast.host(host), cast)),
                     _ => None,
                 };
-                Trigger::After { matching: Matching { state, ..matching(kind, segment) }, nth: 1 }
+                Trigger::After {
+                    matching: Matching {
+                        state,
+                        ..matching(kind, segment)
+                    },
+                    nth: 1,
+                }
             }
             None => Trigger::At(from),
         })
     }
 
     /// The fact after which this fault strikes by its nature.
-    fn natural_moment(&self, _place: Place, _cast: &Cast) -> Option<(FactKind, Option<InstantState>)> {
+    fn natural_moment(
+        &self,
+        _place: Place,
+        _cast: &Cast,
+    ) -> Option<(FactKind, Option<InstantState>)> {
         Some(match self.name.as_str() {
             "net.drop_ack" => (FactKind::BatchAppended, None),
             "net.drop_request" => (FactKind::BatchSent, None),
@@ -262,7 +467,9 @@ fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
 
 /// Whether a crash of this name may strike this host.
 fn fits(name: &str, place: Place, cast: &Cast) -> bool {
-    let Place::Host(host) = place else { return name.starts_with("net.") || name.starts_with("broker.") };
+    let Place::Host(host) = place else {
+        return name.starts_with("net.") || name.starts_with("broker.");
+    };
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
@@ -285,7 +492,9 @@ impl Matching {
     pub fn accepts(&self, event: &TraceEvent) -> bool {
         let in_time = (self.from..=self.until).contains(&event.at);
         let at_place = self.hosts.is_empty() || self.hosts.contains(&event.host);
-        let of_segment = self.segment.is_none_or(|segment| event.fact.segment() == Some(segment));
+        let of_segment = self
+            .segment
+            .is_none_or(|segment| event.fact.segment() == Some(segment));
         let in_state = match (&event.fact, self.state) {
             (Fact::InstantChanged { state, .. }, Some(wanted)) => *state == wanted,
             _ => true,
@@ -354,7 +563,13 @@ pub struct Script {
 impl Script {
     pub fn new(faults: Vec<Fault>) -> Self {
         let n = faults.len();
-        Script { faults, counts: vec![0; n], done: vec![false; n], drawn: BTreeMap::new(), steps: BTreeMap::new() }
+        Script {
+            faults,
+            counts: vec![0; n],
+            done: vec![false; n],
+            drawn: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        }
     }
 
     pub fn fault(&self, id: FaultId) -> &Fault {
@@ -376,7 +591,10 @@ impl Script {
         *count += 1;
         let step = *count;
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
-        (0..self.faults.len()).filter(|&index| strikes(&self.faults[index])).map(|index| FaultId(index as u16)).collect()
+        (0..self.faults.len())
+            .filter(|&index| strikes(&self.faults[index]))
+            .map(|index| FaultId(index as u16))
+            .collect()
     }
 
     /// Faults that strike because of this fact.
@@ -385,19 +603,29 @@ impl Script {
         for index in 0..self.faults.len() {
             let id = FaultId(index as u16);
             match &self.faults[index].when {
-                Trigger::After { matching, nth } if !self.done[index] && matching.accepts(event) => {
+                Trigger::After { matching, nth }
+                    if !self.done[index] && matching.accepts(event) =>
+                {
                     self.counts[index] += 1;
                     if self.counts[index] == *nth {
                         self.done[index] = true;
                         struck.push(id);
                     }
                 }
-                Trigger::Chance { matching, per_million } if matching.accepts(event) => {
-                    let Some(batch) = event.fact.batch_name() else { continue };
+                Trigger::Chance {
+                    matching,
+                    per_million,
+                } if matching.accepts(event) => {
+                    let Some(batch) = event.fact.batch_name() else {
+                        continue;
+                    };
                     let times = self.drawn.entry((id.0, batch)).or_insert(0);
                     *times += 1;
-                    let index = mix(u64::from(batch.session) << 32 | u64::from(batch.ordinal)) ^ mix(u64::from(*times) << 16 | u64::from(batch.partition.0));
-                    if Draw::new(seed, 1 << 32 | u64::from(id.0), "chance", index).chance(*per_million) {
+                    let index = mix(u64::from(batch.session) << 32 | u64::from(batch.ordinal))
+                        ^ mix(u64::from(*times) << 16 | u64::from(batch.partition.0));
+                    if Draw::new(seed, 1 << 32 | u64::from(id.0), "chance", index)
+                        .chance(*per_million)
+                    {
                         struck.push(id);
                     }
                 }

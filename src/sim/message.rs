@@ -22,7 +22,9 @@ impl Message {
     pub fn name(&self) -> Option<u64> {
         match self {
             Message::Kafka(message) => message.name(),
-            Message::Store(_) | Message::Spark(_) | Message::Order(_) | Message::Disconnected => None,
+            Message::Store(_) | Message::Spark(_) | Message::Order(_) | Message::Disconnected => {
+                None
+            }
         }
     }
 }

@@ -159,9 +159,17 @@ pub struct Simulation {
 
 /// The segments of a scenario: the main one, then its branches in the order of their names.
 fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
-    let main = Branch { engine: scenario.engine.clone(), sink: scenario.sink.clone() };
-    let branches = scenario.branches.iter().map(|(name, branch)| (name.clone(), branch.clone()));
-    std::iter::once((String::new(), main)).chain(branches).collect()
+    let main = Branch {
+        engine: scenario.engine.clone(),
+        sink: scenario.sink.clone(),
+    };
+    let branches = scenario
+        .branches
+        .iter()
+        .map(|(name, branch)| (name.clone(), branch.clone()));
+    std::iter::once((String::new(), main))
+        .chain(branches)
+        .collect()
 }
 
 /// What the ledger of a segment must know of the scenario.
@@ -171,12 +179,18 @@ fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
 /// Panics if the scenario has no such segment.
 pub fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let (name, branch) = segments(scenario).swap_remove(usize::from(segment.0));
-    let driver = if name.is_empty() { "driver".to_string() } else { format!("{name}.driver") };
+    let driver = if name.is_empty() {
+        "driver".to_string()
+    } else {
+        format!("{name}.driver")
+    };
     Terms {
         segment,
         windowed: branch.engine.spark.window_type != WindowType::None,
         producer: PRODUCER,
-        driver: cast(scenario).find(&driver).expect("every segment has a driver"),
+        driver: cast(scenario)
+            .find(&driver)
+            .expect("every segment has a driver"),
         partitions: scenario.topic.partitions,
         replicas: u64::from(scenario.topic.replication_factor),
         zero_ms: scenario.workload.zero_ms,
@@ -192,7 +206,11 @@ pub fn cast(scenario: &Scenario) -> Cast {
     hosts.extend(["controller".to_string(), "store".to_string()]);
     let segments = segments(scenario);
     for (name, branch) in &segments {
-        let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
+        let prefix = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}.")
+        };
         hosts.push(format!("{prefix}driver"));
         hosts.extend((1..=branch.engine.spark.executors).map(|n| format!("{prefix}exec{n}")));
     }
@@ -209,8 +227,16 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
     let brokers = u16::from(scenario.brokers.count);
     let of = |partition: u16| {
         let replica = |n: u8| HostId(1 + ((partition + u16::from(n)) % brokers) as u8);
-        let replicas: Vec<HostId> = (0..scenario.topic.replication_factor).map(replica).collect();
-        PartitionState { partition: PartitionId(partition), leader: replicas.first().copied(), epoch: 0, isr: replicas.clone(), replicas }
+        let replicas: Vec<HostId> = (0..scenario.topic.replication_factor)
+            .map(replica)
+            .collect();
+        PartitionState {
+            partition: PartitionId(partition),
+            leader: replicas.first().copied(),
+            epoch: 0,
+            isr: replicas.clone(),
+            replicas,
+        }
     };
     (0..scenario.topic.partitions).map(of).collect()
 }
@@ -226,9 +252,15 @@ impl Simulation {
     /// Panics if the scenario was not accepted by [`Scenario::from_value`]; every scenario that was runs.
     pub fn new(scenario: &Scenario, keep: Keep) -> Self {
         let cast = cast(scenario);
-        let faults = scenario.faults.iter().map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
+        let faults = scenario
+            .faults
+            .iter()
+            .map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
         let script = Script::new(faults.collect());
-        let network = Network::new(Span::from_micros(scenario.network.min_us), Span::from_micros(scenario.network.mean_extra_us));
+        let network = Network::new(
+            Span::from_micros(scenario.network.min_us),
+            Span::from_micros(scenario.network.mean_extra_us),
+        );
         let kernel = Kernel {
             now: Time::ZERO,
             seed: scenario.seed,
@@ -238,7 +270,9 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
-        let ledgers = (0..cast.segments.len()).map(|index| Ledger::new(terms(scenario, SegmentId(index as u8)))).collect();
+        let ledgers = (0..cast.segments.len())
+            .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
+            .collect();
         let mut simulation = Simulation {
             scenario: scenario.clone(),
             kernel,
@@ -259,7 +293,10 @@ impl Simulation {
             simulation.boot(HostId(index as u8), None);
         }
         for (at, fault) in simulation.script.timed() {
-            simulation.kernel.agenda.insert(at, None, What::Fault(fault));
+            simulation
+                .kernel
+                .agenda
+                .insert(at, None, What::Fault(fault));
         }
         simulation.expect_order(1);
         simulation.settle();
@@ -340,7 +377,12 @@ impl Simulation {
 
     fn handle(&mut self, event: Event) {
         match event.what {
-            What::Deliver { from, to, epoch, message } => {
+            What::Deliver {
+                from,
+                to,
+                epoch,
+                message,
+            } => {
                 if self.kernel.network.epoch(from, to) != epoch {
                     return;
                 }
@@ -351,7 +393,11 @@ impl Simulation {
                     self.kernel.reset(from, to, event.cause);
                 }
             }
-            What::Wake { host, incarnation, message } => {
+            What::Wake {
+                host,
+                incarnation,
+                message,
+            } => {
                 let current = self.kernel.incarnations[usize::from(host.0)] == incarnation;
                 if current && self.nodes[usize::from(host.0)].is_alive() {
                     self.deliver(host, host, message, event.cause);
@@ -402,7 +448,9 @@ impl Simulation {
     fn expect_order(&mut self, n: u32) {
         if n <= self.scenario.workload.orders {
             let gap = workload::gap(&self.scenario.workload, self.scenario.seed, n);
-            self.kernel.agenda.insert(self.kernel.now + gap, None, What::Arrival(n));
+            self.kernel
+                .agenda
+                .insert(self.kernel.now + gap, None, What::Arrival(n));
         }
     }
 
@@ -453,8 +501,14 @@ impl Simulation {
         let fault = self.script.fault(id).clone();
         let injected = Fact::Injected { fault: id.0 };
         match fault.what {
-            Action::Crash { place, loses, restart_after } => {
-                let Place::Host(host) = self.resolve(place) else { return };
+            Action::Crash {
+                place,
+                loses,
+                restart_after,
+            } => {
+                let Place::Host(host) = self.resolve(place) else {
+                    return;
+                };
                 if self.nodes[usize::from(host.0)].is_alive() {
                     let mut cx = self.kernel.context(host, None);
                     cx.note(injected);
@@ -478,32 +532,48 @@ impl Simulation {
     }
 
     fn resolve(&self, place: Place) -> Place {
-        if place == Place::Leader { Place::Host(self.last_appender) } else { place }
+        if place == Place::Leader {
+            Place::Host(self.last_appender)
+        } else {
+            place
+        }
     }
 
     /// The broker that the triggering fact is about; without one, the leader that appended last.
     fn other_end(&self, a: HostId, after: Option<&TraceEvent>) -> HostId {
         match after {
-            Some(TraceEvent { fact: Fact::BatchSent { to, .. }, .. }) => *to,
+            Some(TraceEvent {
+                fact: Fact::BatchSent { to, .. },
+                ..
+            }) => *to,
             Some(event) if event.host != a => event.host,
             _ => self.last_appender,
         }
     }
 
-    fn crash(&mut self, host: HostId, loses: kernel::Loses, restart_after: Span, cause: Option<FactId>) {
+    fn crash(
+        &mut self,
+        host: HostId,
+        loses: kernel::Loses,
+        restart_after: Span,
+        cause: Option<FactId>,
+    ) {
         self.nodes[usize::from(host.0)].crash(loses);
         for peer in self.kernel.network.peers(host) {
             self.kernel.reset(host, peer, cause);
         }
         self.restarting += 1;
-        self.kernel.agenda.insert(self.kernel.now + restart_after, cause, What::Restart(host));
+        self.kernel
+            .agenda
+            .insert(self.kernel.now + restart_after, cause, What::Restart(host));
     }
 
     // ---- the end -----------------------------------------------------------------------------------------------
 
     /// Whether nothing more would happen: every order is handed over, everybody is up and idle, and it has been quiet.
     fn is_drained(&self) -> bool {
-        let quiet = self.kernel.now.since(self.last_fact) >= Span::from_ms(self.scenario.limits.settle_ms);
+        let quiet =
+            self.kernel.now.since(self.last_fact) >= Span::from_ms(self.scenario.limits.settle_ms);
         let arrived = self.arrived == self.scenario.workload.orders && self.held.is_empty();
         quiet && arrived && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
     }
@@ -513,9 +583,18 @@ impl Node {
     /// Whether the node has nothing to do unless somebody asks it.
     fn is_idle(&self) -> bool {
         match self {
-            Node::Producer(host) => host.memory.as_ref().is_none_or(kafka::producer::Memory::is_idle),
-            Node::Driver(host) => host.memory.as_ref().is_none_or(engines::spark::driver::Memory::is_idle),
-            Node::Controller(host) => host.memory.as_ref().is_none_or(kafka::controller::Memory::is_settled),
+            Node::Producer(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(kafka::producer::Memory::is_idle),
+            Node::Driver(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::spark::driver::Memory::is_idle),
+            Node::Controller(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(kafka::controller::Memory::is_settled),
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
         }
     }
@@ -541,13 +620,25 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             initial: initial.clone(),
         })))
     }));
-    nodes.push(Node::Controller(Box::new(Host::new(Controller { config: scenario.brokers.clone(), initial, brokers: brokers.clone() }))));
-    nodes.push(Node::Store(Box::new(Host::new(Store { config: scenario.store.clone() }))));
+    nodes.push(Node::Controller(Box::new(Host::new(Controller {
+        config: scenario.brokers.clone(),
+        initial,
+        brokers: brokers.clone(),
+    }))));
+    nodes.push(Node::Store(Box::new(Host::new(Store {
+        config: scenario.store.clone(),
+    }))));
     for (index, (name, branch)) in segments(scenario).into_iter().enumerate() {
-        let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
+        let prefix = if name.is_empty() {
+            String::new()
+        } else {
+            format!("{name}.")
+        };
         let driver = find(&format!("{prefix}driver"));
         let config = branch.engine.spark;
-        let executors: Vec<HostId> = (1..=config.executors).map(|n| HostId(driver.0 + n)).collect();
+        let executors: Vec<HostId> = (1..=config.executors)
+            .map(|n| HostId(driver.0 + n))
+            .collect();
         let segment = SegmentId(index as u8);
         let sink = branch.sink.hudi;
         nodes.push(Node::Driver(Box::new(Host::new(Driver {

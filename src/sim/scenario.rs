@@ -3,9 +3,9 @@
 //! Plain data with the real keys of the real systems. Integers only: milliseconds, counts, parts per million, cents.
 //! Closed: an unknown field is an error that names it. Fields left out have the default of the real system.
 
+use super::engines::EngineSection;
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
-use super::engines::EngineSection;
 use super::sinks::SinkSection;
 use super::store::StoreConfig;
 use super::suggest;
@@ -113,7 +113,12 @@ impl Default for Scenario {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { horizon_ms: 60_000, settle_ms: 3_000, events: 4_000_000, warm_up_ms: 0 }
+        Limits {
+            horizon_ms: 60_000,
+            settle_ms: 3_000,
+            events: 4_000_000,
+            warm_up_ms: 0,
+        }
     }
 }
 
@@ -132,7 +137,10 @@ impl Default for Workload {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        NetworkConfig { min_us: 1_000, mean_extra_us: 1_000 }
+        NetworkConfig {
+            min_us: 1_000,
+            mean_extra_us: 1_000,
+        }
     }
 }
 
@@ -149,9 +157,13 @@ impl Default for Patch {
 
 impl Patch {
     pub fn parse(text: &str) -> Result<Patch, ScenarioError> {
-        let value: Value = serde_json::from_str(text).map_err(|e| ScenarioError::new("patch", e.to_string()))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| ScenarioError::new("patch", e.to_string()))?;
         if !value.is_object() {
-            return Err(ScenarioError::new("patch", format!("{value} is not an object such as {{\"producer\": {{\"acks\": \"1\"}}}}")));
+            return Err(ScenarioError::new(
+                "patch",
+                format!("{value} is not an object such as {{\"producer\": {{\"acks\": \"1\"}}}}"),
+            ));
         }
         Ok(Patch(value))
     }
@@ -218,7 +230,10 @@ pub struct ScenarioError {
 
 impl ScenarioError {
     pub fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        ScenarioError { place: place.into(), problem: problem.into() }
+        ScenarioError {
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 }
 
@@ -231,31 +246,46 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 const SECTIONS: [&str; 14] = [
-    "version", "title", "seed", "limits", "workload", "network", "brokers", "topic", "producer", "engine", "sink", "store", "branches", "faults",
+    "version", "title", "seed", "limits", "workload", "network", "brokers", "topic", "producer",
+    "engine", "sink", "store", "branches", "faults",
 ];
 
 impl Scenario {
     /// Reads a scenario file.
     pub fn parse(text: &str) -> Result<Scenario, ScenarioError> {
-        let value: Value = serde_json::from_str(text).map_err(|e| ScenarioError::new("scenario", format!("not JSON: {e}")))?;
+        let value: Value = serde_json::from_str(text)
+            .map_err(|e| ScenarioError::new("scenario", format!("not JSON: {e}")))?;
         Scenario::from_value(&value)
     }
 
     /// The same from JSON at hand. Every section is read by itself, so that an error can say where it is.
     pub fn from_value(value: &Value) -> Result<Scenario, ScenarioError> {
         let Value::Object(map) = value else {
-            return Err(ScenarioError::new("scenario", "expected an object with the sections of a scenario"));
+            return Err(ScenarioError::new(
+                "scenario",
+                "expected an object with the sections of a scenario",
+            ));
         };
         for key in map.keys() {
             if !SECTIONS.contains(&key.as_str()) {
-                return Err(ScenarioError::new(key, format!("no such section{}", suggest::did_you_mean(key, SECTIONS))));
+                return Err(ScenarioError::new(
+                    key,
+                    format!("no such section{}", suggest::did_you_mean(key, SECTIONS)),
+                ));
             }
         }
         let mut branches = BTreeMap::new();
         for (name, branch) in section::<Map<String, Value>>(map, "branches")? {
             let place = format!("branches.{name}");
-            if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-                return Err(ScenarioError::new(place, "a branch is named in lower-case letters, digits and dashes"));
+            if name.is_empty()
+                || !name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            {
+                return Err(ScenarioError::new(
+                    place,
+                    "a branch is named in lower-case letters, digits and dashes",
+                ));
             }
             branches.insert(name, read(&branch, &place)?);
         }
@@ -317,21 +347,47 @@ impl Scenario {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            Err(ScenarioError::new(place, format!("{value} is out of range; {least} to {most} is accepted")))
+            Err(ScenarioError::new(
+                place,
+                format!("{value} is out of range; {least} to {most} is accepted"),
+            ))
         };
         within("version", u64::from(self.version), 1, 1)?;
         within("limits.horizon_ms", self.limits.horizon_ms, 1, 3_600_000)?;
         within("limits.settle_ms", self.limits.settle_ms, 100, 600_000)?;
         within("limits.events", self.limits.events, 1, 100_000_000)?;
-        within("workload.orders", u64::from(self.workload.orders), 1, 200_000)?;
+        within(
+            "workload.orders",
+            u64::from(self.workload.orders),
+            1,
+            200_000,
+        )?;
         within("workload.every_ms", self.workload.every_ms, 1, 3_600_000)?;
-        within("workload.jitter_percent", self.workload.jitter_percent, 0, 100)?;
-        within("workload.customers", u64::from(self.workload.customers), 1, 100_000)?;
+        within(
+            "workload.jitter_percent",
+            self.workload.jitter_percent,
+            0,
+            100,
+        )?;
+        within(
+            "workload.customers",
+            u64::from(self.workload.customers),
+            1,
+            100_000,
+        )?;
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
-        within("network.mean_extra_us", self.network.mean_extra_us, 0, 60_000_000)?;
+        within(
+            "network.mean_extra_us",
+            self.network.mean_extra_us,
+            0,
+            60_000_000,
+        )?;
         if self.branches.len() > 8 {
-            return Err(ScenarioError::new("branches", format!("{} branches; 8 at most are accepted", self.branches.len())));
+            return Err(ScenarioError::new(
+                "branches",
+                format!("{} branches; 8 at most are accepted", self.branches.len()),
+            ));
         }
         self.brokers.validate()?;
         self.topic.validate(self.brokers.count)?;
@@ -340,7 +396,9 @@ impl Scenario {
         self.sink.validate("sink", &self.engine)?;
         for (name, branch) in &self.branches {
             branch.engine.validate(&format!("branches.{name}.engine"))?;
-            branch.sink.validate(&format!("branches.{name}.sink"), &branch.engine)?;
+            branch
+                .sink
+                .validate(&format!("branches.{name}.sink"), &branch.engine)?;
         }
         let cast = super::cast(self);
         for (name, fault) in &self.faults {
@@ -350,11 +408,18 @@ impl Scenario {
     }
 }
 
-fn section<T: DeserializeOwned + Default>(map: &Map<String, Value>, key: &str) -> Result<T, ScenarioError> {
+fn section<T: DeserializeOwned + Default>(
+    map: &Map<String, Value>,
+    key: &str,
+) -> Result<T, ScenarioError> {
     section_or(map, key, T::default())
 }
 
-fn section_or<T: DeserializeOwned>(map: &Map<String, Value>, key: &str, default: T) -> Result<T, ScenarioError> {
+fn section_or<T: DeserializeOwned>(
+    map: &Map<String, Value>,
+    key: &str,
+    default: T,
+) -> Result<T, ScenarioError> {
     map.get(key).map_or(Ok(default), |value| read(value, key))
 }
 
@@ -364,7 +429,9 @@ fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, ScenarioEr
         let text = e.to_string();
         let named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
         let hint = match named.split_first() {
-            Some((found, known)) if text.starts_with("unknown field") => suggest::did_you_mean(found, known.iter().copied()),
+            Some((found, known)) if text.starts_with("unknown field") => {
+                suggest::did_you_mean(found, known.iter().copied())
+            }
             _ => String::new(),
         };
         ScenarioError::new(place, format!("{text}{hint}"))
@@ -376,16 +443,30 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        Scenario::parse(text).expect_err("should be refused").to_string()
+        Scenario::parse(text)
+            .expect_err("should be refused")
+            .to_string()
     }
 
     #[test]
     fn errors_name_the_place_the_value_and_what_is_accepted() {
         for (text, expected) in [
-            (r#"{"prodcer": {}}"#, "prodcer: no such section; did you mean \"producer\"?"),
-            (r#"{"workload": {"orders": 0}}"#, "workload.orders: 0 is out of range; 1 to 200000 is accepted"),
-            (r#"{"producer": {"acks": "2"}}"#, "producer: unknown variant `2`, expected one of `0`, `1`, `all`"),
-            ("[]", "scenario: expected an object with the sections of a scenario"),
+            (
+                r#"{"prodcer": {}}"#,
+                "prodcer: no such section; did you mean \"producer\"?",
+            ),
+            (
+                r#"{"workload": {"orders": 0}}"#,
+                "workload.orders: 0 is out of range; 1 to 200000 is accepted",
+            ),
+            (
+                r#"{"producer": {"acks": "2"}}"#,
+                "producer: unknown variant `2`, expected one of `0`, `1`, `all`",
+            ),
+            (
+                "[]",
+                "scenario: expected an object with the sections of a scenario",
+            ),
         ] {
             assert_eq!(error(text), expected);
         }
@@ -395,8 +476,12 @@ mod tests {
 
     #[test]
     fn a_patch_merges_and_null_removes() {
-        let base = Scenario::parse(r#"{"faults": {"a": {"do": "net.reset", "where": "p1>b1", "at": 5}}}"#).expect("valid");
-        let patched = base.patched(&Patch::parse(r#"{"producer": {"acks": "1"}, "faults": {"a": null}}"#).expect("valid"));
+        let base =
+            Scenario::parse(r#"{"faults": {"a": {"do": "net.reset", "where": "p1>b1", "at": 5}}}"#)
+                .expect("valid");
+        let patched = base.patched(
+            &Patch::parse(r#"{"producer": {"acks": "1"}, "faults": {"a": null}}"#).expect("valid"),
+        );
         let patched = patched.expect("valid");
         assert!(patched.faults.is_empty());
         assert_eq!(patched.get(&["producer", "acks"]), Some(Value::from("1")));
@@ -404,7 +489,8 @@ mod tests {
 
     #[test]
     fn two_patches_are_one_patch() {
-        let first = Patch::parse(r#"{"producer": {"acks": "1"}, "faults": {"a": null}}"#).expect("valid");
+        let first =
+            Patch::parse(r#"{"producer": {"acks": "1"}, "faults": {"a": null}}"#).expect("valid");
         let second = Patch::parse(r#"{"producer": {"retries": 0}}"#).expect("valid");
         assert_eq!(
             first.then(&second).0,
@@ -416,7 +502,10 @@ mod tests {
     fn a_scenario_written_out_reads_back_the_same() {
         for preset in crate::sim::catalog::all() {
             let scenario = preset.scenario();
-            assert_eq!(Scenario::from_value(&scenario.to_value()).expect("valid"), scenario);
+            assert_eq!(
+                Scenario::from_value(&scenario.to_value()).expect("valid"),
+                scenario
+            );
         }
     }
 }

@@ -21,7 +21,9 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { operation_us: 8_000 }
+        StoreConfig {
+            operation_us: 8_000,
+        }
     }
 }
 
@@ -38,19 +40,36 @@ pub type Objects = BTreeMap<String, Object>;
 /// One operation. What it changes is noted where and when it happens.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    Put { path: String, object: Object, if_absent: bool, note: Option<Fact> },
-    Delete { paths: Vec<String>, note: Option<Fact> },
-    List { prefix: String },
+    Put {
+        path: String,
+        object: Object,
+        if_absent: bool,
+        note: Option<Fact>,
+    },
+    Delete {
+        paths: Vec<String>,
+        note: Option<Fact>,
+    },
+    List {
+        prefix: String,
+    },
 }
 
 #[derive(Clone, Debug)]
 pub enum Message {
     Request(Operation),
     /// To oneself: the operation happens now.
-    Apply { reply: Reply, operation: Operation },
+    Apply {
+        reply: Reply,
+        operation: Operation,
+    },
     /// The operation is done; `false`: the path was taken.
-    Done { ok: bool },
-    Listing { objects: Objects },
+    Done {
+        ok: bool,
+    },
+    Listing {
+        objects: Objects,
+    },
 }
 
 /// The store's configuration.
@@ -65,12 +84,24 @@ impl Program for Store {
 
     fn boot(&self, _: &mut Objects, _: &mut Context) {}
 
-    fn on_message(&self, objects: &mut Objects, (): &mut (), from: HostId, message: message::Message, cx: &mut Context) {
-        let message::Message::Store(message) = message else { return };
+    fn on_message(
+        &self,
+        objects: &mut Objects,
+        (): &mut (),
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
+        let message::Message::Store(message) = message else {
+            return;
+        };
         match message {
             Message::Request(operation) => {
                 let reply = cx.reply_to(from);
-                cx.after(Span::from_micros(self.config.operation_us), Message::Apply { reply, operation });
+                cx.after(
+                    Span::from_micros(self.config.operation_us),
+                    Message::Apply { reply, operation },
+                );
             }
             Message::Apply { reply, operation } => {
                 let answer = apply(objects, operation, cx);
@@ -83,7 +114,12 @@ impl Program for Store {
 
 fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Message {
     match operation {
-        Operation::Put { path, object, if_absent, note } => {
+        Operation::Put {
+            path,
+            object,
+            if_absent,
+            note,
+        } => {
             if if_absent && objects.contains_key(&path) {
                 return Message::Done { ok: false };
             }
@@ -109,8 +145,14 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             Message::Done { ok: true }
         }
         Operation::List { prefix } => {
-            let under = objects.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
-            Message::Listing { objects: under.map(|(path, object)| (path.clone(), object.clone())).collect() }
+            let under = objects
+                .range(prefix.clone()..)
+                .take_while(|(path, _)| path.starts_with(&prefix));
+            Message::Listing {
+                objects: under
+                    .map(|(path, object)| (path.clone(), object.clone()))
+                    .collect(),
+            }
         }
     }
 }

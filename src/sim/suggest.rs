@@ -2,7 +2,10 @@
 
 /// `; did you mean "acks"?`, or nothing where no known word is near.
 pub fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let nearest = known.into_iter().map(|word| (distance(found, word), word)).min();
+    let nearest = known
+        .into_iter()
+        .map(|word| (distance(found, word), word))
+        .min();
     match nearest {
         Some((far, word)) if far <= 2.max(found.len() / 3) => format!("; did you mean \"{word}\"?"),
         _ => String::new(),
@@ -30,7 +33,10 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_offered_and_a_far_one_is_not() {
-        assert_eq!(did_you_mean("acsk", ["acks", "retries"]), "; did you mean \"acks\"?");
+        assert_eq!(
+            did_you_mean("acsk", ["acks", "retries"]),
+            "; did you mean \"acks\"?"
+        );
         assert_eq!(did_you_mean("colour", ["acks", "retries"]), "");
     }
 }

@@ -207,7 +207,10 @@ impl Cast {
     }
 
     pub fn find(&self, name: &str) -> Option<HostId> {
-        self.hosts.iter().position(|host| host == name).map(|index| HostId(index as u8))
+        self.hosts
+            .iter()
+            .position(|host| host == name)
+            .map(|index| HostId(index as u8))
     }
 }
 
@@ -224,14 +227,26 @@ impl Trace {
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (FactId, &TraceEvent)> {
-        self.events.iter().enumerate().map(|(index, event)| (FactId(index as u32), event))
+        self.events
+            .iter()
+            .enumerate()
+            .map(|(index, event)| (FactId(index as u32), event))
     }
 
     /// The text form: one fact a line, for golden files.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (id, event) in self.iter() {
-            write_line(&mut text, &self.cast, id, event.cause, event.at, event.host, event.setting.as_deref(), &event.fact);
+            write_line(
+                &mut text,
+                &self.cast,
+                id,
+                event.cause,
+                event.at,
+                event.host,
+                event.setting.as_deref(),
+                &event.fact,
+            );
         }
         text
     }
@@ -251,15 +266,47 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(cast: Cast, keep: bool) -> Self {
-        let trace = Trace { cast: cast.clone(), events: Vec::new() };
-        Recorder { cast, digest: Digest::default(), noted: 0, keep, trace, fresh: Vec::new() }
+        let trace = Trace {
+            cast: cast.clone(),
+            events: Vec::new(),
+        };
+        Recorder {
+            cast,
+            digest: Digest::default(),
+            noted: 0,
+            keep,
+            trace,
+            fresh: Vec::new(),
+        }
     }
 
-    pub fn note(&mut self, at: Time, host: HostId, cause: Option<FactId>, setting: Option<&'static str>, fact: Fact) -> FactId {
+    pub fn note(
+        &mut self,
+        at: Time,
+        host: HostId,
+        cause: Option<FactId>,
+        setting: Option<&'static str>,
+        fact: Fact,
+    ) -> FactId {
         let id = FactId(self.noted);
         self.noted += 1;
-        write_line(&mut self.digest, &self.cast, id, cause, at, host, setting, &fact);
-        let event = TraceEvent { cause, at, host, setting: setting.map(str::to_string), fact };
+        write_line(
+            &mut self.digest,
+            &self.cast,
+            id,
+            cause,
+            at,
+            host,
+            setting,
+            &fact,
+        );
+        let event = TraceEvent {
+            cause,
+            at,
+            host,
+            setting: setting.map(str::to_string),
+            fact,
+        };
         if self.keep {
             self.trace.events.push(event.clone());
         }
@@ -309,7 +356,10 @@ impl Write for Digest {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of a trace event before there is one")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of a trace event before there is one"
+)]
 fn write_line(
     out: &mut impl Write,
     cast: &Cast,
@@ -321,7 +371,13 @@ fn write_line(
     fact: &Fact,
 ) {
     let written = (|| {
-        write!(out, "{} {at} {} {}", id.0, cast.host(host), fact.kind().name())?;
+        write!(
+            out,
+            "{} {at} {} {}",
+            id.0,
+            cast.host(host),
+            fact.kind().name()
+        )?;
         write_fact(out, cast, fact)?;
         if let Some(setting) = setting {
             write!(out, " ({setting})")?;
@@ -338,7 +394,9 @@ struct Origins<'a>(&'a [Origin]);
 
 impl fmt::Display for Origins<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&origin| write!(f, " #{}", number(origin)))
+        self.0
+            .iter()
+            .try_for_each(|&origin| write!(f, " #{}", number(origin)))
     }
 }
 
@@ -346,7 +404,15 @@ struct Sourced<'a>(&'a [(Origin, Source)]);
 
 impl fmt::Display for Sourced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(origin, source)| write!(f, " #{}@{}:{}", number(*origin), source.partition.0, source.offset))
+        self.0.iter().try_for_each(|(origin, source)| {
+            write!(
+                f,
+                " #{}@{}:{}",
+                number(*origin),
+                source.partition.0,
+                source.offset
+            )
+        })
     }
 }
 
@@ -363,71 +429,218 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
     };
     let host = |id: &HostId| cast.host(*id).to_string();
     match fact {
-        Fact::Emitted { origin, customer, order_id, amount, event_time } => {
-            write!(out, " #{} customer {customer} order {order_id} amount {amount} at {event_time}", number(*origin))
+        Fact::Emitted {
+            origin,
+            customer,
+            order_id,
+            amount,
+            event_time,
+        } => {
+            write!(
+                out,
+                " #{} customer {customer} order {order_id} amount {amount} at {event_time}",
+                number(*origin)
+            )
         }
         Fact::Resent { origins } => write!(out, "{}", Origins(origins)),
-        Fact::ProducerIdAssigned { producer_id, epoch } => write!(out, " {producer_id} epoch {epoch}"),
-        Fact::BatchSent { batch, to, attempt, sequence, origins } => {
+        Fact::ProducerIdAssigned { producer_id, epoch } => {
+            write!(out, " {producer_id} epoch {epoch}")
+        }
+        Fact::BatchSent {
+            batch,
+            to,
+            attempt,
+            sequence,
+            origins,
+        } => {
             write!(out, " {batch} to {} attempt {attempt}", host(to))?;
             if let Some(sequence) = sequence {
                 write!(out, " sequence {sequence}")?;
             }
             write!(out, "{}", Origins(origins))
         }
-        Fact::BatchAppended { batch, base_offset, epoch, origins } => {
-            write!(out, " {batch} at {base_offset} epoch {epoch}{}", Origins(origins))
+        Fact::BatchAppended {
+            batch,
+            base_offset,
+            epoch,
+            origins,
+        } => {
+            write!(
+                out,
+                " {batch} at {base_offset} epoch {epoch}{}",
+                Origins(origins)
+            )
         }
-        Fact::BatchDeduplicated { batch, base_offset } => write!(out, " {batch} is at {base_offset}"),
+        Fact::BatchDeduplicated { batch, base_offset } => {
+            write!(out, " {batch} is at {base_offset}")
+        }
         Fact::BatchRejected { batch, error } => write!(out, " {batch} {error}"),
-        Fact::Acknowledged { batch, base_offset, origins } => {
+        Fact::Acknowledged {
+            batch,
+            base_offset,
+            origins,
+        } => {
             write!(out, " {batch}")?;
             if let Some(offset) = base_offset {
                 write!(out, " at {offset}")?;
             }
             write!(out, "{}", Origins(origins))
         }
-        Fact::AttemptFailed { batch, attempt, error, retry_in } => write!(out, " {batch} attempt {attempt} {error} retry in {retry_in}"),
-        Fact::SendFailed { batch, error, origins } => write!(out, " {batch} {error}{}", Origins(origins)),
+        Fact::AttemptFailed {
+            batch,
+            attempt,
+            error,
+            retry_in,
+        } => write!(
+            out,
+            " {batch} attempt {attempt} {error} retry in {retry_in}"
+        ),
+        Fact::SendFailed {
+            batch,
+            error,
+            origins,
+        } => write!(out, " {batch} {error}{}", Origins(origins)),
         Fact::ReplicaAdvanced { partition, end } => write!(out, " {partition} end {end}"),
-        Fact::HighWatermarkAdvanced { partition, offset } => write!(out, " {partition} to {offset}"),
+        Fact::HighWatermarkAdvanced { partition, offset } => {
+            write!(out, " {partition} to {offset}")
+        }
         Fact::IsrChanged { partition, isr } => {
             write!(out, " {partition}")?;
             isr.iter().try_for_each(|id| write!(out, " {}", host(id)))
         }
-        Fact::LeaderElected { partition, epoch, end } => write!(out, " {partition} epoch {epoch} end {end}"),
+        Fact::LeaderElected {
+            partition,
+            epoch,
+            end,
+        } => write!(out, " {partition} epoch {epoch} end {end}"),
         Fact::PartitionOffline { partition } => write!(out, " {partition}"),
-        Fact::LogTruncated { partition, to, from } => write!(out, " {partition} to {to} from {from}"),
-        Fact::Restored { segment: id, recovery } => write!(out, " {} {recovery:?}", segment(id)),
-        Fact::OffsetsLogged { segment: id, batch, ranges, watermark } => {
+        Fact::LogTruncated {
+            partition,
+            to,
+            from,
+        } => write!(out, " {partition} to {to} from {from}"),
+        Fact::Restored {
+            segment: id,
+            recovery,
+        } => write!(out, " {} {recovery:?}", segment(id)),
+        Fact::OffsetsLogged {
+            segment: id,
+            batch,
+            ranges,
+            watermark,
+        } => {
             write!(out, " {} batch {batch}", segment(id))?;
-            ranges.iter().try_for_each(|range| write!(out, " {}[{},{})", range.partition, range.start, range.end))?;
+            ranges.iter().try_for_each(|range| {
+                write!(out, " {}[{},{})", range.partition, range.start, range.end)
+            })?;
             write!(out, " watermark {watermark}")
         }
-        Fact::TaskStarted { segment: id, batch, task, attempt } => write!(out, " {} batch {batch} task {task} attempt {attempt}", segment(id)),
-        Fact::TaskFinished { segment: id, batch, task, attempt, records } => {
-            write!(out, " {} batch {batch} task {task} attempt {attempt} records {records}", segment(id))
+        Fact::TaskStarted {
+            segment: id,
+            batch,
+            task,
+            attempt,
+        } => write!(
+            out,
+            " {} batch {batch} task {task} attempt {attempt}",
+            segment(id)
+        ),
+        Fact::TaskFinished {
+            segment: id,
+            batch,
+            task,
+            attempt,
+            records,
+        } => {
+            write!(
+                out,
+                " {} batch {batch} task {task} attempt {attempt} records {records}",
+                segment(id)
+            )
         }
         Fact::QueryFailed { segment: id, error } => write!(out, " {} {error}", segment(id)),
         Fact::BatchSkipped { segment: id, batch } => write!(out, " {} batch {batch}", segment(id)),
-        Fact::InstantChanged { segment: id, instant, state } => write!(out, " {} {instant} {state:?}", segment(id)),
-        Fact::DataFileWritten { segment: id, instant, file, rows } => write!(out, " {} {instant} {file} rows {rows}", segment(id)),
-        Fact::Reconciled { segment: id, instant, deleted } => write!(out, " {} {instant} deleted {deleted}", segment(id)),
-        Fact::TableCommitted { segment: id, instant, batch } => write!(out, " {} {instant} batch {batch:?}", segment(id)),
-        Fact::RollbackRequested { segment: id, instant } => write!(out, " {} {instant}", segment(id)),
-        Fact::RolledBack { segment: id, instant, files } => write!(out, " {} {instant} files {files}", segment(id)),
-        Fact::BecameVisible { segment: id, instant, batch, rows } => {
+        Fact::InstantChanged {
+            segment: id,
+            instant,
+            state,
+        } => write!(out, " {} {instant} {state:?}", segment(id)),
+        Fact::DataFileWritten {
+            segment: id,
+            instant,
+            file,
+            rows,
+        } => write!(out, " {} {instant} {file} rows {rows}", segment(id)),
+        Fact::Reconciled {
+            segment: id,
+            instant,
+            deleted,
+        } => write!(out, " {} {instant} deleted {deleted}", segment(id)),
+        Fact::TableCommitted {
+            segment: id,
+            instant,
+            batch,
+        } => write!(out, " {} {instant} batch {batch:?}", segment(id)),
+        Fact::RollbackRequested {
+            segment: id,
+            instant,
+        } => write!(out, " {} {instant}", segment(id)),
+        Fact::RolledBack {
+            segment: id,
+            instant,
+            files,
+        } => write!(out, " {} {instant} files {files}", segment(id)),
+        Fact::BecameVisible {
+            segment: id,
+            instant,
+            batch,
+            rows,
+        } => {
             write!(out, " {} {instant} batch {batch}", segment(id))?;
-            rows.iter().try_for_each(|row| write!(out, " ({} {} {}{})", row.row, row.record_key, row.amount, Sourced(&row.origins)))
+            rows.iter().try_for_each(|row| {
+                write!(
+                    out,
+                    " ({} {} {}{})",
+                    row.row,
+                    row.record_key,
+                    row.amount,
+                    Sourced(&row.origins)
+                )
+            })
         }
-        Fact::Retracted { segment: id, rows, why } => write!(out, " {} {why:?} {rows:?}", segment(id)),
-        Fact::Accumulated { segment: id, window, origins } | Fact::DroppedLate { segment: id, window, origins } => {
+        Fact::Retracted {
+            segment: id,
+            rows,
+            why,
+        } => write!(out, " {} {why:?} {rows:?}", segment(id)),
+        Fact::Accumulated {
+            segment: id,
+            window,
+            origins,
+        }
+        | Fact::DroppedLate {
+            segment: id,
+            window,
+            origins,
+        } => {
             write!(out, " {} {window}{}", segment(id), Sourced(origins))
         }
-        Fact::WindowClosed { segment: id, window, amount } => write!(out, " {} {window} {amount}", segment(id)),
-        Fact::StateSaved { segment: id, version, rows } => write!(out, " {} version {version} rows {rows}", segment(id)),
+        Fact::WindowClosed {
+            segment: id,
+            window,
+            amount,
+        } => write!(out, " {} {window} {amount}", segment(id)),
+        Fact::StateSaved {
+            segment: id,
+            version,
+            rows,
+        } => write!(out, " {} version {version} rows {rows}", segment(id)),
         Fact::WatermarkAdvanced { segment: id, to } => write!(out, " {} {to}", segment(id)),
-        Fact::BatchCommitted { segment: id, batch, watermark } => write!(out, " {} batch {batch} watermark {watermark}", segment(id)),
+        Fact::BatchCommitted {
+            segment: id,
+            batch,
+            watermark,
+        } => write!(out, " {} batch {batch} watermark {watermark}", segment(id)),
         Fact::Crashed { loses } => write!(out, " loses {loses:?}"),
         Fact::Restarted => Ok(()),
         Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),

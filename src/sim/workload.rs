@@ -32,19 +32,24 @@ pub const RECORD_BYTES: u64 = 120;
 
 /// When order `n` (counted from 1) happens. Gaps are drawn one by one, so a longer run begins like a shorter one.
 pub fn gap(workload: &Workload, seed: u64, n: u32) -> Span {
-    Draw::new(seed, 0, "arrival", u64::from(n)).jitter(Span::from_ms(workload.every_ms), workload.jitter_percent)
+    Draw::new(seed, 0, "arrival", u64::from(n))
+        .jitter(Span::from_ms(workload.every_ms), workload.jitter_percent)
 }
 
 /// Order `n`, which happens at `at`.
 pub fn order(workload: &Workload, seed: u64, n: u32, at: Time) -> Record {
-    let customer = Draw::new(seed, 0, "customer", u64::from(n)).below(u64::from(workload.customers)) as u32;
+    let customer =
+        Draw::new(seed, 0, "customer", u64::from(n)).below(u64::from(workload.customers)) as u32;
     // Prices as in a shop: many small ones, few large ones, all ending in a round cent.
     let mut draw = Draw::new(seed, 0, "amount", u64::from(n));
     let amount = 499 + (draw.exponential(Span::from_micros(6_000)).micros() as i64 / 5) * 5;
     let lag = workload.late.get(&n).copied().unwrap_or(0);
     Record {
         key: Key(customer + 1),
-        value: Value { order_id: n, amount },
+        value: Value {
+            order_id: n,
+            amount,
+        },
         event_time: EventTime::from_ms(workload.zero_ms + at.ms() as i64 - lag),
         origin: Origin::nth(n),
     }

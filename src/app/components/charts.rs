@@ -11,7 +11,10 @@ use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlCanvasElement;
-use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref, use_state};
+use yew::{
+    Callback, Html, Properties, UseReducerHandle, component, html, use_effect_with, use_memo,
+    use_mut_ref, use_node_ref, use_state,
+};
 
 #[derive(Properties, PartialEq)]
 pub struct ChartsProps {
@@ -29,12 +32,21 @@ const REDRAW: u64 = 100_000;
 pub fn Charts(props: &ChartsProps) -> Html {
     let ChartsProps { view, width, head } = props;
     let horizon = view.horizon();
-    let series = use_memo(view.done.clone(), |done| Series::of(&done.scenario, &done.run, horizon));
+    let series = use_memo(view.done.clone(), |done| {
+        Series::of(&done.scenario, &done.run, horizon)
+    });
     let tab = use_state(|| 0_usize);
     // A chart that moves is drawn ten times a second; one that stands still, at once.
     let drawn = use_mut_ref(|| Time::ZERO);
     let step = REDRAW * u64::from(head.speed) / 10;
-    let playhead = if head.playing && view.at.since(*drawn.borrow()).micros() < step && view.at >= *drawn.borrow() { *drawn.borrow() } else { view.at };
+    let playhead = if head.playing
+        && view.at.since(*drawn.borrow()).micros() < step
+        && view.at >= *drawn.borrow()
+    {
+        *drawn.borrow()
+    } else {
+        view.at
+    };
     *drawn.borrow_mut() = playhead;
     let axis = axis(*width, horizon);
     let shared = PlotView {
@@ -47,12 +59,34 @@ pub fn Charts(props: &ChartsProps) -> Html {
     };
     let wide = *width >= 700;
     let strip = axis.width as u32;
-    let own = PlotView { plot_left: if wide { 8 } else { 40 }, plot_right: 8, ..shared };
+    let own = PlotView {
+        plot_left: if wide { 8 } else { 40 },
+        plot_right: 8,
+        ..shared
+    };
     let charts: [(&'static str, Chart, PlotView, u32, u32); 4] = [
-        ("Lost, doubled", Chart::Outcomes(series.outcomes.clone()), shared, strip, 78),
+        (
+            "Lost, doubled",
+            Chart::Outcomes(series.outcomes.clone()),
+            shared,
+            strip,
+            78,
+        ),
         ("Lag", Chart::Lag(series.lag.clone()), shared, strip, 66),
-        ("Two clocks", Chart::Clocks(series.clocks.clone()), shared, strip, if wide { 122 } else { 180 }),
-        ("Latency", Chart::Latency(series.latency.clone()), own, if wide { 228 } else { strip }, if wide { 268 } else { 220 }),
+        (
+            "Two clocks",
+            Chart::Clocks(series.clocks.clone()),
+            shared,
+            strip,
+            if wide { 122 } else { 180 },
+        ),
+        (
+            "Latency",
+            Chart::Latency(series.latency.clone()),
+            own,
+            if wide { 228 } else { strip },
+            if wide { 268 } else { 220 },
+        ),
     ];
     let latency = series.latency.clone();
     html! {
@@ -103,18 +137,34 @@ struct PlotProps {
 impl PartialEq for PlotProps {
     fn eq(&self, other: &Self) -> bool {
         // The data of a chart is that of its run.
-        (self.plot_view, self.width, self.height, self.seed) == (other.plot_view, other.width, other.height, other.seed) && self.run == other.run
+        (self.plot_view, self.width, self.height, self.seed)
+            == (other.plot_view, other.width, other.height, other.seed)
+            && self.run == other.run
     }
 }
 
 /// One chart: the canvas, a sentence for those who do not see it, and the menu.
 #[component]
 fn Plot(props: &PlotProps) -> Html {
-    let PlotProps { name, chart, plot_view, width, height, run, seed } = props;
+    let PlotProps {
+        name,
+        chart,
+        plot_view,
+        width,
+        height,
+        run,
+        seed,
+    } = props;
     let node = use_node_ref();
     let dark = use_theme();
-    let scale = web_sys::window().map_or(1.0, |window| window.device_pixel_ratio()).clamp(1.0, 4.0);
-    let frame = Frame { width: *width, height: *height, scale };
+    let scale = web_sys::window()
+        .map_or(1.0, |window| window.device_pixel_ratio())
+        .clamp(1.0, 4.0);
+    let frame = Frame {
+        width: *width,
+        height: *height,
+        scale,
+    };
     {
         let (node, chart, view) = (node.clone(), chart.clone(), *plot_view);
         use_effect_with((view, frame, dark, run.clone()), move |_| {
@@ -124,16 +174,32 @@ fn Plot(props: &PlotProps) -> Html {
         });
     }
     let table = use_state(|| false);
-    let toggle = { let table = table.clone(); Callback::from(move |_| table.set(!*table)) };
+    let toggle = {
+        let table = table.clone();
+        Callback::from(move |_| table.set(!*table))
+    };
     let save = |kind: &'static str| {
         let (chart, view, footer) = (chart.clone(), *plot_view, format!("run {run}, seed {seed}"));
         let (width, height) = (*width, *height);
         Callback::from(move |_| {
             let (text, mime) = match kind {
-                "svg" => (chart.to_svg(width.max(320), height.max(160), &Palette::light(), &view, Some(&footer)), "image/svg+xml"),
+                "svg" => (
+                    chart.to_svg(
+                        width.max(320),
+                        height.max(160),
+                        &Palette::light(),
+                        &view,
+                        Some(&footer),
+                    ),
+                    "image/svg+xml",
+                ),
                 _ => (chart.table(&view).to_csv(), "text/csv"),
             };
-            crate::app::files::save(&format!("streamproof-{}.{kind}", chart.file_name()), mime, &text);
+            crate::app::files::save(
+                &format!("streamproof-{}.{kind}", chart.file_name()),
+                mime,
+                &text,
+            );
         })
     };
     let (physical_width, physical_height) = frame.physical();
@@ -174,7 +240,11 @@ fn draw(canvas: &HtmlCanvasElement, chart: &Chart, frame: &Frame, view: PlotView
     let style = canvas.unchecked_ref::<web_sys::HtmlElement>().style();
     let _ = style.set_property("width", &format!("{}px", frame.width));
     let _ = style.set_property("height", &format!("{}px", frame.height));
-    let palette = if dark { Palette::dark() } else { Palette::light() };
+    let palette = if dark {
+        Palette::dark()
+    } else {
+        Palette::light()
+    };
     if let Some(backend) = CanvasBackend::with_canvas_object(canvas.clone()) {
         // A canvas that cannot be drawn on stays empty; its sentence and table say the same.
         let _ = chart.draw(&backend.into_drawing_area(), frame, &palette, &view);

@@ -26,7 +26,10 @@ pub fn Counters(props: &CountersProps) -> Html {
         (0, reported) => format!("{reported} reported"),
         (silent, reported) => format!("{silent} silent, {reported} reported"),
     };
-    let ghost = |was: Option<u32>, is: u32| was.filter(|&was| was != is).map_or(String::new(), |was| format!("was {was}"));
+    let ghost = |was: Option<u32>, is: u32| {
+        was.filter(|&was| was != is)
+            .map_or(String::new(), |was| format!("was {was}"))
+    };
     let tile = |name: &'static str, value: u64, note: String, tone: &'static str| {
         let open = lab.listing == Some(name);
         let on_click = {
@@ -62,16 +65,28 @@ fn Law(props: &LawProps) -> Html {
     let counters = &props.counters;
     let counts = counters.counts;
     let missing = counts.lost + counts.refused;
-    let words = format!("{} sent = {} delivered + {missing} lost + {} late + {} in flight", counts.src, counts.delivered, counts.late, counts.pending);
+    let words = format!(
+        "{} sent = {} delivered + {missing} lost + {} late + {} in flight",
+        counts.src, counts.delivered, counts.late, counts.pending
+    );
     let width = 340.0;
     let unit = width / f64::from(counts.src.max(1));
     let mut x = 2.0;
     let mut part = |n: u32, class: &'static str| {
         let from = x;
         x += f64::from(n) * unit;
-        if n == 0 { html! {} } else { html! { <rect class={class} x={px(from)} y="28" width={px((f64::from(n) * unit - 1.0).max(1.0))} height="14" /> } }
+        if n == 0 {
+            html! {}
+        } else {
+            html! { <rect class={class} x={px(from)} y="28" width={px((f64::from(n) * unit - 1.0).max(1.0))} height="14" /> }
+        }
     };
-    let parts = [part(counts.delivered, "law-ok"), part(missing, "law-lost"), part(counts.late, "law-late"), part(counts.pending, "law-pending")];
+    let parts = [
+        part(counts.delivered, "law-ok"),
+        part(missing, "law-lost"),
+        part(counts.late, "law-late"),
+        part(counts.pending, "law-pending"),
+    ];
     let marks = (1..counts.src).take(if counts.src <= 60 { 60 } else { 0 }).map(|n| html! { <path class="law-mark" d={format!("M{} 28v14", px(1.5 + f64::from(n) * unit))} /> });
     let outside = match counters.duplicates {
         0 => String::new(),

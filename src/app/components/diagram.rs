@@ -37,8 +37,18 @@ pub struct DiagramProps {
 pub fn Diagram(props: &DiagramProps) -> Html {
     let view = &props.scene;
     view.with_board(|board| {
-        let drawing = Drawing { board, view, scenario: &view.done.scenario, cast: crate::sim::cast(&view.done.scenario), on_select: props.on_select.clone() };
-        if view.vertical { super::diagram_vertical::draw(&drawing) } else { drawing.draw() }
+        let drawing = Drawing {
+            board,
+            view,
+            scenario: &view.done.scenario,
+            cast: crate::sim::cast(&view.done.scenario),
+            on_select: props.on_select.clone(),
+        };
+        if view.vertical {
+            super::diagram_vertical::draw(&drawing)
+        } else {
+            drawing.draw()
+        }
     })
 }
 
@@ -118,11 +128,22 @@ impl Drawing<'_> {
     }
 
     fn draw(&self) -> Html {
-        let blocks: Vec<Block> = self.board.partitions.iter().take(2).enumerate().map(|(n, partition)| Block {
-            partition,
-            track: Track::of(partition, SLOTS, self.followed().filter(|_| !self.view.moving)),
-            y: 52.0 + 120.0 * n as f64,
-        }).collect();
+        let blocks: Vec<Block> = self
+            .board
+            .partitions
+            .iter()
+            .take(2)
+            .enumerate()
+            .map(|(n, partition)| Block {
+                partition,
+                track: Track::of(
+                    partition,
+                    SLOTS,
+                    self.followed().filter(|_| !self.view.moving),
+                ),
+                y: 52.0 + 120.0 * n as f64,
+            })
+            .collect();
         let rows = scene::rows(self.board, ROWS, self.followed());
         let flags = scene::flags(self.board, self.scenario, &self.cast);
         html! {
@@ -142,12 +163,14 @@ impl Drawing<'_> {
     }
 
     fn plates(&self) -> Html {
-        let plate = |x: f64, width: f64, title: String, sub: String| html! {
-            <>
-                <rect class="plate" x={px(x)} y="10" width={px(width)} height="20" rx="3" />
-                { text(x + 8.0, 24.5, title, "plate-text") }
-                { text(x, 44.0, sub, "m mu s12") }
-            </>
+        let plate = |x: f64, width: f64, title: String, sub: String| {
+            html! {
+                <>
+                    <rect class="plate" x={px(x)} y="10" width={px(width)} height="20" rx="3" />
+                    { text(x + 8.0, 24.5, title, "plate-text") }
+                    { text(x, 44.0, sub, "m mu s12") }
+                </>
+            }
         };
         let topic = &self.scenario.topic;
         html! {
@@ -163,7 +186,11 @@ impl Drawing<'_> {
     fn producer(&self) -> Html {
         let [first, second] = scene::belief(self.board, self.followed());
         let next = self.board.producer.last_emitted + 1;
-        let next = if next > self.scenario.workload.orders { "all sent".to_string() } else { format!("#{next}") };
+        let next = if next > self.scenario.workload.orders {
+            "all sent".to_string()
+        } else {
+            format!("#{next}")
+        };
         let top = PRODUCER - 46.0;
         html! {
             <g class={if self.board.producer.alive { "" } else { "dead" }}>
@@ -180,7 +207,11 @@ impl Drawing<'_> {
     fn rails(&self, block: &Block) -> Html {
         let (write, read) = (block.write_rail(), block.read_rail());
         let rise = (write - PRODUCER).abs();
-        let end = block.partition.slots.last().map_or(0, |slot| slot.offset + 1);
+        let end = block
+            .partition
+            .slots
+            .last()
+            .map_or(0, |slot| slot.offset + 1);
         let rail_end = (block.edge(end) + SLOT).min(TOPIC + SLOT * SLOTS as f64);
         html! {
             <>
@@ -193,7 +224,9 @@ impl Drawing<'_> {
 
     /// From the engine to the rows.
     fn fan(&self, blocks: &[Block], rows: usize) -> Html {
-        let Some((first, last)) = blocks.first().zip(blocks.last()) else { return html! {} };
+        let Some((first, last)) = blocks.first().zip(blocks.last()) else {
+            return html! {};
+        };
         let middle = |n: usize| FIRST_ROW + n as f64 * ROW + ROW / 2.0;
         let low = middle(rows.saturating_sub(1)).max(last.read_rail());
         let high = middle(0).min(first.read_rail());
@@ -234,24 +267,52 @@ impl Drawing<'_> {
 
     /// The lit routes of the followed order: the first copy in ink, every further one in orange, a loss as a route that ends.
     fn routes(&self, block: &Block, rows: &[TableRow]) -> Html {
-        let Some(order) = self.followed() else { return html! {} };
+        let Some(order) = self.followed() else {
+            return html! {};
+        };
         let rise = block.write_rail() - PRODUCER;
         let (write, read) = (block.write_rail(), block.read_rail());
         let into = |offset: u64, shift: f64, class: &'static str| {
             let corner = 103.0 + shift + rise.abs() + (if rise < 0.0 { -shift } else { 0.0 });
-            let d = format!("M96 {}H{}L{} {}H{}V{}", px(PRODUCER + shift), px(103.0 + shift.abs() / 2.0), px(corner), px(write + shift), px(block.slot(offset)), px(block.y + 37.0));
+            let d = format!(
+                "M96 {}H{}L{} {}H{}V{}",
+                px(PRODUCER + shift),
+                px(103.0 + shift.abs() / 2.0),
+                px(corner),
+                px(write + shift),
+                px(block.slot(offset)),
+                px(block.y + 37.0)
+            );
             path(d, class)
         };
         let out = |offset: u64, shift: f64, class: &'static str| {
-            let row = rows.iter().position(|row| row.source == (block.partition.id, offset));
+            let row = rows
+                .iter()
+                .position(|row| row.source == (block.partition.id, offset));
             row.map(|n| {
                 let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
                 let x = 615.5 + shift;
-                path(format!("M{} {}V{}H{}V{}H{TABLE}", px(block.slot(offset)), px(block.y + 63.0), px(read + shift), px(x), px(y)), class)
-            }).unwrap_or_default()
+                path(
+                    format!(
+                        "M{} {}V{}H{}V{}H{TABLE}",
+                        px(block.slot(offset)),
+                        px(block.y + 63.0),
+                        px(read + shift),
+                        px(x),
+                        px(y)
+                    ),
+                    class,
+                )
+            })
+            .unwrap_or_default()
         };
-        let slots: Vec<_> = block.track.visible(block.partition).filter(|slot| slot.order == order).collect();
-        let extra = |slot: &&&crate::replay::board::Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
+        let slots: Vec<_> = block
+            .track
+            .visible(block.partition)
+            .filter(|slot| slot.order == order)
+            .collect();
+        let extra =
+            |slot: &&&crate::replay::board::Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
         html! {
             <>
                 { for slots.iter().filter(extra).map(|slot| html! { <>
@@ -273,12 +334,23 @@ impl Drawing<'_> {
     /// A second row from the same offset: the route leaves the slot twice.
     fn replayed_rows(&self, block: &Block, order: u32, rows: &[TableRow]) -> Vec<Html> {
         let mut html = Vec::new();
-        for slot in block.track.visible(block.partition).filter(|slot| slot.order == order) {
+        for slot in block
+            .track
+            .visible(block.partition)
+            .filter(|slot| slot.order == order)
+        {
             for (n, row) in rows.iter().enumerate() {
-                let surplus = row.repeat && row.source == (block.partition.id, slot.offset) && !slot.repeat;
+                let surplus =
+                    row.repeat && row.source == (block.partition.id, slot.offset) && !slot.repeat;
                 if surplus {
                     let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
-                    let d = format!("M{} {}V{}H618.5V{}H{TABLE}", px(block.slot(slot.offset)), px(block.y + 63.0), px(block.read_rail() + 3.0), px(y));
+                    let d = format!(
+                        "M{} {}V{}H618.5V{}H{TABLE}",
+                        px(block.slot(slot.offset)),
+                        px(block.y + 63.0),
+                        px(block.read_rail() + 3.0),
+                        px(y)
+                    );
                     html.push(path(d.clone(), "route-extra"));
                     html.push(path(d, "route-extra-inner"));
                 }
@@ -291,12 +363,26 @@ impl Drawing<'_> {
         let partition = block.partition;
         let y = block.y;
         let name = format!("{}-{}", self.cast.topic, partition.id.0);
-        let leader = partition.leader.filter(|_| true).map_or_else(|| "no leader".to_string(), |leader| format!("on {}", place(self.cast.host(leader))));
+        let leader = partition.leader.filter(|_| true).map_or_else(
+            || "no leader".to_string(),
+            |leader| format!("on {}", place(self.cast.host(leader))),
+        );
         let watermark = block.edge(partition.high_watermark);
         // The high watermark's plate needs room where the name would stand.
-        let name_x = if watermark < TOPIC + 170.0 { watermark.max(TOPIC) + 34.0 } else { TOPIC };
+        let name_x = if watermark < TOPIC + 170.0 {
+            watermark.max(TOPIC) + 34.0
+        } else {
+            TOPIC
+        };
         let batch = self.board.current_batch();
-        let zone = batch.filter(|batch| batch.committed.is_none()).and_then(|batch| batch.ranges.iter().find(|range| range.partition == partition.id));
+        let zone = batch
+            .filter(|batch| batch.committed.is_none())
+            .and_then(|batch| {
+                batch
+                    .ranges
+                    .iter()
+                    .find(|range| range.partition == partition.id)
+            });
         let read_to = block.edge(partition.committed);
         let planned = zone.map(|range| block.edge(range.end));
         html! {
@@ -331,7 +417,13 @@ impl Drawing<'_> {
         let glyph = if slot.repeat {
             glyphs::doubled(x, y, slot.order, followed.then_some("×2"))
         } else {
-            let look = if followed { Car::Followed } else if above { Car::Above } else { Car::Stored };
+            let look = if followed {
+                Car::Followed
+            } else if above {
+                Car::Above
+            } else {
+                Car::Stored
+            };
             glyphs::car(x, y, slot.order, look)
         };
         html! {
@@ -344,7 +436,13 @@ impl Drawing<'_> {
         let width = (block.edge(replica.end) - TOPIC - 2.0).max(0.0);
         let out = !replica.alive || !replica.in_sync;
         let label = place(self.cast.host(replica.host));
-        let label = if !replica.alive { format!("{label} down") } else if !replica.in_sync { format!("{label} not in sync") } else { label };
+        let label = if !replica.alive {
+            format!("{label} down")
+        } else if !replica.in_sync {
+            format!("{label} not in sync")
+        } else {
+            label
+        };
         html! {
             <>
                 <rect class={if out { "replica out" } else { "replica" }} x={px(TOPIC)} y={px(y)} width={px(width)} height="4" rx="2" />
@@ -366,7 +464,10 @@ impl Drawing<'_> {
             let gone = part * whole;
             if gone < diagonal {
                 let step = gone / std::f64::consts::SQRT_2;
-                (104.0 + step, PRODUCER + step * (block.write_rail() - PRODUCER).signum())
+                (
+                    104.0 + step,
+                    PRODUCER + step * (block.write_rail() - PRODUCER).signum(),
+                )
             } else {
                 (104.0 + rise + gone - diagonal, block.write_rail())
             }
@@ -378,20 +479,47 @@ impl Drawing<'_> {
                 glyphs::flying(x, y, slot.order, 1 + u32::from(slot.repeat))
             })
         });
-        let led = |flight: &&crate::replay::board::Flight| flight.batch.partition == block.partition.id && flight.state != FlightState::Appended;
-        let waiting = self.board.producer.flights.iter().filter(led).enumerate().map(|(n, flight)| {
-            let part = if matches!(flight.state, FlightState::BackingOff { .. }) { 0.08 } else { 0.32 };
-            let (x, y) = way(part, block.edge(0).max(TOPIC));
-            glyphs::flying(x + 9.0 * n as f64, y, flight.orders.last().copied().unwrap_or(0), flight.attempt)
-        });
+        let led = |flight: &&crate::replay::board::Flight| {
+            flight.batch.partition == block.partition.id && flight.state != FlightState::Appended
+        };
+        let waiting = self
+            .board
+            .producer
+            .flights
+            .iter()
+            .filter(led)
+            .enumerate()
+            .map(|(n, flight)| {
+                let part = if matches!(flight.state, FlightState::BackingOff { .. }) {
+                    0.08
+                } else {
+                    0.32
+                };
+                let (x, y) = way(part, block.edge(0).max(TOPIC));
+                glyphs::flying(
+                    x + 9.0 * n as f64,
+                    y,
+                    flight.orders.last().copied().unwrap_or(0),
+                    flight.attempt,
+                )
+            });
         html! { <>{ for arriving }{ for waiting }</> }
     }
 
     fn table(&self, rows: &[TableRow]) -> Html {
-        let committed: Vec<&BatchView> = self.board.engine.batches.iter().filter(|batch| batch.instant.is_some()).collect();
+        let committed: Vec<&BatchView> = self
+            .board
+            .engine
+            .batches
+            .iter()
+            .filter(|batch| batch.instant.is_some())
+            .collect();
         let shown = committed.len().saturating_sub(4);
         let lost = self.lost();
-        let ghosts = lost.iter().take(ROWS.saturating_sub(rows.len()).max(1)).enumerate();
+        let ghosts = lost
+            .iter()
+            .take(ROWS.saturating_sub(rows.len()).max(1))
+            .enumerate();
         html! {
             <>
                 if committed.is_empty() {
@@ -412,7 +540,13 @@ impl Drawing<'_> {
     fn row(&self, row: &TableRow, n: usize) -> Html {
         let y = FIRST_ROW + n as f64 * ROW;
         let followed = self.followed() == Some(row.order);
-        let class = if row.repeat { "row surplus" } else if followed { "row followed" } else { "row" };
+        let class = if row.repeat {
+            "row surplus"
+        } else if followed {
+            "row followed"
+        } else {
+            "row"
+        };
         let base = y + ROW / 2.0 + 3.5;
         html! {
             <g class={classes!("pick", self.is_fresh(row.since).then_some("fresh"))} onclick={self.select(row.order)}>
@@ -443,15 +577,33 @@ impl Drawing<'_> {
             Spot::Producer => (90.0, 96.0, 44.0, false),
             Spot::Link(n) => {
                 let block = &blocks[n.min(blocks.len() - 1)];
-                if n == 0 { (138.0, block.write_rail() + 28.0, 52.0, true) } else { (138.0, block.write_rail() + 32.0, -10.0, true) }
+                if n == 0 {
+                    (138.0, block.write_rail() + 28.0, 52.0, true)
+                } else {
+                    (138.0, block.write_rail() + 32.0, -10.0, true)
+                }
             }
-            Spot::Broker(n) => (TOPIC + 150.0, blocks[n.min(blocks.len() - 1)].write_rail(), if n == 0 { 18.0 } else { 44.0 }, false),
+            Spot::Broker(n) => (
+                TOPIC + 150.0,
+                blocks[n.min(blocks.len() - 1)].write_rail(),
+                if n == 0 { 18.0 } else { 44.0 },
+                false,
+            ),
             Spot::Engine => (ENGINE + 14.0, 150.0, 20.0, false),
         };
         let ack = match flag.spot {
             Spot::Link(n) => {
                 let y = blocks[n.min(blocks.len() - 1)].write_rail() + 32.0;
-                let broken = if flag.struck { format!("M{TOPIC} {}H145M131 {}H112V{}", px(y), px(y), px(PRODUCER + 46.0)) } else { format!("M{TOPIC} {}H112V{}", px(y), px(PRODUCER + 46.0)) };
+                let broken = if flag.struck {
+                    format!(
+                        "M{TOPIC} {}H145M131 {}H112V{}",
+                        px(y),
+                        px(y),
+                        px(PRODUCER + 46.0)
+                    )
+                } else {
+                    format!("M{TOPIC} {}H112V{}", px(y), px(PRODUCER + 46.0))
+                };
                 html! { <>
                     <path class="ack" d={broken} />
                     { text(180.0, y - 5.0, "ack", "s11 mu e") }
@@ -477,12 +629,29 @@ impl EngineLines {
     pub fn of(board: &Board, scenario: &Scenario) -> Self {
         let engine = &board.engine;
         let Some(batch) = engine.batches.last() else {
-            return EngineLines { title: "batch 0".into(), sub: vec![format!("at {}", seconds(Time::from_ms(scenario.engine.spark.trigger)))], ticks: Vec::new(), foot: "nothing read yet".into() };
+            return EngineLines {
+                title: "batch 0".into(),
+                sub: vec![format!(
+                    "at {}",
+                    seconds(Time::from_ms(scenario.engine.spark.trigger))
+                )],
+                ticks: Vec::new(),
+                foot: "nothing read yet".into(),
+            };
         };
-        let records: u64 = batch.ranges.iter().map(|range| range.end - range.start).sum();
+        let records: u64 = batch
+            .ranges
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum();
         let in_batch = |range: &crate::sim::trace::OffsetRange| {
             let partition = &board.partitions[usize::from(range.partition.0)];
-            partition.slots.iter().filter(|slot| (range.start..range.end).contains(&slot.offset)).map(|slot| slot.order).collect::<Vec<u32>>()
+            partition
+                .slots
+                .iter()
+                .filter(|slot| (range.start..range.end).contains(&slot.offset))
+                .map(|slot| slot.order)
+                .collect::<Vec<u32>>()
         };
         let mut orders: Vec<u32> = batch.ranges.iter().flat_map(in_batch).collect();
         orders.sort_unstable();
@@ -501,15 +670,27 @@ impl EngineLines {
         } else if !engine.alive {
             "driver down".to_string()
         } else if batch.committed.is_none() {
-            if engine.executors_down > 0 { "executor down".into() } else { "running".into() }
+            if engine.executors_down > 0 {
+                "executor down".into()
+            } else {
+                "running".into()
+            }
         } else if trigger == 0 {
             "waits for data".to_string()
         } else {
             let next = (board.at.ms() / trigger + 1) * trigger;
             format!("next at {}", seconds(Time::from_ms(next)))
         };
-        let ticks = vec![(format!("offsets/{}", batch.id), Some(batch.planned)), (format!("commits/{}", batch.id), batch.committed)];
-        EngineLines { title: format!("batch {}", batch.id), sub, ticks, foot }
+        let ticks = vec![
+            (format!("offsets/{}", batch.id), Some(batch.planned)),
+            (format!("commits/{}", batch.id), batch.committed),
+        ];
+        EngineLines {
+            title: format!("batch {}", batch.id),
+            sub,
+            ticks,
+            foot,
+        }
     }
 }
 
@@ -544,7 +725,11 @@ pub fn sink_words(scenario: &Scenario) -> String {
 }
 
 fn short_seconds(at: Time) -> String {
-    format!("{}.{:02}", at.micros() / 1_000_000, at.micros() / 10_000 % 100)
+    format!(
+        "{}.{:02}",
+        at.micros() / 1_000_000,
+        at.micros() / 10_000 % 100
+    )
 }
 
 /// A window's bounds as a time of day.
@@ -555,5 +740,8 @@ pub fn time_of_day(at: EventTime) -> String {
 
 /// Whether an outcome is one that the verdict bar speaks of.
 pub fn is_bad(outcome: &Outcome) -> bool {
-    matches!(outcome.kind, OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_))
+    matches!(
+        outcome.kind,
+        OutcomeKind::Duplicated(_) | OutcomeKind::Lost(_)
+    )
 }

@@ -48,7 +48,11 @@ pub fn draw(drawing: &Drawing) -> Html {
         .iter()
         .take(2)
         .enumerate()
-        .map(|(n, partition)| Column { partition, track: Track::of(partition, SLOTS, followed.filter(|_| !drawing.view.moving)), x: 74.0 + 180.0 * n as f64 })
+        .map(|(n, partition)| Column {
+            partition,
+            track: Track::of(partition, SLOTS, followed.filter(|_| !drawing.view.moving)),
+            x: 74.0 + 180.0 * n as f64,
+        })
         .collect();
     let rows = scene::rows(board, ROWS, followed);
     let [first, second] = scene::belief(board, followed);
@@ -109,7 +113,16 @@ fn row_y(n: usize) -> f64 {
 fn rails(column: &Column) -> Html {
     let end = TOP + SLOT * SLOTS as f64;
     let write = column.write_rail();
-    let down = if column.x < 100.0 { format!("M40 76V{}", px(end)) } else { format!("M158 55H186L{} {}V{}", px(write), px(55.0 + (write - 186.0)), px(end)) };
+    let down = if column.x < 100.0 {
+        format!("M40 76V{}", px(end))
+    } else {
+        format!(
+            "M158 55H186L{} {}V{}",
+            px(write),
+            px(55.0 + (write - 186.0)),
+            px(end)
+        )
+    };
     html! { <>
         { path(down, "rail") }{ path(format!("M{} {TOP}V{ENGINE}", px(column.read_rail())), "rail") }
         { for (0..SLOTS).map(|n| html! { <rect class="slot" x={px(column.x - 13.0)} y={px(TOP + n as f64 * SLOT + 1.0)} width="26" height="27" rx="4" /> }) }
@@ -117,20 +130,47 @@ fn rails(column: &Column) -> Html {
 }
 
 fn routes(drawing: &Drawing, column: &Column, rows: &[TableRow]) -> Html {
-    let Some(order) = drawing.followed() else { return html! {} };
+    let Some(order) = drawing.followed() else {
+        return html! {};
+    };
     let route = |slot: &Slot, shift: f64, class: &'static str| {
         let y = column.middle(slot.offset);
-        let into = if column.x < 100.0 { format!("M{} 76V{}H{}", px(40.0 + shift), px(y), px(column.x - 12.0)) } else {
+        let into = if column.x < 100.0 {
+            format!("M{} 76V{}H{}", px(40.0 + shift), px(y), px(column.x - 12.0))
+        } else {
             let write = column.write_rail() + shift;
-            format!("M158 {}H{}L{} {}V{}H{}", px(55.0 - shift), px(186.0 + shift), px(write), px(55.0 - shift + column.write_rail() - 186.0), px(y), px(column.x - 12.0))
+            format!(
+                "M158 {}H{}L{} {}V{}H{}",
+                px(55.0 - shift),
+                px(186.0 + shift),
+                px(write),
+                px(55.0 - shift + column.write_rail() - 186.0),
+                px(y),
+                px(column.x - 12.0)
+            )
         };
-        let out = rows.iter().position(|row| row.source == (column.partition.id, slot.offset)).map(|n| {
-            let side = 356.0 - shift;
-            format!("M{} {}H{}V{}H{}V{}H346", px(column.x + 12.0), px(y), px(column.read_rail() - shift), px(ENGINE + 28.0 - shift), px(side), px(row_y(n) + 11.0))
-        });
+        let out = rows
+            .iter()
+            .position(|row| row.source == (column.partition.id, slot.offset))
+            .map(|n| {
+                let side = 356.0 - shift;
+                format!(
+                    "M{} {}H{}V{}H{}V{}H346",
+                    px(column.x + 12.0),
+                    px(y),
+                    px(column.read_rail() - shift),
+                    px(ENGINE + 28.0 - shift),
+                    px(side),
+                    px(row_y(n) + 11.0)
+                )
+            });
         html! { <>{ path(into, class) }if let Some(out) = out { { path(out, class) } }</> }
     };
-    let slots: Vec<&Slot> = column.track.visible(column.partition).filter(|slot| slot.order == order).collect();
+    let slots: Vec<&Slot> = column
+        .track
+        .visible(column.partition)
+        .filter(|slot| slot.order == order)
+        .collect();
     html! { <>
         { for slots.iter().filter(|slot| slot.repeat).map(|slot| html! { <>{ route(slot, -4.0, "route-extra") }{ route(slot, -4.0, "route-extra-inner") }</> }) }
         { for slots.iter().filter(|slot| !slot.repeat).map(|slot| route(slot, 3.0, "route")) }
@@ -140,7 +180,10 @@ fn routes(drawing: &Drawing, column: &Column, rows: &[TableRow]) -> Html {
 fn track(drawing: &Drawing, column: &Column) -> Html {
     let partition = column.partition;
     let name = format!("{}-{}", drawing.cast.topic, partition.id.0);
-    let leader = partition.leader.map_or_else(|| "no leader".into(), |leader| place(drawing.cast.host(leader)));
+    let leader = partition.leader.map_or_else(
+        || "no leader".into(),
+        |leader| place(drawing.cast.host(leader)),
+    );
     let watermark = column.edge(partition.high_watermark);
     html! { <>
         { text(column.x - 14.0, TOP - 20.0, name, "m s13 sb halo") }{ text(column.x - 14.0, TOP - 7.0, leader, "s11 mu halo") }
@@ -162,9 +205,25 @@ fn track(drawing: &Drawing, column: &Column) -> Html {
 fn table_row(drawing: &Drawing, row: &TableRow, n: usize) -> Html {
     let y = row_y(n);
     let followed = drawing.followed() == Some(row.order);
-    let class = if row.repeat { "row surplus" } else if followed { "row followed" } else { "row" };
-    let word = if row.repeat { "m s13 b on-dup" } else if followed { "m s13 b" } else { "m s13" };
-    let sum = if row.repeat { "m s13 e b on-dup" } else { "m s13 e" };
+    let class = if row.repeat {
+        "row surplus"
+    } else if followed {
+        "row followed"
+    } else {
+        "row"
+    };
+    let word = if row.repeat {
+        "m s13 b on-dup"
+    } else if followed {
+        "m s13 b"
+    } else {
+        "m s13"
+    };
+    let sum = if row.repeat {
+        "m s13 e b on-dup"
+    } else {
+        "m s13 e"
+    };
     html! {
         <g class={classes!("pick", drawing.is_fresh(row.since).then_some("fresh"))} onclick={drawing.select(row.order)}>
             <rect {class} x="8" y={px(y)} width="338" height="22" rx="2" />

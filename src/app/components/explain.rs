@@ -4,7 +4,10 @@ use super::stage::View;
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::{LinkKind, explain, seconds};
-use yew::{Callback, Html, Properties, UseReducerHandle, classes, component, html, use_effect_with, use_node_ref};
+use yew::{
+    Callback, Html, Properties, UseReducerHandle, classes, component, html, use_effect_with,
+    use_node_ref,
+};
 
 #[derive(Properties, PartialEq)]
 pub struct ExplainProps {
@@ -27,8 +30,12 @@ pub fn Explain(props: &ExplainProps) -> Html {
         });
     }
     // The whole story of the order is told, also while an earlier moment is looked at.
-    let explanation = view.followed.and_then(|order| explain(&view.done.run, order, view.done.run.end.max(view.at)));
-    let Some(explanation) = explanation else { return html! {} };
+    let explanation = view
+        .followed
+        .and_then(|order| explain(&view.done.run, order, view.done.run.end.max(view.at)));
+    let Some(explanation) = explanation else {
+        return html! {};
+    };
     let close = {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Explain(false)))

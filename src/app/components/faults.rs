@@ -19,22 +19,57 @@ pub struct FaultMenuProps {
 }
 
 /// The faults that are offered here, in the order of the pipeline.
-const OFFERED: [&str; 7] = ["net.drop_ack", "net.drop_request", "producer.crash.resend", "producer.crash.forget", "broker.crash.kept", "driver.crash.C5", "executor.kill"];
+const OFFERED: [&str; 7] = [
+    "net.drop_ack",
+    "net.drop_request",
+    "producer.crash.resend",
+    "producer.crash.forget",
+    "broker.crash.kept",
+    "driver.crash.C5",
+    "executor.kill",
+];
 
 fn value(event: &Event) -> Option<String> {
     let target = event.target()?;
-    target.clone().dyn_into::<HtmlSelectElement>().map(|select| select.value()).or_else(|_| target.dyn_into::<HtmlInputElement>().map(|input| input.value())).ok()
+    target
+        .clone()
+        .dyn_into::<HtmlSelectElement>()
+        .map(|select| select.value())
+        .or_else(|_| {
+            target
+                .dyn_into::<HtmlInputElement>()
+                .map(|input| input.value())
+        })
+        .ok()
 }
 
 /// A name that the script does not use yet.
 fn fresh_id(lab: &Lab, name: &str) -> String {
     let stem = name.replace(['.', '_'], "-").to_lowercase();
-    (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|id| !lab.scenario.faults.contains_key(id)).unwrap_or(stem)
+    (1..)
+        .map(|n| {
+            if n == 1 {
+                stem.clone()
+            } else {
+                format!("{stem}-{n}")
+            }
+        })
+        .find(|id| !lab.scenario.faults.contains_key(id))
+        .unwrap_or(stem)
 }
 
 /// Adds a fault at the playhead, and runs again; by determinism the past does not move.
 pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
-    let spec = FaultSpec { name: name.to_string(), place: None, at: Some(head.at.ms()), until: None, step: None, after: None, chance: None, duration: None };
+    let spec = FaultSpec {
+        name: name.to_string(),
+        place: None,
+        at: Some(head.at.ms()),
+        until: None,
+        step: None,
+        after: None,
+        chance: None,
+        duration: None,
+    };
     lab.dispatch(Action::PutFault(fresh_id(lab, name), spec));
     lab.dispatch(Action::Rerun);
 }
@@ -52,7 +87,9 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
     let on_arm = {
         let armed = armed.clone();
         Callback::from(move |event: Event| {
-            if let Some(name) = value(&event).and_then(|value| OFFERED.into_iter().find(|&name| name == value)) {
+            if let Some(name) =
+                value(&event).and_then(|value| OFFERED.into_iter().find(|&name| name == value))
+            {
                 armed.set(name);
             }
         })
@@ -61,7 +98,11 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
         let (lab, head, armed) = (lab.clone(), head.clone(), armed.clone());
         Callback::from(move |_| inject(&lab, &head, &armed))
     };
-    let plain = |name: &str| MENU.iter().find(|entry| entry.name == name).map_or("", |entry| entry.plain);
+    let plain = |name: &str| {
+        MENU.iter()
+            .find(|entry| entry.name == name)
+            .map_or("", |entry| entry.plain)
+    };
     html! {
         <div class="faults">
             <button class="btn" id="faults" onclick={toggle} aria-expanded={open.to_string()} aria-controls="fault-panel" aria-keyshortcuts="f">{ "Faults" }<kbd>{ "F" }</kbd></button>
@@ -98,8 +139,16 @@ struct FaultRowProps {
 /// One fault of the script: when it struck, a field to move it, a button to take it out.
 #[component]
 fn FaultRow(props: &FaultRowProps) -> Html {
-    let FaultRowProps { id, at, struck, lab, head } = props;
-    let Some(spec) = lab.scenario.faults.get(id) else { return html! {} };
+    let FaultRowProps {
+        id,
+        at,
+        struck,
+        lab,
+        head,
+    } = props;
+    let Some(spec) = lab.scenario.faults.get(id) else {
+        return html! {};
+    };
     let remove = {
         let (lab, id) = (lab.clone(), id.clone());
         Callback::from(move |_| {
@@ -119,7 +168,11 @@ fn FaultRow(props: &FaultRowProps) -> Html {
         let (head, at) = (head.clone(), *at);
         Callback::from(move |_| head.dispatch(Move::Seek(at)))
     };
-    let when = if *struck { format!("struck at {}", seconds(*at)) } else { format!("planned: {}", super::scene::planned_when(spec)) };
+    let when = if *struck {
+        format!("struck at {}", seconds(*at))
+    } else {
+        format!("planned: {}", super::scene::planned_when(spec))
+    };
     html! {
         <li>
             <div class="row"><code>{ spec.name.clone() }</code><code>{ spec.place.clone().unwrap_or_default() }</code></div>
@@ -134,5 +187,7 @@ fn FaultRow(props: &FaultRowProps) -> Html {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }

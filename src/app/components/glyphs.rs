@@ -14,7 +14,11 @@ pub fn path(d: String, class: &'static str) -> Html {
 /// A number of the picture, without needless digits.
 pub fn px(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
-    if rounded == (rounded as i64) as f64 { (rounded as i64).to_string() } else { rounded.to_string() }
+    if rounded == (rounded as i64) as f64 {
+        (rounded as i64).to_string()
+    } else {
+        rounded.to_string()
+    }
 }
 
 /// How a stored record looks.
@@ -116,7 +120,15 @@ pub fn flag(x: f64, y: f64, pole: f64, lines: [String; 2], struck: bool, left: b
     let direction = if left { -1.0 } else { 1.0 };
     let (width, top) = (126.0, y - pole);
     let tail = width * direction;
-    let cloth = format!("M{} {}h{}l{} 18l{} 18h{}z", px(x), px(top), px(tail), px(-8.0 * direction), px(8.0 * direction), px(-tail));
+    let cloth = format!(
+        "M{} {}h{}l{} 18l{} 18h{}z",
+        px(x),
+        px(top),
+        px(tail),
+        px(-8.0 * direction),
+        px(8.0 * direction),
+        px(-tail)
+    );
     let start = if left { x - width + 22.0 } else { x + 8.0 };
     html! {
         <g class={if struck { "flag" } else { "flag planned" }}>

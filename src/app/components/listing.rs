@@ -21,7 +21,9 @@ pub struct ListingProps {
 #[component]
 pub fn Listing(props: &ListingProps) -> Html {
     let ListingProps { view, lab, head } = props;
-    let Some(name) = lab.listing else { return html! {} };
+    let Some(name) = lab.listing else {
+        return html! {};
+    };
     let entries = entries(view, name);
     let close = {
         let lab = lab.clone();
@@ -54,18 +56,58 @@ pub fn Listing(props: &ListingProps) -> Html {
 }
 
 fn entries(view: &View, name: &str) -> Vec<(u32, Option<Time>, String)> {
-    let outcomes = |wanted: fn(&OutcomeKind) -> bool| view.outcomes().filter(move |o| wanted(&o.kind)).map(|o| (o.order, Some(o.at), format!("{:?}, {}", o.kind, seconds(o.at))));
+    let outcomes = |wanted: fn(&OutcomeKind) -> bool| {
+        view.outcomes().filter(move |o| wanted(&o.kind)).map(|o| {
+            (
+                o.order,
+                Some(o.at),
+                format!("{:?}, {}", o.kind, seconds(o.at)),
+            )
+        })
+    };
     match name {
-        "duplicates" => outcomes(|kind| matches!(kind, OutcomeKind::Duplicated(_))).map(|(order, at, _)| (order, at, format!("twice since {}", seconds(at.unwrap_or_default())))).collect(),
+        "duplicates" => outcomes(|kind| matches!(kind, OutcomeKind::Duplicated(_)))
+            .map(|(order, at, _)| {
+                (
+                    order,
+                    at,
+                    format!("twice since {}", seconds(at.unwrap_or_default())),
+                )
+            })
+            .collect(),
         "lost" => outcomes(|kind| matches!(kind, OutcomeKind::Lost(_) | OutcomeKind::Refused))
-            .map(|(order, at, note)| (order, at, if note.starts_with("Refused") { "reported to the application".into() } else { "silent".into() }))
+            .map(|(order, at, note)| {
+                (
+                    order,
+                    at,
+                    if note.starts_with("Refused") {
+                        "reported to the application".into()
+                    } else {
+                        "silent".into()
+                    },
+                )
+            })
             .collect(),
         "delivered" => view.with_board(|board| {
             let orders: BTreeSet<u32> = board.rows.iter().map(|row| row.order).collect();
-            orders.into_iter().map(|order| (order, None, super::scene::money(board.amount(order)))).collect()
+            orders
+                .into_iter()
+                .map(|order| (order, None, super::scene::money(board.amount(order))))
+                .collect()
         }),
         "stored" => view.with_board(|board| {
-            let slots = board.partitions.iter().flat_map(|p| p.slots.iter().filter(|slot| slot.offset < p.high_watermark).map(move |slot| (slot.order, None, format!("partition {}, offset {}", p.id.0, slot.offset))));
+            let slots = board.partitions.iter().flat_map(|p| {
+                p.slots
+                    .iter()
+                    .filter(|slot| slot.offset < p.high_watermark)
+                    .map(move |slot| {
+                        (
+                            slot.order,
+                            None,
+                            format!("partition {}, offset {}", p.id.0, slot.offset),
+                        )
+                    })
+            });
             let mut slots: Vec<(u32, Option<Time>, String)> = slots.collect();
             slots.sort();
             slots

@@ -18,8 +18,15 @@ impl Track {
     pub fn of(partition: &Partition, slots: usize, followed: Option<u32>) -> Track {
         let end = partition.slots.last().map_or(0, |slot| slot.offset + 1);
         let newest = (end + 1).saturating_sub(slots as u64);
-        let of_order = partition.slots.iter().find(|slot| Some(slot.order) == followed).map(|slot| slot.offset.saturating_sub(2));
-        Track { first: of_order.map_or(newest, |offset| offset.min(newest)), slots }
+        let of_order = partition
+            .slots
+            .iter()
+            .find(|slot| Some(slot.order) == followed)
+            .map(|slot| slot.offset.saturating_sub(2));
+        Track {
+            first: of_order.map_or(newest, |offset| offset.min(newest)),
+            slots,
+        }
     }
 
     pub fn shows(&self, offset: u64) -> bool {
@@ -31,9 +38,15 @@ impl Track {
         offset.clamp(self.first, self.first + self.slots as u64) as f64 - self.first as f64
     }
 
-    pub fn visible<'a>(&self, partition: &'a Partition) -> impl Iterator<Item = &'a Slot> + use<'a> {
+    pub fn visible<'a>(
+        &self,
+        partition: &'a Partition,
+    ) -> impl Iterator<Item = &'a Slot> + use<'a> {
         let (first, end) = (self.first, self.first + self.slots as u64);
-        partition.slots.iter().filter(move |slot| (first..end).contains(&slot.offset))
+        partition
+            .slots
+            .iter()
+            .filter(move |slot| (first..end).contains(&slot.offset))
     }
 }
 
@@ -42,7 +55,10 @@ pub fn rows(board: &Board, most: usize, followed: Option<u32>) -> Vec<TableRow> 
     let mut rows = board.rows.clone();
     rows.sort_by_key(|row| (row.order, row.repeat, row.row));
     let last = rows.len().saturating_sub(most);
-    let around = rows.iter().position(|row| Some(row.order) == followed).map(|index| index.saturating_sub(most / 2 - 1));
+    let around = rows
+        .iter()
+        .position(|row| Some(row.order) == followed)
+        .map(|index| index.saturating_sub(most / 2 - 1));
     let first = around.map_or(last, |index| index.min(last));
     rows.into_iter().skip(first).take(most).collect()
 }
@@ -70,22 +86,40 @@ pub struct Flag {
 pub fn flags(board: &Board, scenario: &Scenario, cast: &Cast) -> Vec<Flag> {
     let mut flags: Vec<Flag> = Vec::new();
     for strike in &board.strikes {
-        let Some(spec) = scenario.faults.get(&strike.id) else { continue };
-        let spot = spot_of(spec.menu().map_or("", |entry| entry.name), strike_place(strike, spec.place.as_deref(), board, cast), board, cast);
+        let Some(spec) = scenario.faults.get(&strike.id) else {
+            continue;
+        };
+        let spot = spot_of(
+            spec.menu().map_or("", |entry| entry.name),
+            strike_place(strike, spec.place.as_deref(), board, cast),
+            board,
+            cast,
+        );
         flags.retain(|flag| flag.spot != spot);
-        flags.push(Flag { spot, lines: struck_lines(strike, spec, cast), struck: true });
+        flags.push(Flag {
+            spot,
+            lines: struck_lines(strike, spec, cast),
+            struck: true,
+        });
     }
     for (id, spec) in &scenario.faults {
         if board.strikes.iter().any(|strike| strike.id == *id) {
             continue;
         }
         let entry = spec.menu();
-        let place = spec.place.clone().unwrap_or_else(|| entry.map_or("", |entry| entry.place).to_string());
+        let place = spec
+            .place
+            .clone()
+            .unwrap_or_else(|| entry.map_or("", |entry| entry.place).to_string());
         let spot = spot_of(entry.map_or("", |entry| entry.name), place, board, cast);
         if flags.iter().all(|flag| flag.spot != spot) {
             let when = planned_when(spec);
             let short = entry.map_or("fault", |entry| entry.short).to_string();
-            flags.push(Flag { spot, lines: [format!("planned {when}"), short], struck: false });
+            flags.push(Flag {
+                spot,
+                lines: [format!("planned {when}"), short],
+                struck: false,
+            });
         }
     }
     flags
@@ -94,7 +128,9 @@ pub fn flags(board: &Board, scenario: &Scenario, cast: &Cast) -> Vec<Flag> {
 /// When a fault is planned, in few words.
 pub fn planned_when(spec: &fault::FaultSpec) -> String {
     match (&spec.after, spec.step, spec.at) {
-        (Some(after), ..) => after.iter().next().map_or(String::new(), |(fact, n)| format!("{} {n}", fact.replace('_', " ").replace("batch ", ""))),
+        (Some(after), ..) => after.iter().next().map_or(String::new(), |(fact, n)| {
+            format!("{} {n}", fact.replace('_', " ").replace("batch ", ""))
+        }),
         (None, Some(step), _) => format!("step {step}"),
         (None, None, Some(at)) => seconds(Time::from_ms(at)),
         _ => "by chance".into(),
@@ -105,8 +141,16 @@ fn strike_place(strike: &Strike, place: Option<&str>, board: &Board, cast: &Cast
     match place {
         // A link to any broker: the one that the order's partition is led by.
         Some(link) if link.ends_with(">*") => {
-            let partition = strike.order.and_then(|order| board.partitions.iter().find(|p| p.slots.iter().any(|slot| slot.order == order)));
-            partition.and_then(|p| p.leader).map_or_else(|| link.to_string(), |leader| format!("p1>{}", cast.host(leader)))
+            let partition = strike.order.and_then(|order| {
+                board
+                    .partitions
+                    .iter()
+                    .find(|p| p.slots.iter().any(|slot| slot.order == order))
+            });
+            partition.and_then(|p| p.leader).map_or_else(
+                || link.to_string(),
+                |leader| format!("p1>{}", cast.host(leader)),
+            )
         }
         Some(link) if link.contains('>') => link.to_string(),
         _ => cast.host(strike.host).to_string(),
@@ -115,7 +159,11 @@ fn strike_place(strike: &Strike, place: Option<&str>, board: &Board, cast: &Cast
 
 fn spot_of(name: &str, place: String, board: &Board, cast: &Cast) -> Spot {
     let host = place.rsplit('>').next().unwrap_or(&place);
-    let led = cast.find(host).and_then(|host| board.partitions.iter().position(|p| p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)));
+    let led = cast.find(host).and_then(|host| {
+        board.partitions.iter().position(|p| {
+            p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)
+        })
+    });
     match name.split('.').next() {
         Some("net") => Spot::Link(led.unwrap_or(0)),
         Some("broker") => Spot::Broker(led.unwrap_or(0)),
@@ -128,17 +176,27 @@ fn struck_lines(strike: &Strike, spec: &fault::FaultSpec, cast: &Cast) -> [Strin
     let at = seconds(strike.at);
     let host = place(cast.host(strike.host));
     match (spec.name.as_str(), strike.order) {
-        ("net.drop_ack", Some(order)) => [format!("{at} link cut"), format!("ack of #{order} lost")],
-        ("net.drop_request", Some(order)) => [format!("{at} link cut"), format!("#{order} not sent")],
+        ("net.drop_ack", Some(order)) => {
+            [format!("{at} link cut"), format!("ack of #{order} lost")]
+        }
+        ("net.drop_request", Some(order)) => {
+            [format!("{at} link cut"), format!("#{order} not sent")]
+        }
         (name, _) if name.starts_with("net.") => [format!("{at} link cut"), "requests lost".into()],
-        (name, _) if name.starts_with("driver.crash.C") => [format!("{at} crash"), format!("{host}, at {}", &name[13..])],
+        (name, _) if name.starts_with("driver.crash.C") => {
+            [format!("{at} crash"), format!("{host}, at {}", &name[13..])]
+        }
         _ => [format!("{at} crash"), format!("of {host}")],
     }
 }
 
 /// Seconds with two decimals.
 pub fn seconds(at: Time) -> String {
-    format!("{}.{:02} s", at.micros() / 1_000_000, at.micros() / 10_000 % 100)
+    format!(
+        "{}.{:02} s",
+        at.micros() / 1_000_000,
+        at.micros() / 10_000 % 100
+    )
 }
 
 /// What the producer's box says: what is next, and what it believes of the order in question.
@@ -147,14 +205,23 @@ pub fn belief(board: &Board, followed: Option<u32>) -> [String; 2] {
     if !board.producer.alive {
         return ["down".into(), "knows nothing".into()];
     }
-    let Some(order) = followed.filter(|&order| order <= board.producer.last_emitted).or(board.producer.news) else {
+    let Some(order) = followed
+        .filter(|&order| order <= board.producer.last_emitted)
+        .or(board.producer.news)
+    else {
         return ["nothing yet".into(), String::new()];
     };
-    let flight = board.producer.flights.iter().find(|flight| flight.orders.contains(&order));
+    let flight = board
+        .producer
+        .flights
+        .iter()
+        .find(|flight| flight.orders.contains(&order));
     match (board.belief(order), flight.map(|flight| flight.state)) {
         (Belief::Stored, _) => [format!("#{order} stored"), "once".into()],
         (Belief::Failed, _) => [format!("#{order} failed"), "not stored".into()],
-        (Belief::Unknown, Some(FlightState::BackingOff { .. })) => [format!("no ack for #{order}"), "will retry".into()],
+        (Belief::Unknown, Some(FlightState::BackingOff { .. })) => {
+            [format!("no ack for #{order}"), "will retry".into()]
+        }
         (Belief::Unknown, Some(_)) => [format!("#{order} sent"), "no ack yet".into()],
         (Belief::Unknown, None) => [format!("#{order} waits"), "not sent yet".into()],
     }

@@ -6,7 +6,10 @@ use crate::sim::ledger::{DupOrigin, LossOrigin};
 use serde_json::Value;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
-use yew::{Callback, Event, Html, InputEvent, Properties, UseReducerHandle, classes, component, html, use_state};
+use yew::{
+    Callback, Event, Html, InputEvent, Properties, UseReducerHandle, classes, component, html,
+    use_state,
+};
 
 #[derive(Properties, PartialEq)]
 pub struct SettingsProps {
@@ -25,7 +28,10 @@ pub fn Settings(props: &SettingsProps) -> Html {
     let on_filter = {
         let filter = filter.clone();
         Callback::from(move |event: InputEvent| {
-            if let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()) {
+            if let Some(input) = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
+            {
                 filter.set(input.value().to_lowercase());
             }
         })
@@ -43,7 +49,10 @@ pub fn Settings(props: &SettingsProps) -> Html {
     };
     let shown = |control: &&Control| {
         let words = format!("{} {} {}", control.key, control.plain, control.risk).to_lowercase();
-        let wanted = control.teaching || open.contains(&control.group) || changed.contains(&control.key) || !filter.is_empty();
+        let wanted = control.teaching
+            || open.contains(&control.group)
+            || changed.contains(&control.key)
+            || !filter.is_empty();
         wanted && words.contains(filter.as_str()) && control.value(&lab.scenario).is_some()
     };
     let any = CONTROLS.iter().any(|control| shown(&control));
@@ -87,7 +96,9 @@ pub fn Settings(props: &SettingsProps) -> Html {
 #[component]
 fn Guarantee(props: &GuaranteeProps) -> Html {
     let lab = &props.lab;
-    let Some(done) = &lab.done else { return html! {} };
+    let Some(done) = &lab.done else {
+        return html! {};
+    };
     let verdict = &done.run.verdict;
     let (tone, head) = match (verdict.dup > 0, verdict.counts.lost > 0) {
         (true, true) => ("lost", "Neither at least once nor at most once."),
@@ -97,17 +108,43 @@ fn Guarantee(props: &GuaranteeProps) -> Html {
     };
     let because: Vec<String> = DupOrigin::ALL
         .into_iter()
-        .filter_map(|why| verdict.dup_by.get(&why).filter(|&&n| n > 0).map(|n| format!("{n} by {}", why.name().replace('_', " "))))
-        .chain(LossOrigin::ALL.into_iter().filter_map(|why| verdict.lost_by.get(&why).filter(|&&n| n > 0).map(|n| format!("{n} by {}", why.name().replace('_', " ")))))
+        .filter_map(|why| {
+            verdict
+                .dup_by
+                .get(&why)
+                .filter(|&&n| n > 0)
+                .map(|n| format!("{n} by {}", why.name().replace('_', " ")))
+        })
+        .chain(LossOrigin::ALL.into_iter().filter_map(|why| {
+            verdict
+                .lost_by
+                .get(&why)
+                .filter(|&&n| n > 0)
+                .map(|n| format!("{n} by {}", why.name().replace('_', " ")))
+        }))
         .collect();
-    let idempotence = if lab.scenario.producer.idempotence() { "" } else { " Idempotence is off." };
+    let idempotence = if lab.scenario.producer.idempotence() {
+        ""
+    } else {
+        " Idempotence is off."
+    };
     let text = match (verdict.dup, verdict.counts.lost) {
-        (0, 0) => format!("One run can refute a guarantee, never prove one. Not explored further.{idempotence}"),
+        (0, 0) => format!(
+            "One run can refute a guarantee, never prove one. Not explored further.{idempotence}"
+        ),
         (dup, lost) => format!(
             "{}{}{}: {}.{idempotence} Other crash points are not explored.",
-            if dup > 0 { format!("{dup} duplicates") } else { String::new() },
+            if dup > 0 {
+                format!("{dup} duplicates")
+            } else {
+                String::new()
+            },
             if dup > 0 && lost > 0 { ", " } else { "" },
-            if lost > 0 { format!("{lost} silent losses") } else { String::new() },
+            if lost > 0 {
+                format!("{lost} silent losses")
+            } else {
+                String::new()
+            },
             because.join(", ")
         ),
     };
@@ -157,7 +194,11 @@ fn Setting(props: &SettingProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Reset(control)))
     };
-    let problem = lab.problem.as_ref().filter(|(key, _)| key == control.key).map(|(_, why)| why.clone());
+    let problem = lab
+        .problem
+        .as_ref()
+        .filter(|(key, _)| key == control.key)
+        .map(|(_, why)| why.clone());
     let field = match control.kind {
         Kind::Choice(values) => html! {
             <select id={id.clone()} onchange={set}>
@@ -168,7 +209,11 @@ fn Setting(props: &SettingProps) -> Html {
             <input id={id.clone()} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
         },
     };
-    let unit = if let Kind::Whole { unit, .. } = control.kind { unit } else { "" };
+    let unit = if let Kind::Whole { unit, .. } = control.kind {
+        unit
+    } else {
+        ""
+    };
     html! {
         <div class={classes!("setting", changed.then_some("changed"), lit.then_some("lit"), (control.key.len() > 24).then_some("wide"))}>
             <label for={id}><code>{ control.key }</code></label>
@@ -186,7 +231,11 @@ fn Setting(props: &SettingProps) -> Html {
 }
 
 fn default_words(control: &Control, default: &Value) -> String {
-    if control.key == "enable.idempotence" { "true".into() } else { control.label(default) }
+    if control.key == "enable.idempotence" {
+        "true".into()
+    } else {
+        control.label(default)
+    }
 }
 
 #[derive(Properties, PartialEq)]

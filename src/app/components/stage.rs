@@ -39,7 +39,8 @@ impl PartialEq for View {
     fn eq(&self, other: &Self) -> bool {
         self.done == other.done
             && self.before == other.before
-            && (self.at, self.moving, self.speed, self.rested) == (other.at, other.moving, other.speed, other.rested)
+            && (self.at, self.moving, self.speed, self.rested)
+                == (other.at, other.moving, other.speed, other.rested)
             && (self.followed, self.vertical) == (other.followed, other.vertical)
     }
 }
@@ -61,7 +62,11 @@ impl View {
 
     /// What became of orders up to the view's moment.
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
-        self.done.run.outcomes.iter().take_while(|outcome| outcome.at <= self.at)
+        self.done
+            .run
+            .outcomes
+            .iter()
+            .take_while(|outcome| outcome.at <= self.at)
     }
 }
 
@@ -69,7 +74,17 @@ impl View {
 pub fn opening_view(lab: &Lab) -> Option<View> {
     let done = lab.done.clone()?;
     let playhead = Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run)));
-    Some(View { done, before: None, at: Time::ZERO, moving: false, speed: 10, rested: Time::ZERO, followed: None, vertical: false, playhead })
+    Some(View {
+        done,
+        before: None,
+        at: Time::ZERO,
+        moving: false,
+        speed: 10,
+        rested: Time::ZERO,
+        followed: None,
+        vertical: false,
+        playhead,
+    })
 }
 
 #[derive(Properties, PartialEq)]
@@ -85,18 +100,25 @@ pub fn Stage(props: &StageProps) -> Html {
     let node = use_node_ref();
     let width = use_width(&node);
     let reduced = use_reduced_motion();
-    let playhead = use_memo(lab.done.clone(), |done| done.as_ref().map(|done| Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run)))));
-    let view = lab.done.clone().zip((*playhead).clone()).map(|(done, playhead)| View {
-        before: lab.before.clone(),
-        done,
-        at: head.at,
-        moving: head.playing && !reduced,
-        speed: head.speed,
-        rested: head.rested,
-        followed: lab.followed(head.at),
-        vertical: width > 0 && width < 620,
-        playhead,
+    let playhead = use_memo(lab.done.clone(), |done| {
+        done.as_ref()
+            .map(|done| Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run))))
     });
+    let view = lab
+        .done
+        .clone()
+        .zip((*playhead).clone())
+        .map(|(done, playhead)| View {
+            before: lab.before.clone(),
+            done,
+            at: head.at,
+            moving: head.playing && !reduced,
+            speed: head.speed,
+            rested: head.rested,
+            followed: lab.followed(head.at),
+            vertical: width > 0 && width < 620,
+            playhead,
+        });
     let on_select = {
         let lab = lab.clone();
         Callback::from(move |order| {
@@ -140,8 +162,17 @@ pub fn summary(view: &View) -> String {
     view.with_board(|board| {
         let counters = board.counters();
         let counts = counters.counts;
-        let mut text = format!("Pipeline at {}: {} orders sent, {} delivered", crate::replay::explain::seconds(view.at), counts.src, counts.delivered);
-        let twice: Vec<String> = view.outcomes().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).map(|o| o.order.to_string()).collect();
+        let mut text = format!(
+            "Pipeline at {}: {} orders sent, {} delivered",
+            crate::replay::explain::seconds(view.at),
+            counts.src,
+            counts.delivered
+        );
+        let twice: Vec<String> = view
+            .outcomes()
+            .filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_)))
+            .map(|o| o.order.to_string())
+            .collect();
         if !twice.is_empty() && counters.duplicates > 0 {
             text += &format!(", order {} twice", twice.join(", "));
         }
@@ -163,7 +194,11 @@ struct VerdictBarProps {
 #[component]
 fn VerdictBar(props: &VerdictBarProps) -> Html {
     let VerdictBarProps { view, lab, head } = props;
-    let bad: Vec<Outcome> = view.outcomes().filter(|outcome| is_bad(outcome)).copied().collect();
+    let bad: Vec<Outcome> = view
+        .outcomes()
+        .filter(|outcome| is_bad(outcome))
+        .copied()
+        .collect();
     let first = bad.first().copied();
     let ended = view.at >= view.done.run.end;
     let (tone, say, more) = sentence(view, &bad, ended);
@@ -191,7 +226,13 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
         })
     };
     let order = first.map(|outcome| outcome.order).or(view.followed);
-    let cure_words = if lab.stale { None } else { first.and_then(|outcome| cure(outcome.kind)).map(|(.., words)| words) };
+    let cure_words = if lab.stale {
+        None
+    } else {
+        first
+            .and_then(|outcome| cure(outcome.kind))
+            .map(|(.., words)| words)
+    };
     html! {
         <div class="verdict" data-tone={tone}>
             <p class="say"><output aria-live="off">{ say }{ " " }<small>{ more }</small></output></p>
@@ -212,44 +253,122 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
 fn sentence(view: &View, bad: &[Outcome], ended: bool) -> (&'static str, String, String) {
     let counters = view.with_board(Board::counters);
     let counts = counters.counts;
-    let doubled: Vec<&Outcome> = bad.iter().filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_))).collect();
-    let missing: Vec<&Outcome> = bad.iter().filter(|o| matches!(o.kind, OutcomeKind::Lost(_))).collect();
-    let before = view.before.as_ref().filter(|before| before.scenario.seed == view.done.scenario.seed && before.scenario.faults == view.done.scenario.faults);
+    let doubled: Vec<&Outcome> = bad
+        .iter()
+        .filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_)))
+        .collect();
+    let missing: Vec<&Outcome> = bad
+        .iter()
+        .filter(|o| matches!(o.kind, OutcomeKind::Lost(_)))
+        .collect();
+    let before = view.before.as_ref().filter(|before| {
+        before.scenario.seed == view.done.scenario.seed
+            && before.scenario.faults == view.done.scenario.faults
+    });
     if counters.duplicates > 0 || !missing.is_empty() {
-        let surplus = view.with_board(|board| doubled.iter().map(|o| board.amount(o.order)).sum::<i64>());
-        let absent = view.with_board(|board| missing.iter().map(|o| board.amount(o.order)).sum::<i64>());
+        let surplus =
+            view.with_board(|board| doubled.iter().map(|o| board.amount(o.order)).sum::<i64>());
+        let absent =
+            view.with_board(|board| missing.iter().map(|o| board.amount(o.order)).sum::<i64>());
         return match (doubled.as_slice(), missing.as_slice()) {
-            ([one], []) => ("dup", format!("Order {} was billed twice.", one.order), format!("{} too much. Why?", money(surplus))),
-            (many, []) => ("dup", format!("{} orders were billed twice.", many.len()), format!("{} too much. Why?", money(surplus))),
-            ([], [one]) => ("lost", format!("Order {} is lost, and nobody was told.", one.order), format!("{} missing.", money(absent))),
-            ([], many) => ("lost", format!("{} orders are lost, and nobody was told.", many.len()), format!("{} missing.", money(absent))),
-            (twice, never) => ("lost", format!("{} orders lost, {} billed twice.", never.len(), twice.len()), format!("The bill is off by {}.", money(surplus - absent))),
+            ([one], []) => (
+                "dup",
+                format!("Order {} was billed twice.", one.order),
+                format!("{} too much. Why?", money(surplus)),
+            ),
+            (many, []) => (
+                "dup",
+                format!("{} orders were billed twice.", many.len()),
+                format!("{} too much. Why?", money(surplus)),
+            ),
+            ([], [one]) => (
+                "lost",
+                format!("Order {} is lost, and nobody was told.", one.order),
+                format!("{} missing.", money(absent)),
+            ),
+            ([], many) => (
+                "lost",
+                format!("{} orders are lost, and nobody was told.", many.len()),
+                format!("{} missing.", money(absent)),
+            ),
+            (twice, never) => (
+                "lost",
+                format!("{} orders lost, {} billed twice.", never.len(), twice.len()),
+                format!("The bill is off by {}.", money(surplus - absent)),
+            ),
         };
     }
     if counts.refused > 0 {
-        return ("lost", format!("{} orders refused, and reported.", counts.refused), "The application knows that they are missing.".into());
+        return (
+            "lost",
+            format!("{} orders refused, and reported.", counts.refused),
+            "The application knows that they are missing.".into(),
+        );
     }
     if ended && counts.pending > 0 {
-        return ("calm", format!("{} orders are stuck on their way.", counts.pending), "Nothing moves any more.".into());
+        return (
+            "calm",
+            format!("{} orders are stuck on their way.", counts.pending),
+            "Nothing moves any more.".into(),
+        );
     }
     match before {
-        Some(before) if ended && before.run.verdict.dup > 0 => ("ok", "Same seed, same faults. 0 duplicates.".into(), format!("Before: {}.", before.run.verdict.dup)),
-        Some(before) if ended && before.run.verdict.counts.lost > 0 => ("ok", "Same seed, same faults. 0 lost.".into(), format!("Before: {}.", before.run.verdict.counts.lost)),
-        _ if ended => ("ok", "Every order is in the table once.".into(), "This run refutes no guarantee; one run proves none.".into()),
+        Some(before) if ended && before.run.verdict.dup > 0 => (
+            "ok",
+            "Same seed, same faults. 0 duplicates.".into(),
+            format!("Before: {}.", before.run.verdict.dup),
+        ),
+        Some(before) if ended && before.run.verdict.counts.lost > 0 => (
+            "ok",
+            "Same seed, same faults. 0 lost.".into(),
+            format!("Before: {}.", before.run.verdict.counts.lost),
+        ),
+        _ if ended => (
+            "ok",
+            "Every order is in the table once.".into(),
+            "This run refutes no guarantee; one run proves none.".into(),
+        ),
         _ if view.at == Time::ZERO => ("calm", "Nothing has happened yet.".into(), String::new()),
-        _ => ("calm", "Every order so far is where it should be.".into(), String::new()),
+        _ => (
+            "calm",
+            "Every order so far is where it should be.".into(),
+            String::new(),
+        ),
     }
 }
 
 /// The one setting that cures this outcome in this pipeline, and the words on its button.
 fn cure(kind: OutcomeKind) -> Option<(&'static control::Control, &'static str, &'static str)> {
     let (key, value, words) = match kind {
-        OutcomeKind::Duplicated(DupOrigin::ProducerRetry) => ("enable.idempotence", "true", "Turn on enable.idempotence, run again"),
-        OutcomeKind::Duplicated(DupOrigin::AppResend) => ("hoodie.datasource.write.operation", "\"upsert\"", "Write with upsert, run again"),
-        OutcomeKind::Duplicated(DupOrigin::BatchReplay) => ("sink.writer", "\"native\"", "Use the native sink, run again"),
-        OutcomeKind::Duplicated(DupOrigin::KeyPerAttempt) => ("hoodie.datasource.write.recordkey.field", "\"order_id\"", "Key by order_id, run again"),
-        OutcomeKind::Duplicated(DupOrigin::OffsetReplay) | OutcomeKind::Lost(LossOrigin::SkippedBatch | LossOrigin::StartingOffset) => ("checkpointLocation", "\"kept\"", "Keep the checkpoint, run again"),
-        OutcomeKind::Lost(LossOrigin::Acks | LossOrigin::LeaderLoss) => ("acks", "\"all\"", "Set acks=all, run again"),
+        OutcomeKind::Duplicated(DupOrigin::ProducerRetry) => (
+            "enable.idempotence",
+            "true",
+            "Turn on enable.idempotence, run again",
+        ),
+        OutcomeKind::Duplicated(DupOrigin::AppResend) => (
+            "hoodie.datasource.write.operation",
+            "\"upsert\"",
+            "Write with upsert, run again",
+        ),
+        OutcomeKind::Duplicated(DupOrigin::BatchReplay) => (
+            "sink.writer",
+            "\"native\"",
+            "Use the native sink, run again",
+        ),
+        OutcomeKind::Duplicated(DupOrigin::KeyPerAttempt) => (
+            "hoodie.datasource.write.recordkey.field",
+            "\"order_id\"",
+            "Key by order_id, run again",
+        ),
+        OutcomeKind::Duplicated(DupOrigin::OffsetReplay)
+        | OutcomeKind::Lost(LossOrigin::SkippedBatch | LossOrigin::StartingOffset) => (
+            "checkpointLocation",
+            "\"kept\"",
+            "Keep the checkpoint, run again",
+        ),
+        OutcomeKind::Lost(LossOrigin::Acks | LossOrigin::LeaderLoss) => {
+            ("acks", "\"all\"", "Set acks=all, run again")
+        }
         _ => return None,
     };
     control::find(key).map(|control| (control, value, words))

@@ -40,7 +40,10 @@ impl Axis {
     fn seconds(self) -> impl Iterator<Item = u64> {
         let last = self.horizon.ms() / 1000;
         let room = ((self.width - LEFT - RIGHT) / 34.0).max(1.0) as u64;
-        let every = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600].into_iter().find(|every| last / every <= room).unwrap_or(3600);
+        let every = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600]
+            .into_iter()
+            .find(|every| last / every <= room)
+            .unwrap_or(3600);
         (0..=last).filter(move |second| second % every == 0)
     }
 }
@@ -59,7 +62,12 @@ const HEIGHT: f64 = 94.0;
 /// The strip. Dragging a flag moves the fault; dragging elsewhere moves the playhead.
 #[component]
 pub fn Timeline(props: &TimelineProps) -> Html {
-    let TimelineProps { view, lab, head, width } = props;
+    let TimelineProps {
+        view,
+        lab,
+        head,
+        width,
+    } = props;
     let node = use_node_ref();
     let dragged = use_state(|| None::<Drag>);
     let axis = axis(*width, view.horizon());
@@ -72,43 +80,72 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     let now = axis.x(view.at);
     let place = {
         let node = node.clone();
-        move |event: &PointerEvent| node.cast::<Element>().map(|element| axis.at(f64::from(event.client_x()) - element.get_bounding_client_rect().left()))
+        move |event: &PointerEvent| {
+            node.cast::<Element>().map(|element| {
+                axis.at(f64::from(event.client_x()) - element.get_bounding_client_rect().left())
+            })
+        }
     };
     let on_down = {
         let (place, head, dragged) = (place.clone(), head.clone(), dragged.clone());
         Callback::from(move |event: PointerEvent| {
-            let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-            let fault = target.and_then(|element| element.closest("[data-fault]").ok().flatten()).and_then(|element| element.get_attribute("data-fault"));
-            if let Some(element) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) {
+            let target = event
+                .target()
+                .and_then(|target| target.dyn_into::<Element>().ok());
+            let fault = target
+                .and_then(|element| element.closest("[data-fault]").ok().flatten())
+                .and_then(|element| element.get_attribute("data-fault"));
+            if let Some(element) = event
+                .current_target()
+                .and_then(|target| target.dyn_into::<Element>().ok())
+            {
                 let _ = element.set_pointer_capture(event.pointer_id());
             }
             let Some(at) = place(&event) else { return };
             if fault.is_none() {
                 head.dispatch(Move::Seek(at));
             }
-            dragged.set(Some(Drag { fault, at, moved: false }));
+            dragged.set(Some(Drag {
+                fault,
+                at,
+                moved: false,
+            }));
         })
     };
     let on_move = {
         let (place, head, dragged) = (place.clone(), head.clone(), dragged.clone());
         Callback::from(move |event: PointerEvent| {
-            let (Some(drag), Some(at)) = ((*dragged).clone(), place(&event)) else { return };
+            let (Some(drag), Some(at)) = ((*dragged).clone(), place(&event)) else {
+                return;
+            };
             if drag.fault.is_none() {
                 head.dispatch(Move::Seek(at));
             }
-            dragged.set(Some(Drag { at, moved: true, ..drag }));
+            dragged.set(Some(Drag {
+                at,
+                moved: true,
+                ..drag
+            }));
         })
     };
     let on_up = {
         let (lab, dragged) = (lab.clone(), dragged.clone());
         Callback::from(move |_: PointerEvent| {
-            if let Some(Drag { fault: Some(id), at, moved: true }) = (*dragged).clone() {
+            if let Some(Drag {
+                fault: Some(id),
+                at,
+                moved: true,
+            }) = (*dragged).clone()
+            {
                 move_fault(&lab, &id, at);
             }
             dragged.set(None);
         })
     };
-    let preview = (*dragged).clone().filter(|drag| drag.moved).and_then(|drag| drag.fault.map(|fault| (fault, drag.at)));
+    let preview = (*dragged)
+        .clone()
+        .filter(|drag| drag.moved)
+        .and_then(|drag| drag.fault.map(|fault| (fault, drag.at)));
     html! {
         <svg class="timeline" ref={node} width={px(axis.width)} height={px(HEIGHT)} role="img" aria-label={summary(view)}
             onpointerdown={on_down} onpointermove={on_move} onpointerup={on_up}>
@@ -133,7 +170,14 @@ struct Drag {
 /// The axis for a stage of this width: the histogram stands beside it where there is room.
 pub fn axis(width: u32, horizon: Time) -> Axis {
     let width = f64::from(width);
-    Axis { width: if width >= 700.0 { width - 244.0 } else { width - 2.0 }, horizon }
+    Axis {
+        width: if width >= 700.0 {
+            width - 244.0
+        } else {
+            width - 2.0
+        },
+        horizon,
+    }
 }
 
 fn playhead(x: f64, bottom: f64, label: &str, _playing: bool) -> Html {
@@ -151,7 +195,12 @@ fn playhead(x: f64, bottom: f64, label: &str, _playing: bool) -> Html {
 /// A fault at another time: from then on, at its next moment.
 pub fn move_fault(lab: &UseReducerHandle<Lab>, id: &str, at: Time) {
     if let Some(spec) = lab.scenario.faults.get(id) {
-        let moved = FaultSpec { at: Some(at.ms() / 10 * 10), after: None, step: None, ..spec.clone() };
+        let moved = FaultSpec {
+            at: Some(at.ms() / 10 * 10),
+            after: None,
+            step: None,
+            ..spec.clone()
+        };
         lab.dispatch(Action::PutFault(id.to_string(), moved));
         lab.dispatch(Action::Rerun);
     }
@@ -160,7 +209,9 @@ pub fn move_fault(lab: &UseReducerHandle<Lab>, id: &str, at: Time) {
 /// When each fault struck in this run, and when those that did not are planned.
 pub fn strikes(view: &View, lab: &Lab) -> Vec<(String, Time, bool)> {
     let trace = view.done.run.trace.as_ref();
-    let struck = |id: &str| trace.and_then(|trace| trace.iter().find(|(_, event)| matches!(&event.fact, Fact::Injected { fault } if trace.cast.faults[usize::from(*fault)] == id)).map(|(_, event)| event.at));
+    let struck = |id: &str| {
+        trace.and_then(|trace| trace.iter().find(|(_, event)| matches!(&event.fact, Fact::Injected { fault } if trace.cast.faults[usize::from(*fault)] == id)).map(|(_, event)| event.at))
+    };
     lab.scenario
         .faults
         .iter()
@@ -176,11 +227,29 @@ pub fn strikes(view: &View, lab: &Lab) -> Vec<(String, Time, bool)> {
 
 fn faults(view: &View, lab: &Lab, axis: Axis, preview: Option<(String, Time)>) -> Html {
     let flags = strikes(view, lab).into_iter().map(|(id, at, struck)| {
-        let at = preview.as_ref().filter(|(moved, _)| *moved == id).map_or(at, |&(_, at)| at);
+        let at = preview
+            .as_ref()
+            .filter(|(moved, _)| *moved == id)
+            .map_or(at, |&(_, at)| at);
         let x = axis.x(at);
-        let words = lab.scenario.faults.get(&id).and_then(FaultSpec::menu).map_or(id.clone(), |entry| entry.short.to_string());
-        let dim = if !struck { " planned" } else if at > view.at { " ahead" } else { "" };
-        let (label_x, class) = if x > axis.width * 0.62 { (x - 6.0, "s12 e fault-word") } else { (x + 24.0, "s12 fault-word") };
+        let words = lab
+            .scenario
+            .faults
+            .get(&id)
+            .and_then(FaultSpec::menu)
+            .map_or(id.clone(), |entry| entry.short.to_string());
+        let dim = if !struck {
+            " planned"
+        } else if at > view.at {
+            " ahead"
+        } else {
+            ""
+        };
+        let (label_x, class) = if x > axis.width * 0.62 {
+            (x - 6.0, "s12 e fault-word")
+        } else {
+            (x + 24.0, "s12 fault-word")
+        };
         html! { <g class={format!("on-strip{dim}")} data-fault={id.clone()}>
             <rect class="grip" x={px(x - 4.0)} y="22" width="30" height="22" />
             { glyphs::flag_small(x, 44.0) }{ text(label_x, 37.0, words, class) }
@@ -190,14 +259,23 @@ fn faults(view: &View, lab: &Lab, axis: Axis, preview: Option<(String, Time)>) -
 }
 
 fn commits(view: &View, axis: Axis) -> Html {
-    let Some(trace) = &view.done.run.trace else { return html! {} };
+    let Some(trace) = &view.done.run.trace else {
+        return html! {};
+    };
     let mut planned = None;
     let mut marks = Vec::new();
     let mut last_label = f64::MIN;
     for event in &trace.events {
         match &event.fact {
-            Fact::OffsetsLogged { segment: SegmentId::MAIN, .. } => planned = Some(event.at),
-            Fact::TableCommitted { segment: SegmentId::MAIN, batch: Some(batch), .. } => {
+            Fact::OffsetsLogged {
+                segment: SegmentId::MAIN,
+                ..
+            } => planned = Some(event.at),
+            Fact::TableCommitted {
+                segment: SegmentId::MAIN,
+                batch: Some(batch),
+                ..
+            } => {
                 let (from, to) = (axis.x(planned.unwrap_or(event.at)), axis.x(event.at));
                 let ahead = event.at > view.at;
                 let label = format!("batch {batch}");
@@ -210,9 +288,16 @@ fn commits(view: &View, axis: Axis) -> Html {
                     if room { { text(from - 4.0, 60.5, label, "s11 mu e") } }
                 </g> });
             }
-            Fact::BatchCommitted { segment: SegmentId::MAIN, .. } => {
+            Fact::BatchCommitted {
+                segment: SegmentId::MAIN,
+                ..
+            } => {
                 let x = axis.x(event.at);
-                let class = if event.at > view.at { "mast ahead" } else { "mast" };
+                let class = if event.at > view.at {
+                    "mast ahead"
+                } else {
+                    "mast"
+                };
                 marks.push(path(format!("M{} 49v14", px(x)), class));
             }
             _ => {}
@@ -225,14 +310,34 @@ fn outcomes(view: &View, axis: Axis) -> Html {
     let mark = |at: Time, order: u32, kind: OutcomeKind, label: bool| {
         let x = axis.x(at);
         let (glyph, words, class) = match kind {
-            OutcomeKind::Duplicated(_) => (glyphs::doubled_small(x, 80.0), format!("#{order} doubled"), "s12 b dup-word"),
-            OutcomeKind::Lost(_) => (glyphs::gone_small(x, 79.0), format!("#{order} lost"), "s12 b lost-word"),
-            OutcomeKind::Refused => (glyphs::gone_small(x, 79.0), format!("#{order} refused"), "s12 b lost-word"),
-            OutcomeKind::DroppedLate => (glyphs::late_small(x, 79.0), format!("#{order} late"), "s12 b late-word"),
+            OutcomeKind::Duplicated(_) => (
+                glyphs::doubled_small(x, 80.0),
+                format!("#{order} doubled"),
+                "s12 b dup-word",
+            ),
+            OutcomeKind::Lost(_) => (
+                glyphs::gone_small(x, 79.0),
+                format!("#{order} lost"),
+                "s12 b lost-word",
+            ),
+            OutcomeKind::Refused => (
+                glyphs::gone_small(x, 79.0),
+                format!("#{order} refused"),
+                "s12 b lost-word",
+            ),
+            OutcomeKind::DroppedLate => (
+                glyphs::late_small(x, 79.0),
+                format!("#{order} late"),
+                "s12 b late-word",
+            ),
         };
         let left = x > LEFT + 110.0;
         let at_x = if left { x - 13.0 } else { x + 13.0 };
-        let class = if left { format!("{class} e") } else { class.to_string() };
+        let class = if left {
+            format!("{class} e")
+        } else {
+            class.to_string()
+        };
         html! { <>{ glyph }if label { <text x={px(at_x)} y="83.5" {class}>{ words }</text> }</> }
     };
     let mut last = f64::MIN;
@@ -246,18 +351,49 @@ fn outcomes(view: &View, axis: Axis) -> Html {
         })
         .collect();
     // What went wrong in the run before and does not any more stands as a ghost.
-    let gone = |outcome: &&crate::sim::Outcome| !view.done.run.outcomes.iter().any(|o| o.order == outcome.order && std::mem::discriminant(&o.kind) == std::mem::discriminant(&outcome.kind));
-    let before = view.before.iter().flat_map(|before| before.run.outcomes.iter().filter(gone).filter(|o| o.at <= view.at).map(|o| mark(o.at, o.order, o.kind, true)));
+    let gone = |outcome: &&crate::sim::Outcome| {
+        !view.done.run.outcomes.iter().any(|o| {
+            o.order == outcome.order
+                && std::mem::discriminant(&o.kind) == std::mem::discriminant(&outcome.kind)
+        })
+    };
+    let before = view.before.iter().flat_map(|before| {
+        before
+            .run
+            .outcomes
+            .iter()
+            .filter(gone)
+            .filter(|o| o.at <= view.at)
+            .map(|o| mark(o.at, o.order, o.kind, true))
+    });
     html! { <><g class="ghost-marks">{ for before }</g>{ for now }</> }
 }
 
 fn summary(view: &View) -> String {
-    let outcomes: Vec<String> = view.outcomes().map(|o| format!("order {} {} at {}", o.order, match o.kind {
-        OutcomeKind::Duplicated(_) => "doubled",
-        OutcomeKind::Lost(_) => "lost",
-        OutcomeKind::Refused => "refused",
-        OutcomeKind::DroppedLate => "late",
-    }, seconds(o.at))).collect();
-    let so_far = if outcomes.is_empty() { "no outcome to report yet".to_string() } else { outcomes.join(", ") };
-    format!("Timeline of {} with faults, commits and outcomes; at {}: {so_far}", seconds(view.horizon()), seconds(view.at))
+    let outcomes: Vec<String> = view
+        .outcomes()
+        .map(|o| {
+            format!(
+                "order {} {} at {}",
+                o.order,
+                match o.kind {
+                    OutcomeKind::Duplicated(_) => "doubled",
+                    OutcomeKind::Lost(_) => "lost",
+                    OutcomeKind::Refused => "refused",
+                    OutcomeKind::DroppedLate => "late",
+                },
+                seconds(o.at)
+            )
+        })
+        .collect();
+    let so_far = if outcomes.is_empty() {
+        "no outcome to report yet".to_string()
+    } else {
+        outcomes.join(", ")
+    };
+    format!(
+        "Timeline of {} with faults, commits and outcomes; at {}: {so_far}",
+        seconds(view.horizon()),
+        seconds(view.at)
+    )
 }

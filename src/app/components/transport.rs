@@ -41,11 +41,15 @@ pub fn Transport(props: &TransportProps) -> Html {
             }
         })
     };
-    let icon = |d: &'static str| html! { <svg viewBox="0 0 16 16" aria-hidden="true"><path {d} /></svg> };
+    let icon =
+        |d: &'static str| html! { <svg viewBox="0 0 16 16" aria-hidden="true"><path {d} /></svg> };
     let on_seek = {
         let head = head.clone();
         Callback::from(move |event: InputEvent| {
-            let value = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()).map(|input| input.value_as_number());
+            let value = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
+                .map(|input| input.value_as_number());
             if let Some(ms) = value.filter(|ms| ms.is_finite()) {
                 head.dispatch(Move::Seek(Time::from_ms(ms.max(0.0) as u64)));
             }
@@ -54,7 +58,10 @@ pub fn Transport(props: &TransportProps) -> Html {
     let on_speed = {
         let head = head.clone();
         Callback::from(move |event: Event| {
-            let value = event.target().and_then(|target| target.dyn_into::<HtmlSelectElement>().ok()).and_then(|select| select.value().parse().ok());
+            let value = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlSelectElement>().ok())
+                .and_then(|select| select.value().parse().ok());
             if let Some(speed) = value {
                 head.dispatch(Move::Speed(speed));
             }

@@ -6,7 +6,8 @@
 use super::config::{BrokerConfig, TopicConfig};
 use super::log::{Admission, Log, Writers};
 use super::protocol::{
-    Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId, PartitionState,
+    Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId,
+    PartitionState,
 };
 use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
@@ -87,7 +88,10 @@ impl Program for Broker {
 
     fn boot(&self, disk: &mut Disk, cx: &mut Context) -> Memory {
         let replica = |state: &PartitionState| Replica {
-            state: PartitionState { leader: None, ..state.clone() },
+            state: PartitionState {
+                leader: None,
+                ..state.clone()
+            },
             writers: Writers::default(),
             followers: BTreeMap::new(),
         };
@@ -105,12 +109,25 @@ impl Program for Broker {
         } else {
             cx.send(self.controller, Message::Register);
         }
-        cx.after(Span::from_ms(self.config.heartbeat_interval_ms), Message::BeatHeart);
-        cx.after(Span::from_ms(self.config.replica_lag_time_max_ms / 2), Message::CheckIsr);
+        cx.after(
+            Span::from_ms(self.config.heartbeat_interval_ms),
+            Message::BeatHeart,
+        );
+        cx.after(
+            Span::from_ms(self.config.replica_lag_time_max_ms / 2),
+            Message::CheckIsr,
+        );
         memory
     }
 
-    fn on_message(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+    fn on_message(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
         match message {
             message::Message::Kafka(message) => self.on_kafka(disk, memory, from, message, cx),
             message::Message::Disconnected => self.on_disconnected(memory, from, cx),
@@ -126,7 +143,14 @@ impl Program for Broker {
 }
 
 impl Broker {
-    fn on_kafka(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: Message, cx: &mut Context) {
+    fn on_kafka(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        from: HostId,
+        message: Message,
+        cx: &mut Context,
+    ) {
         match message {
             Message::Connect => cx.send(from, Message::Connected),
             Message::MetadataRequest => {
@@ -137,11 +161,21 @@ impl Broker {
                 // Ids come in blocks from the controller; a number of its own for every session is all that matters.
                 let producer_id = 1000 * u64::from(cx.host().0) + memory.numbered;
                 memory.numbered += 1;
-                cx.send(from, Message::ProducerId { producer_id, epoch: 0 });
+                cx.send(
+                    from,
+                    Message::ProducerId {
+                        producer_id,
+                        epoch: 0,
+                    },
+                );
             }
             Message::Produce { .. } => {
                 let reply = cx.reply_to(from);
-                let channel = memory.channels.entry(from).or_insert_with(|| Channel { reply, muted: false, queue: VecDeque::new() });
+                let channel = memory.channels.entry(from).or_insert_with(|| Channel {
+                    reply,
+                    muted: false,
+                    queue: VecDeque::new(),
+                });
                 channel.reply = reply;
                 channel.queue.push_back(message);
                 self.read_channel(memory, from, cx);
@@ -159,12 +193,21 @@ impl Broker {
                 };
                 cx.send(from, Message::Offset { partition, result });
             }
-            Message::Read { partition, offset, limit } => {
+            Message::Read {
+                partition,
+                offset,
+                limit,
+            } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
                 let result = if replica.state.leader == Some(cx.host()) {
                     // A consumer reads below the high watermark only.
-                    Ok(log.records(offset, limit.min(log.high_watermark).min(offset + FETCH_RECORDS_MAX)))
+                    Ok(log.records(
+                        offset,
+                        limit
+                            .min(log.high_watermark)
+                            .min(offset + FETCH_RECORDS_MAX),
+                    ))
                 } else {
                     Err(ErrorCode::NotLeaderOrFollower)
                 };
@@ -172,7 +215,11 @@ impl Broker {
             }
             Message::Fetch { positions } => self.on_fetch(disk, memory, from, positions, cx),
             Message::FetchExpired { follower, fetch } => {
-                if memory.parked.get(&follower).is_some_and(|parked| parked.number == fetch) {
+                if memory
+                    .parked
+                    .get(&follower)
+                    .is_some_and(|parked| parked.number == fetch)
+                {
                     self.answer_fetch(disk, memory, follower, cx);
                 }
             }
@@ -181,11 +228,17 @@ impl Broker {
             Message::Partitions { states } => self.take_states(disk, memory, states, cx),
             Message::BeatHeart => {
                 cx.send(self.controller, Message::Heartbeat);
-                cx.after(Span::from_ms(self.config.heartbeat_interval_ms), Message::BeatHeart);
+                cx.after(
+                    Span::from_ms(self.config.heartbeat_interval_ms),
+                    Message::BeatHeart,
+                );
             }
             Message::CheckIsr => {
                 self.shrink_isr(disk, memory, cx);
-                cx.after(Span::from_ms(self.config.replica_lag_time_max_ms / 2), Message::CheckIsr);
+                cx.after(
+                    Span::from_ms(self.config.replica_lag_time_max_ms / 2),
+                    Message::CheckIsr,
+                );
             }
             _ => {}
         }
@@ -195,9 +248,14 @@ impl Broker {
         // What the client had sent behind the request in hand was never read from the socket.
         memory.channels.remove(&from);
         memory.parked.remove(&from);
-        memory.requests.retain(|_, request| request.reply.to != from || request.answering);
+        memory
+            .requests
+            .retain(|_, request| request.reply.to != from || request.answering);
         if memory.fetching.remove(&from) {
-            cx.after(Span::from_ms(self.config.replica_fetch_backoff_ms), Message::FetchFrom { leader: from });
+            cx.after(
+                Span::from_ms(self.config.replica_fetch_backoff_ms),
+                Message::FetchFrom { leader: from },
+            );
         }
     }
 
@@ -205,17 +263,45 @@ impl Broker {
 
     /// Takes the next request off an unmuted connection; appending is a step of its own.
     fn read_channel(&self, memory: &mut Memory, client: HostId, cx: &mut Context) {
-        let Some(channel) = memory.channels.get_mut(&client) else { return };
+        let Some(channel) = memory.channels.get_mut(&client) else {
+            return;
+        };
         if !channel.muted && !channel.queue.is_empty() {
             channel.muted = true;
-            cx.after(Span::from_micros(self.config.append_us), Message::HandleProduce { client });
+            cx.after(
+                Span::from_micros(self.config.append_us),
+                Message::HandleProduce { client },
+            );
         }
     }
 
-    fn handle_produce(&self, disk: &mut Disk, memory: &mut Memory, client: HostId, cx: &mut Context) {
-        let Some(channel) = memory.channels.get_mut(&client) else { return };
-        let Some(Message::Produce { correlation, acks, timeout, batches, .. }) = channel.queue.pop_front() else { return };
-        let mut request = Request { reply: channel.reply, correlation, results: Vec::new(), waiting: Vec::new(), answering: false };
+    fn handle_produce(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        client: HostId,
+        cx: &mut Context,
+    ) {
+        let Some(channel) = memory.channels.get_mut(&client) else {
+            return;
+        };
+        let Some(Message::Produce {
+            correlation,
+            acks,
+            timeout,
+            batches,
+            ..
+        }) = channel.queue.pop_front()
+        else {
+            return;
+        };
+        let mut request = Request {
+            reply: channel.reply,
+            correlation,
+            results: Vec::new(),
+            waiting: Vec::new(),
+            answering: false,
+        };
         for batch in batches {
             let partition = batch.name.partition;
             let name = batch.name;
@@ -223,7 +309,9 @@ impl Broker {
                 Ok(base_offset) => {
                     request.results.push((partition, Ok(base_offset)));
                     if acks == Acks::All {
-                        request.waiting.push((partition, disk.entry(partition).or_default().end()));
+                        request
+                            .waiting
+                            .push((partition, disk.entry(partition).or_default().end()));
                     }
                 }
                 Err(error) => {
@@ -237,7 +325,11 @@ impl Broker {
         if acks == Acks::All {
             cx.after(timeout, Message::ProduceExpired { request: number });
         }
-        let partitions: Vec<PartitionId> = request.results.iter().map(|&(partition, _)| partition).collect();
+        let partitions: Vec<PartitionId> = request
+            .results
+            .iter()
+            .map(|&(partition, _)| partition)
+            .collect();
         if acks == Acks::None {
             // No answer exists. After an error the broker can only close the connection.
             self.unmute(memory, client, cx);
@@ -250,7 +342,14 @@ impl Broker {
         self.answer_ready(disk, memory, cx);
     }
 
-    fn append(&self, disk: &mut Disk, memory: &mut Memory, batch: Batch, acks: Acks, cx: &mut Context) -> Result<u64, ErrorCode> {
+    fn append(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        batch: Batch,
+        acks: Acks,
+        cx: &mut Context,
+    ) -> Result<u64, ErrorCode> {
         let partition = batch.name.partition;
         let replica = &mut memory.partitions[usize::from(partition.0)];
         if replica.state.leader != Some(cx.host()) {
@@ -263,7 +362,13 @@ impl Broker {
         let name = batch.name;
         match replica.writers.admit(&batch) {
             Admission::Duplicate(base_offset) => {
-                cx.note_setting("enable.idempotence", Fact::BatchDeduplicated { batch: name, base_offset });
+                cx.note_setting(
+                    "enable.idempotence",
+                    Fact::BatchDeduplicated {
+                        batch: name,
+                        base_offset,
+                    },
+                );
                 return Ok(base_offset);
             }
             Admission::Refuse(error) => return Err(error),
@@ -275,10 +380,25 @@ impl Broker {
         replica.writers.remember(&batch, base_offset);
         let origins = batch.records.iter().map(|record| record.origin).collect();
         log.append(epoch, batch);
-        cx.note(Fact::BatchAppended { batch: name, base_offset, epoch, origins });
+        cx.note(Fact::BatchAppended {
+            batch: name,
+            base_offset,
+            epoch,
+            origins,
+        });
         // Followers that wait for this partition are answered with the news.
-        let waits = |parked: &Parked| parked.positions.iter().any(|position| position.partition == partition);
-        let followers: Vec<HostId> = memory.parked.iter().filter(|(_, parked)| waits(parked)).map(|(&id, _)| id).collect();
+        let waits = |parked: &Parked| {
+            parked
+                .positions
+                .iter()
+                .any(|position| position.partition == partition)
+        };
+        let followers: Vec<HostId> = memory
+            .parked
+            .iter()
+            .filter(|(_, parked)| waits(parked))
+            .map(|(&id, _)| id)
+            .collect();
         let cause = cx.cause();
         for follower in followers {
             self.answer_fetch(disk, memory, follower, cx);
@@ -288,29 +408,52 @@ impl Broker {
     }
 
     fn min_isr(&self) -> usize {
-        usize::from(self.topic.min_insync_replicas.min(self.topic.replication_factor))
+        usize::from(
+            self.topic
+                .min_insync_replicas
+                .min(self.topic.replication_factor),
+        )
     }
 
     /// The high watermark is the smallest log end of the in-sync set. It stands still while that set is too small (KIP-966).
-    fn advance(&self, disk: &mut Disk, memory: &mut Memory, partition: PartitionId, cx: &mut Context) {
+    fn advance(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partition: PartitionId,
+        cx: &mut Context,
+    ) {
         let replica = &memory.partitions[usize::from(partition.0)];
         if replica.state.leader != Some(cx.host()) || replica.state.isr.len() < self.min_isr() {
             return;
         }
         let log = disk.entry(partition).or_default();
-        let follower_end = |id: &HostId| replica.followers.get(id).map_or(0, |follower| follower.end);
-        let end_of = |id: &HostId| if *id == cx.host() { log.end() } else { follower_end(id) };
+        let follower_end =
+            |id: &HostId| replica.followers.get(id).map_or(0, |follower| follower.end);
+        let end_of = |id: &HostId| {
+            if *id == cx.host() {
+                log.end()
+            } else {
+                follower_end(id)
+            }
+        };
         let lowest = replica.state.isr.iter().map(end_of).min().unwrap_or(0);
         if lowest > log.high_watermark {
             log.high_watermark = lowest;
-            cx.note(Fact::HighWatermarkAdvanced { partition, offset: lowest });
+            cx.note(Fact::HighWatermarkAdvanced {
+                partition,
+                offset: lowest,
+            });
         }
     }
 
     /// Starts the answer to every request whose batches are all below the high watermark; answering is a step of its own.
     fn answer_ready(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
         for (&number, request) in &mut memory.requests {
-            request.waiting.retain(|(partition, end)| disk.get(partition).is_none_or(|log| log.high_watermark < *end));
+            request.waiting.retain(|(partition, end)| {
+                disk.get(partition)
+                    .is_none_or(|log| log.high_watermark < *end)
+            });
             if request.waiting.is_empty() && !request.answering {
                 request.answering = true;
                 cx.after(Span::ZERO, Message::AnswerProduce { request: number });
@@ -319,8 +462,16 @@ impl Broker {
     }
 
     fn answer(&self, memory: &mut Memory, number: u64, cx: &mut Context) {
-        let Some(request) = memory.requests.remove(&number) else { return };
-        cx.reply(request.reply, Message::ProduceResponse { correlation: request.correlation, results: request.results });
+        let Some(request) = memory.requests.remove(&number) else {
+            return;
+        };
+        cx.reply(
+            request.reply,
+            Message::ProduceResponse {
+                correlation: request.correlation,
+                results: request.results,
+            },
+        );
         self.unmute(memory, request.reply.to, cx);
     }
 
@@ -333,19 +484,32 @@ impl Broker {
 
     /// The batch is stored, yet the producer is told that the request timed out.
     fn expire(&self, memory: &mut Memory, number: u64, cx: &mut Context) {
-        let Some(request) = memory.requests.get_mut(&number) else { return };
+        let Some(request) = memory.requests.get_mut(&number) else {
+            return;
+        };
         if request.answering {
             return;
         }
         for (partition, result) in &mut request.results {
-            if request.waiting.iter().any(|(waiting, _)| waiting == partition) {
+            if request
+                .waiting
+                .iter()
+                .any(|(waiting, _)| waiting == partition)
+            {
                 *result = Err(ErrorCode::RequestTimedOut);
             }
         }
         self.answer(memory, number, cx);
     }
 
-    fn on_fetch(&self, disk: &mut Disk, memory: &mut Memory, follower: HostId, positions: Vec<FetchPosition>, cx: &mut Context) {
+    fn on_fetch(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        follower: HostId,
+        positions: Vec<FetchPosition>,
+        cx: &mut Context,
+    ) {
         let mut news = false;
         for position in &positions {
             let replica = &mut memory.partitions[usize::from(position.partition.0)];
@@ -354,7 +518,10 @@ impl Broker {
                 news = true;
                 continue;
             }
-            let known = replica.followers.entry(follower).or_insert(Follower { end: 0, caught_up: cx.now() });
+            let known = replica.followers.entry(follower).or_insert(Follower {
+                end: 0,
+                caught_up: cx.now(),
+            });
             known.end = position.offset;
             if position.offset >= log.end() {
                 known.caught_up = cx.now();
@@ -365,33 +532,71 @@ impl Broker {
             if !state.isr.contains(&follower) && position.offset >= log.high_watermark {
                 let joined = |id: &&HostId| state.isr.contains(id) || **id == follower;
                 let isr = state.replicas.iter().filter(joined).copied().collect();
-                cx.send(self.controller, Message::AlterIsr { partition: position.partition, epoch: state.epoch, isr });
+                cx.send(
+                    self.controller,
+                    Message::AlterIsr {
+                        partition: position.partition,
+                        epoch: state.epoch,
+                        isr,
+                    },
+                );
             }
             self.advance(disk, memory, position.partition, cx);
         }
         self.answer_ready(disk, memory, cx);
         memory.numbered += 1;
         let number = memory.numbered;
-        memory.parked.insert(follower, Parked { number, reply: cx.reply_to(follower), positions });
+        memory.parked.insert(
+            follower,
+            Parked {
+                number,
+                reply: cx.reply_to(follower),
+                positions,
+            },
+        );
         if news {
             self.answer_fetch(disk, memory, follower, cx);
         } else {
-            cx.after(Span::from_ms(self.config.replica_fetch_wait_max_ms), Message::FetchExpired { follower, fetch: number });
+            cx.after(
+                Span::from_ms(self.config.replica_fetch_wait_max_ms),
+                Message::FetchExpired {
+                    follower,
+                    fetch: number,
+                },
+            );
         }
     }
 
-    fn answer_fetch(&self, disk: &mut Disk, memory: &mut Memory, follower: HostId, cx: &mut Context) {
-        let Some(parked) = memory.parked.remove(&follower) else { return };
+    fn answer_fetch(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        follower: HostId,
+        cx: &mut Context,
+    ) {
+        let Some(parked) = memory.parked.remove(&follower) else {
+            return;
+        };
         let answer = |position: &FetchPosition| {
             let log = disk.entry(position.partition).or_default();
-            let answer = if memory.partitions[usize::from(position.partition.0)].state.leader != Some(cx.host()) {
+            let answer = if memory.partitions[usize::from(position.partition.0)]
+                .state
+                .leader
+                != Some(cx.host())
+            {
                 FetchAnswer::Error(ErrorCode::NotLeaderOrFollower)
             } else if let Some(end) = log.divergence(position) {
                 FetchAnswer::Diverges { end }
             } else {
-                FetchAnswer::Batches { batches: log.from(position.offset, FETCH_RECORDS_MAX), high_watermark: log.high_watermark }
+                FetchAnswer::Batches {
+                    batches: log.from(position.offset, FETCH_RECORDS_MAX),
+                    high_watermark: log.high_watermark,
+                }
             };
-            Fetched { partition: position.partition, answer }
+            Fetched {
+                partition: position.partition,
+                answer,
+            }
         };
         let fetched = parked.positions.iter().map(answer).collect();
         cx.reply(parked.reply, Message::FetchResponse { fetched });
@@ -405,11 +610,19 @@ impl Broker {
             let end = disk.get(&state.partition).map_or(0, Log::end);
             let behind = |id: &HostId| {
                 let follower = replica.followers.get(id);
-                *id != cx.host() && follower.is_some_and(|f| f.end < end && cx.now().since(f.caught_up) > limit)
+                *id != cx.host()
+                    && follower.is_some_and(|f| f.end < end && cx.now().since(f.caught_up) > limit)
             };
             if state.leader == Some(cx.host()) && state.isr.iter().any(behind) {
                 let isr = state.isr.iter().filter(|id| !behind(id)).copied().collect();
-                cx.send(self.controller, Message::AlterIsr { partition: state.partition, epoch: state.epoch, isr });
+                cx.send(
+                    self.controller,
+                    Message::AlterIsr {
+                        partition: state.partition,
+                        epoch: state.epoch,
+                        isr,
+                    },
+                );
             }
         }
     }
@@ -418,12 +631,25 @@ impl Broker {
 
     fn fetch(&self, disk: &mut Disk, memory: &mut Memory, leader: HostId, cx: &mut Context) {
         let me = cx.host();
-        let mine = |replica: &&Replica| replica.state.leader == Some(leader) && leader != me && replica.state.replicas.contains(&me);
+        let mine = |replica: &&Replica| {
+            replica.state.leader == Some(leader)
+                && leader != me
+                && replica.state.replicas.contains(&me)
+        };
         let position = |replica: &Replica| {
             let log = disk.entry(replica.state.partition).or_default();
-            FetchPosition { partition: replica.state.partition, offset: log.end(), last_epoch: log.last_epoch() }
+            FetchPosition {
+                partition: replica.state.partition,
+                offset: log.end(),
+                last_epoch: log.last_epoch(),
+            }
         };
-        let positions: Vec<FetchPosition> = memory.partitions.iter().filter(mine).map(position).collect();
+        let positions: Vec<FetchPosition> = memory
+            .partitions
+            .iter()
+            .filter(mine)
+            .map(position)
+            .collect();
         if positions.is_empty() {
             memory.fetching.remove(&leader);
         } else {
@@ -432,7 +658,14 @@ impl Broker {
         }
     }
 
-    fn on_fetched(&self, disk: &mut Disk, memory: &mut Memory, leader: HostId, fetched: Vec<Fetched>, cx: &mut Context) {
+    fn on_fetched(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        leader: HostId,
+        fetched: Vec<Fetched>,
+        cx: &mut Context,
+    ) {
         let mut failed = false;
         for Fetched { partition, answer } in fetched {
             if memory.partitions[usize::from(partition.0)].state.leader != Some(leader) {
@@ -440,23 +673,39 @@ impl Broker {
             }
             let log = disk.entry(partition).or_default();
             match answer {
-                FetchAnswer::Batches { batches, high_watermark } => {
+                FetchAnswer::Batches {
+                    batches,
+                    high_watermark,
+                } => {
                     let before = log.end();
-                    batches.into_iter().filter(|batch| batch.base_offset >= before).for_each(|batch| log.copy(batch));
+                    batches
+                        .into_iter()
+                        .filter(|batch| batch.base_offset >= before)
+                        .for_each(|batch| log.copy(batch));
                     log.high_watermark = log.high_watermark.max(high_watermark.min(log.end()));
                     if log.end() > before {
-                        cx.note(Fact::ReplicaAdvanced { partition, end: log.end() });
+                        cx.note(Fact::ReplicaAdvanced {
+                            partition,
+                            end: log.end(),
+                        });
                     }
                 }
                 FetchAnswer::Diverges { end } => {
                     let from = log.truncate(end);
-                    cx.note(Fact::LogTruncated { partition, to: end, from });
+                    cx.note(Fact::LogTruncated {
+                        partition,
+                        to: end,
+                        from,
+                    });
                 }
                 FetchAnswer::Error(_) => failed = true,
             }
         }
         if failed {
-            cx.after(Span::from_ms(self.config.replica_fetch_backoff_ms), Message::FetchFrom { leader });
+            cx.after(
+                Span::from_ms(self.config.replica_fetch_backoff_ms),
+                Message::FetchFrom { leader },
+            );
         } else {
             self.fetch(disk, memory, leader, cx);
         }
@@ -464,7 +713,13 @@ impl Broker {
 
     // ---- what the controller says ------------------------------------------------------------------------------
 
-    fn take_states(&self, disk: &mut Disk, memory: &mut Memory, states: Vec<PartitionState>, cx: &mut Context) {
+    fn take_states(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        states: Vec<PartitionState>,
+        cx: &mut Context,
+    ) {
         let me = cx.host();
         let mut leaders = Vec::new();
         for state in states {
@@ -472,15 +727,31 @@ impl Broker {
             let replica = &mut memory.partitions[usize::from(partition.0)];
             let log = disk.entry(partition).or_default();
             if state.leader == Some(me) {
-                let elected = replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
+                let elected =
+                    replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
                 if elected {
                     replica.writers = Writers::rebuilt(log);
-                    let follower = Follower { end: 0, caught_up: cx.now() };
-                    replica.followers = state.replicas.iter().filter(|&&id| id != me).map(|&id| (id, follower)).collect();
-                    cx.note(Fact::LeaderElected { partition, epoch: state.epoch, end: log.end() });
+                    let follower = Follower {
+                        end: 0,
+                        caught_up: cx.now(),
+                    };
+                    replica.followers = state
+                        .replicas
+                        .iter()
+                        .filter(|&&id| id != me)
+                        .map(|&id| (id, follower))
+                        .collect();
+                    cx.note(Fact::LeaderElected {
+                        partition,
+                        epoch: state.epoch,
+                        end: log.end(),
+                    });
                 }
                 if elected || replica.state.isr != state.isr {
-                    cx.note(Fact::IsrChanged { partition, isr: state.isr.clone() });
+                    cx.note(Fact::IsrChanged {
+                        partition,
+                        isr: state.isr.clone(),
+                    });
                 }
             } else if let Some(leader) = state.leader {
                 leaders.push(leader);
@@ -489,12 +760,22 @@ impl Broker {
             self.advance(disk, memory, partition, cx);
         }
         // Requests that wait for a partition this broker leads no longer are answered with an error.
-        let lost: Vec<u64> = memory.requests.iter().filter(|(_, r)| !r.answering).map(|(&number, _)| number).collect();
+        let lost: Vec<u64> = memory
+            .requests
+            .iter()
+            .filter(|(_, r)| !r.answering)
+            .map(|(&number, _)| number)
+            .collect();
         for number in lost {
             let request = memory.requests.get_mut(&number).expect("numbered just now");
             for (partition, result) in &mut request.results {
                 let leads = memory.partitions[usize::from(partition.0)].state.leader == Some(me);
-                if !leads && request.waiting.iter().any(|(waiting, _)| waiting == partition) {
+                if !leads
+                    && request
+                        .waiting
+                        .iter()
+                        .any(|(waiting, _)| waiting == partition)
+                {
                     *result = Err(ErrorCode::NotLeaderOrFollower);
                     request.waiting.retain(|(waiting, _)| waiting != partition);
                 }

@@ -59,12 +59,18 @@ impl ProducerConfig {
     /// What is in force: the client turns idempotence off without an error when nobody asked for it by name and
     /// `acks` or `retries` rule it out. Source: `ProducerConfig.postProcessAndValidateIdempotenceConfigs`.
     pub fn idempotence(&self) -> bool {
-        self.enable_idempotence.unwrap_or(self.acks == Acks::All && self.retries > 0)
+        self.enable_idempotence
+            .unwrap_or(self.acks == Acks::All && self.retries > 0)
     }
 
     /// Refuses what the real client refuses at start, with its reason.
     pub fn validate(&self) -> Result<(), ScenarioError> {
-        let refuse = |key: &str, why: String| Err(ScenarioError::new(format!("producer.{key}"), format!("ConfigException: {why}")));
+        let refuse = |key: &str, why: String| {
+            Err(ScenarioError::new(
+                format!("producer.{key}"),
+                format!("ConfigException: {why}"),
+            ))
+        };
         if self.enable_idempotence == Some(true) {
             if self.retries == 0 {
                 return refuse("retries", "must be set to non-zero when using the idempotent producer (enable.idempotence=true was set by hand)".into());
@@ -75,26 +81,66 @@ impl ProducerConfig {
         }
         if self.enable_idempotence != Some(false) && self.max_in_flight > 5 {
             let key = "max.in.flight.requests.per.connection";
-            return refuse(key, format!("must be set to at most 5 to use the idempotent producer; it is {} and only enable.idempotence=false allows that", self.max_in_flight));
+            return refuse(
+                key,
+                format!(
+                    "must be set to at most 5 to use the idempotent producer; it is {} and only enable.idempotence=false allows that",
+                    self.max_in_flight
+                ),
+            );
         }
         if self.delivery_timeout_ms < self.linger_ms + self.request_timeout_ms {
             let least = self.linger_ms + self.request_timeout_ms;
-            return refuse("delivery.timeout.ms", format!("{} should be equal to or larger than linger.ms + request.timeout.ms, which is {least}", self.delivery_timeout_ms));
+            return refuse(
+                "delivery.timeout.ms",
+                format!(
+                    "{} should be equal to or larger than linger.ms + request.timeout.ms, which is {least}",
+                    self.delivery_timeout_ms
+                ),
+            );
         }
         for (key, value, least, most) in [
             ("retries", u64::from(self.retries), 0, 2_147_483_647),
-            ("max.in.flight.requests.per.connection", u64::from(self.max_in_flight), 1, 1_000_000),
+            (
+                "max.in.flight.requests.per.connection",
+                u64::from(self.max_in_flight),
+                1,
+                1_000_000,
+            ),
             ("batch.size", self.batch_size, 1, 1 << 30),
             ("linger.ms", self.linger_ms, 0, 3_600_000),
             ("request.timeout.ms", self.request_timeout_ms, 1, 3_600_000),
-            ("delivery.timeout.ms", self.delivery_timeout_ms, 1, 36_000_000),
+            (
+                "delivery.timeout.ms",
+                self.delivery_timeout_ms,
+                1,
+                36_000_000,
+            ),
             ("retry.backoff.ms", self.retry_backoff_ms, 1, 600_000),
-            ("reconnect.backoff.ms", self.reconnect_backoff_ms, 1, 600_000),
-            ("retry.backoff.max.ms", self.retry_backoff_max_ms, self.retry_backoff_ms, 600_000),
-            ("reconnect.backoff.max.ms", self.reconnect_backoff_max_ms, self.reconnect_backoff_ms, 600_000),
+            (
+                "reconnect.backoff.ms",
+                self.reconnect_backoff_ms,
+                1,
+                600_000,
+            ),
+            (
+                "retry.backoff.max.ms",
+                self.retry_backoff_max_ms,
+                self.retry_backoff_ms,
+                600_000,
+            ),
+            (
+                "reconnect.backoff.max.ms",
+                self.reconnect_backoff_max_ms,
+                self.reconnect_backoff_ms,
+                600_000,
+            ),
         ] {
             if !(least..=most).contains(&value) {
-                return refuse(key, format!("{value} is out of range; {least} to {most} is accepted"));
+                return refuse(
+                    key,
+                    format!("{value} is out of range; {least} to {most} is accepted"),
+                );
             }
         }
         Ok(())
@@ -115,24 +161,53 @@ pub struct TopicConfig {
 
 impl Default for TopicConfig {
     fn default() -> Self {
-        TopicConfig { name: "orders".into(), partitions: 1, replication_factor: 1, min_insync_replicas: 1 }
+        TopicConfig {
+            name: "orders".into(),
+            partitions: 1,
+            replication_factor: 1,
+            min_insync_replicas: 1,
+        }
     }
 }
 
 impl TopicConfig {
     pub fn validate(&self, brokers: u8) -> Result<(), ScenarioError> {
         let refuse = |key: &str, why: String| Err(ScenarioError::new(format!("topic.{key}"), why));
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-            return refuse("name", format!("{:?} is no topic name; up to 64 of a-z A-Z 0-9 . _ - are accepted", self.name));
+        if self.name.is_empty()
+            || self.name.len() > 64
+            || !self
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        {
+            return refuse(
+                "name",
+                format!(
+                    "{:?} is no topic name; up to 64 of a-z A-Z 0-9 . _ - are accepted",
+                    self.name
+                ),
+            );
         }
         if !(1..=16).contains(&self.partitions) {
-            return refuse("partitions", format!("{} is out of range; 1 to 16 is accepted", self.partitions));
+            return refuse(
+                "partitions",
+                format!("{} is out of range; 1 to 16 is accepted", self.partitions),
+            );
         }
         if !(1..=brokers).contains(&self.replication_factor) {
-            return refuse("replication.factor", format!("{} with {brokers} brokers; 1 to {brokers} is accepted", self.replication_factor));
+            return refuse(
+                "replication.factor",
+                format!(
+                    "{} with {brokers} brokers; 1 to {brokers} is accepted",
+                    self.replication_factor
+                ),
+            );
         }
         if self.min_insync_replicas < 1 {
-            return refuse("min.insync.replicas", "0 is out of range; 1 or more is accepted".into());
+            return refuse(
+                "min.insync.replicas",
+                "0 is out of range; 1 or more is accepted".into(),
+            );
         }
         Ok(())
     }
@@ -175,15 +250,43 @@ impl BrokerConfig {
     pub fn validate(&self) -> Result<(), ScenarioError> {
         for (key, value, least, most) in [
             ("count", u64::from(self.count), 1, 5),
-            ("replica.lag.time.max.ms", self.replica_lag_time_max_ms, 10, 3_600_000),
-            ("replica.fetch.wait.max.ms", self.replica_fetch_wait_max_ms, 1, 60_000),
-            ("replica.fetch.backoff.ms", self.replica_fetch_backoff_ms, 1, 60_000),
-            ("broker.heartbeat.interval.ms", self.heartbeat_interval_ms, 10, 600_000),
-            ("broker.session.timeout.ms", self.session_timeout_ms, 10, 3_600_000),
+            (
+                "replica.lag.time.max.ms",
+                self.replica_lag_time_max_ms,
+                10,
+                3_600_000,
+            ),
+            (
+                "replica.fetch.wait.max.ms",
+                self.replica_fetch_wait_max_ms,
+                1,
+                60_000,
+            ),
+            (
+                "replica.fetch.backoff.ms",
+                self.replica_fetch_backoff_ms,
+                1,
+                60_000,
+            ),
+            (
+                "broker.heartbeat.interval.ms",
+                self.heartbeat_interval_ms,
+                10,
+                600_000,
+            ),
+            (
+                "broker.session.timeout.ms",
+                self.session_timeout_ms,
+                10,
+                3_600_000,
+            ),
             ("append_us", self.append_us, 0, 10_000_000),
         ] {
             if !(least..=most).contains(&value) {
-                return Err(ScenarioError::new(format!("brokers.{key}"), format!("{value} is out of range; {least} to {most} is accepted")));
+                return Err(ScenarioError::new(
+                    format!("brokers.{key}"),
+                    format!("{value} is out of range; {least} to {most} is accepted"),
+                ));
             }
         }
         Ok(())
@@ -200,7 +303,10 @@ mod tests {
         assert!(config("{}").idempotence());
         for broken in [r#""acks": "1""#, r#""retries": 0"#] {
             let silent = config(&format!("{{{broken}}}"));
-            assert!(!silent.idempotence() && silent.validate().is_ok(), "{broken}");
+            assert!(
+                !silent.idempotence() && silent.validate().is_ok(),
+                "{broken}"
+            );
             let explicit = config(&format!("{{{broken}, \"enable.idempotence\": true}}"));
             assert!(explicit.validate().is_err(), "{broken}");
         }
@@ -208,7 +314,11 @@ mod tests {
 
     #[test]
     fn more_than_five_in_flight_stops_the_client_unless_idempotence_is_off_by_hand() {
-        let many = |idempotence| ProducerConfig { max_in_flight: 6, enable_idempotence: idempotence, ..ProducerConfig::default() };
+        let many = |idempotence| ProducerConfig {
+            max_in_flight: 6,
+            enable_idempotence: idempotence,
+            ..ProducerConfig::default()
+        };
         assert!(many(None).validate().is_err());
         assert!(many(Some(true)).validate().is_err());
         assert!(many(Some(false)).validate().is_ok());

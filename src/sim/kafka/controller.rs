@@ -31,7 +31,11 @@ pub struct Memory {
 impl Memory {
     /// Whether every partition has a living leader.
     pub fn is_settled(&self) -> bool {
-        self.partitions.iter().all(|state| state.leader.is_some_and(|leader| self.alive.contains_key(&leader)))
+        self.partitions.iter().all(|state| {
+            state
+                .leader
+                .is_some_and(|leader| self.alive.contains_key(&leader))
+        })
     }
 }
 
@@ -40,15 +44,28 @@ impl Program for Controller {
     type Memory = Memory;
 
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
-        let mut memory = Memory { partitions: self.initial.clone(), alive: BTreeMap::new(), beats: 0 };
+        let mut memory = Memory {
+            partitions: self.initial.clone(),
+            alive: BTreeMap::new(),
+            beats: 0,
+        };
         for &broker in &self.brokers {
             self.heard(&mut memory, broker, cx);
         }
         memory
     }
 
-    fn on_message(&self, (): &mut (), memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
-        let message::Message::Kafka(message) = message else { return };
+    fn on_message(
+        &self,
+        (): &mut (),
+        memory: &mut Memory,
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
+        let message::Message::Kafka(message) = message else {
+            return;
+        };
         match message {
             Message::Heartbeat => {
                 let fenced = !memory.alive.contains_key(&from);
@@ -65,11 +82,22 @@ impl Program for Controller {
                 self.heard(memory, from, cx);
                 self.unfence(memory, from, cx);
             }
-            Message::SessionExpired { broker, beat } if memory.alive.get(&broker) == Some(&beat) => {
-                cx.note_setting("broker.session.timeout.ms", Fact::Noted { text: "a broker's session expired".into() });
+            Message::SessionExpired { broker, beat }
+                if memory.alive.get(&broker) == Some(&beat) =>
+            {
+                cx.note_setting(
+                    "broker.session.timeout.ms",
+                    Fact::Noted {
+                        text: "a broker's session expired".into(),
+                    },
+                );
                 self.fence(memory, broker, cx);
             }
-            Message::AlterIsr { partition, epoch, isr } => {
+            Message::AlterIsr {
+                partition,
+                epoch,
+                isr,
+            } => {
                 let state = &mut memory.partitions[usize::from(partition.0)];
                 // Only the current leader may change the in-sync set, and only to brokers that are alive.
                 let alive = isr.iter().all(|replica| memory.alive.contains_key(replica));
@@ -87,7 +115,13 @@ impl Controller {
     fn heard(&self, memory: &mut Memory, broker: HostId, cx: &mut Context) {
         memory.beats += 1;
         memory.alive.insert(broker, memory.beats);
-        cx.after(Span::from_ms(self.config.session_timeout_ms), Message::SessionExpired { broker, beat: memory.beats });
+        cx.after(
+            Span::from_ms(self.config.session_timeout_ms),
+            Message::SessionExpired {
+                broker,
+                beat: memory.beats,
+            },
+        );
     }
 
     /// Takes a dead broker out of every in-sync set and hands on what it led.
@@ -118,7 +152,12 @@ impl Controller {
 
     fn publish(&self, memory: &Memory, cx: &mut Context) {
         for &broker in memory.alive.keys() {
-            cx.send(broker, Message::Partitions { states: memory.partitions.clone() });
+            cx.send(
+                broker,
+                Message::Partitions {
+                    states: memory.partitions.clone(),
+                },
+            );
         }
     }
 }
@@ -129,6 +168,8 @@ fn elect(state: &mut PartitionState, alive: &BTreeMap<HostId, u64>, cx: &mut Con
     state.leader = state.replicas.iter().find(eligible).copied();
     state.epoch += 1;
     if state.leader.is_none() {
-        cx.note(Fact::PartitionOffline { partition: state.partition });
+        cx.note(Fact::PartitionOffline {
+            partition: state.partition,
+        });
     }
 }

@@ -51,26 +51,40 @@ impl Log {
 
     pub fn append(&mut self, epoch: u32, batch: Batch) -> u64 {
         let base_offset = self.end();
-        self.batches.push(LogBatch { base_offset, epoch, batch });
+        self.batches.push(LogBatch {
+            base_offset,
+            epoch,
+            batch,
+        });
         base_offset
     }
 
     /// Takes over what the leader has, in its order.
     pub fn copy(&mut self, batch: LogBatch) {
-        assert_eq!(batch.base_offset, self.end(), "a follower copies without gaps");
+        assert_eq!(
+            batch.base_offset,
+            self.end(),
+            "a follower copies without gaps"
+        );
         self.batches.push(batch);
     }
 
     /// Whole batches from `offset` on, up to about `bytes_max` records.
     pub fn from(&self, offset: u64, records_max: u64) -> Vec<LogBatch> {
-        let first = self.batches.partition_point(|batch| batch.base_offset < offset);
+        let first = self
+            .batches
+            .partition_point(|batch| batch.base_offset < offset);
         let mut left = records_max;
         let fits = |batch: &&LogBatch| {
             let room = left > 0;
             left = left.saturating_sub(batch.batch.count());
             room
         };
-        self.batches[first..].iter().take_while(fits).cloned().collect()
+        self.batches[first..]
+            .iter()
+            .take_while(fits)
+            .cloned()
+            .collect()
     }
 
     /// The records of `[offset, limit)` with their offsets.
@@ -79,10 +93,18 @@ impl Log {
         let numbered = |batch: &LogBatch| {
             let base = batch.base_offset;
             let records = batch.batch.records.clone();
-            records.into_iter().enumerate().map(move |(i, record)| (base + i as u64, record))
+            records
+                .into_iter()
+                .enumerate()
+                .map(move |(i, record)| (base + i as u64, record))
         };
-        let after = self.batches[first..].iter().take_while(|batch| batch.base_offset < limit);
-        after.flat_map(numbered).filter(|(at, _)| (offset..limit).contains(at)).collect()
+        let after = self.batches[first..]
+            .iter()
+            .take_while(|batch| batch.base_offset < limit);
+        after
+            .flat_map(numbered)
+            .filter(|(at, _)| (offset..limit).contains(at))
+            .collect()
     }
 
     /// Where a follower's log parts from this one, if it does: the end offset of the follower's last epoch here.
@@ -90,8 +112,12 @@ impl Log {
         if position.offset == 0 {
             return None;
         }
-        let known = self.batches.partition_point(|batch| batch.epoch <= position.last_epoch);
-        let end = known.checked_sub(1).map_or(0, |last| self.batches[last].end());
+        let known = self
+            .batches
+            .partition_point(|batch| batch.epoch <= position.last_epoch);
+        let end = known
+            .checked_sub(1)
+            .map_or(0, |last| self.batches[last].end());
         (end < position.offset).then_some(end)
     }
 
@@ -117,7 +143,9 @@ impl Writers {
 
     /// Source: `ProducerAppendInfo.checkProducerEpoch`, `checkSequence`; `ProducerStateEntry.findDuplicateBatch`.
     pub fn admit(&self, batch: &Batch) -> Admission {
-        let Some(writer) = batch.writer else { return Admission::Append };
+        let Some(writer) = batch.writer else {
+            return Admission::Append;
+        };
         let Some(known) = self.0.get(&writer.producer_id) else {
             // Nothing is remembered of this producer id: any first sequence is accepted.
             return Admission::Append;
@@ -127,34 +155,66 @@ impl Writers {
         }
         if writer.epoch > known.epoch {
             let fresh = writer.sequence == 0;
-            return if fresh { Admission::Append } else { Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber) };
+            return if fresh {
+                Admission::Append
+            } else {
+                Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)
+            };
         }
-        let range = (writer.sequence, last_sequence(writer.sequence, batch.count()));
-        if let Some(&(_, _, offset)) = known.batches.iter().find(|&&(first, last, _)| (first, last) == range) {
+        let range = (
+            writer.sequence,
+            last_sequence(writer.sequence, batch.count()),
+        );
+        if let Some(&(_, _, offset)) = known
+            .batches
+            .iter()
+            .find(|&&(first, last, _)| (first, last) == range)
+        {
             return Admission::Duplicate(offset);
         }
         // This covers gaps, and also repeats older than the five remembered batches.
-        let expected = known.batches.back().map_or(0, |&(_, last, _)| next_sequence(last));
-        if writer.sequence == expected { Admission::Append } else { Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber) }
+        let expected = known
+            .batches
+            .back()
+            .map_or(0, |&(_, last, _)| next_sequence(last));
+        if writer.sequence == expected {
+            Admission::Append
+        } else {
+            Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)
+        }
     }
 
     pub fn remember(&mut self, batch: &Batch, offset: u64) {
         let Some(writer) = batch.writer else { return };
-        let fresh = Remembered { epoch: writer.epoch, batches: VecDeque::new() };
-        let known = self.0.entry(writer.producer_id).or_insert_with(|| fresh.clone());
+        let fresh = Remembered {
+            epoch: writer.epoch,
+            batches: VecDeque::new(),
+        };
+        let known = self
+            .0
+            .entry(writer.producer_id)
+            .or_insert_with(|| fresh.clone());
         if writer.epoch > known.epoch {
             *known = fresh;
         }
         if known.batches.len() == BATCHES_REMEMBERED {
             known.batches.pop_front();
         }
-        known.batches.push_back((writer.sequence, last_sequence(writer.sequence, batch.count()), offset));
+        known.batches.push_back((
+            writer.sequence,
+            last_sequence(writer.sequence, batch.count()),
+            offset,
+        ));
     }
 }
 
 /// Sequences wrap from 2147483647 to 0.
 pub fn next_sequence(sequence: u32) -> u32 {
-    if sequence == 0x7fff_ffff { 0 } else { sequence + 1 }
+    if sequence == 0x7fff_ffff {
+        0
+    } else {
+        sequence + 1
+    }
 }
 
 /// The sequence of the last of `count` records.
@@ -171,14 +231,30 @@ mod tests {
     use crate::sim::workload::{Key, Value};
 
     fn batch(epoch: u16, sequence: u32, count: u32) -> Batch {
-        let name = BatchName { producer: HostId(0), session: 1, partition: PartitionId(0), ordinal: sequence };
+        let name = BatchName {
+            producer: HostId(0),
+            session: 1,
+            partition: PartitionId(0),
+            ordinal: sequence,
+        };
         let record = |n| Record {
             key: Key(1),
-            value: Value { order_id: n, amount: 100 },
+            value: Value {
+                order_id: n,
+                amount: 100,
+            },
             event_time: EventTime::from_ms(0),
             origin: Origin::nth(n),
         };
-        Batch { name, writer: Some(Writer { producer_id: 7, epoch, sequence }), records: (0..count).map(record).collect() }
+        Batch {
+            name,
+            writer: Some(Writer {
+                producer_id: 7,
+                epoch,
+                sequence,
+            }),
+            records: (0..count).map(record).collect(),
+        }
     }
 
     fn after(batches: &[Batch]) -> Writers {
@@ -197,11 +273,27 @@ mod tests {
             (&two, batch(0, 3, 1), Admission::Append),
             (&two, batch(0, 2, 1), Admission::Duplicate(2)),
             (&two, batch(0, 0, 2), Admission::Duplicate(0)),
-            (&two, batch(0, 0, 1), Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)),
-            (&two, batch(0, 4, 1), Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)),
+            (
+                &two,
+                batch(0, 0, 1),
+                Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber),
+            ),
+            (
+                &two,
+                batch(0, 4, 1),
+                Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber),
+            ),
             (&two, batch(1, 0, 1), Admission::Append),
-            (&two, batch(1, 3, 1), Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)),
-            (&[batch(1, 0, 1)], batch(0, 0, 1), Admission::Refuse(ErrorCode::InvalidProducerEpoch)),
+            (
+                &two,
+                batch(1, 3, 1),
+                Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber),
+            ),
+            (
+                &[batch(1, 0, 1)],
+                batch(0, 0, 1),
+                Admission::Refuse(ErrorCode::InvalidProducerEpoch),
+            ),
         ] {
             assert_eq!(after(known).admit(&new), expected, "{:?}", new.writer);
         }
@@ -211,7 +303,10 @@ mod tests {
     fn a_repeat_older_than_five_batches_is_no_longer_recognised() {
         let six: Vec<Batch> = (0..6).map(|sequence| batch(0, sequence, 1)).collect();
         assert_eq!(after(&six).admit(&batch(0, 1, 1)), Admission::Duplicate(1));
-        assert_eq!(after(&six).admit(&batch(0, 0, 1)), Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber));
+        assert_eq!(
+            after(&six).admit(&batch(0, 0, 1)),
+            Admission::Refuse(ErrorCode::OutOfOrderSequenceNumber)
+        );
     }
 
     #[test]
@@ -219,9 +314,17 @@ mod tests {
         let mut leader = Log::default();
         leader.append(0, batch(0, 0, 3));
         leader.append(2, batch(0, 3, 1));
-        let position = |offset, last_epoch| FetchPosition { partition: PartitionId(0), offset, last_epoch };
+        let position = |offset, last_epoch| FetchPosition {
+            partition: PartitionId(0),
+            offset,
+            last_epoch,
+        };
         assert_eq!(leader.divergence(&position(3, 0)), None);
-        assert_eq!(leader.divergence(&position(5, 0)), Some(3), "two records of epoch 0 that the leader never had");
+        assert_eq!(
+            leader.divergence(&position(5, 0)),
+            Some(3),
+            "two records of epoch 0 that the leader never had"
+        );
         assert_eq!(leader.divergence(&position(4, 2)), None);
     }
 }

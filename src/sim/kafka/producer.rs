@@ -102,7 +102,11 @@ impl Memory {
     /// Whether every send has been reported.
     pub fn is_idle(&self) -> bool {
         let queued = self.queues.iter().any(|queue| !queue.batches.is_empty());
-        !queued && self.connections.values().all(|connection| connection.requests.is_empty())
+        !queued
+            && self
+                .connections
+                .values()
+                .all(|connection| connection.requests.is_empty())
     }
 }
 
@@ -111,10 +115,18 @@ impl Program for Producer {
     type Memory = Memory;
 
     fn boot(&self, disk: &mut Disk, cx: &mut Context) -> Memory {
-        let connection = || Connection { state: Link::Down { until: Time::ZERO }, failures: 0, requests: VecDeque::new() };
+        let connection = || Connection {
+            state: Link::Down { until: Time::ZERO },
+            failures: 0,
+            requests: VecDeque::new(),
+        };
         let mut memory = Memory {
             queues: vec![Queue::default(); usize::from(self.partitions)],
-            connections: self.brokers.iter().map(|&broker| (broker, connection())).collect(),
+            connections: self
+                .brokers
+                .iter()
+                .map(|&broker| (broker, connection()))
+                .collect(),
             leaders: self.leaders.clone(),
             asking_metadata: false,
             metadata_at: Time::ZERO,
@@ -136,7 +148,14 @@ impl Program for Producer {
         memory
     }
 
-    fn on_message(&self, disk: &mut Disk, memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+    fn on_message(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
         match message {
             message::Message::Order(record) => {
                 let number = disk.written;
@@ -161,10 +180,15 @@ impl Program for Producer {
                 memory.asking_identity = false;
                 cx.note(Fact::ProducerIdAssigned { producer_id, epoch });
             }
-            message::Message::Kafka(Message::ProduceResponse { correlation, results }) => {
+            message::Message::Kafka(Message::ProduceResponse {
+                correlation,
+                results,
+            }) => {
                 self.on_response(disk, memory, from, correlation, &results, cx);
             }
-            message::Message::Kafka(Message::Send) if memory.wake == Some(cx.now()) => memory.wake = None,
+            message::Message::Kafka(Message::Send) if memory.wake == Some(cx.now()) => {
+                memory.wake = None
+            }
             _ => return,
         }
         self.run(disk, memory, cx);
@@ -172,7 +196,10 @@ impl Program for Producer {
 }
 
 fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
-    memory.connections.get_mut(&broker).expect("every broker has a connection")
+    memory
+        .connections
+        .get_mut(&broker)
+        .expect("every broker has a connection")
 }
 
 impl Pending {
@@ -181,26 +208,49 @@ impl Pending {
     }
 
     fn batch(&self) -> Batch {
-        Batch { name: self.name, writer: self.writer, records: self.records.clone() }
+        Batch {
+            name: self.name,
+            writer: self.writer,
+            records: self.records.clone(),
+        }
     }
 
     fn sequences(&self) -> Option<(u32, u32)> {
-        self.writer.map(|writer| (writer.sequence, last_sequence(writer.sequence, self.records.len() as u64)))
+        self.writer.map(|writer| {
+            (
+                writer.sequence,
+                last_sequence(writer.sequence, self.records.len() as u64),
+            )
+        })
     }
 }
 
 impl Producer {
     /// Adds a record to the open batch of its partition, or opens one.
-    fn accumulate(&self, memory: &mut Memory, number: u64, record: Record, cause: Option<FactId>, cx: &mut Context) {
+    fn accumulate(
+        &self,
+        memory: &mut Memory,
+        number: u64,
+        record: Record,
+        cause: Option<FactId>,
+        cx: &mut Context,
+    ) {
         let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
         let queue = &mut memory.queues[usize::from(partition.0)];
-        let room = |batch: &&mut Pending| !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size;
+        let room = |batch: &&mut Pending| {
+            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size
+        };
         if let Some(open) = queue.batches.back_mut().filter(room) {
             open.records.push(record);
             open.numbers.push(number);
             return;
         }
-        let name = BatchName { producer: cx.host(), session: cx.incarnation(), partition, ordinal: queue.made };
+        let name = BatchName {
+            producer: cx.host(),
+            session: cx.incarnation(),
+            partition,
+            ordinal: queue.made,
+        };
         queue.made += 1;
         queue.batches.push_back(Pending {
             name,
@@ -229,7 +279,9 @@ impl Producer {
 
     /// The partitions of a broker that have a batch to send, now or later.
     fn waiting(&self, memory: &Memory, broker: HostId) -> Vec<usize> {
-        let led = |&index: &usize| memory.leaders[index] == Some(broker) && !memory.queues[index].batches.is_empty();
+        let led = |&index: &usize| {
+            memory.leaders[index] == Some(broker) && !memory.queues[index].batches.is_empty()
+        };
         (0..memory.queues.len()).filter(led).collect()
     }
 
@@ -238,7 +290,11 @@ impl Producer {
             self.ask_identity(memory, broker, cx);
             return;
         }
-        let ready: Vec<usize> = self.waiting(memory, broker).into_iter().filter(|&index| self.is_ready(memory, index, cx.now())).collect();
+        let ready: Vec<usize> = self
+            .waiting(memory, broker)
+            .into_iter()
+            .filter(|&index| self.is_ready(memory, index, cx.now()))
+            .collect();
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
@@ -248,12 +304,22 @@ impl Producer {
         let mut batches = Vec::new();
         for index in ready {
             let queue = &mut memory.queues[index];
-            let mut batch = queue.batches.pop_front().expect("a ready partition has a batch");
+            let mut batch = queue
+                .batches
+                .pop_front()
+                .expect("a ready partition has a batch");
             batch.closed = true;
             batch.attempts += 1;
             if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
-                batch.writer = Some(Writer { producer_id, epoch, sequence: queue.next_sequence });
-                queue.next_sequence = next_sequence(last_sequence(queue.next_sequence, batch.records.len() as u64));
+                batch.writer = Some(Writer {
+                    producer_id,
+                    epoch,
+                    sequence: queue.next_sequence,
+                });
+                queue.next_sequence = next_sequence(last_sequence(
+                    queue.next_sequence,
+                    batch.records.len() as u64,
+                ));
             }
             queue.in_flight += 1;
             cx.because(batch.cause);
@@ -266,9 +332,14 @@ impl Producer {
             }));
             batches.push(batch);
         }
-        let correlation = mix(mix(u64::from(broker.0) << 32 | u64::from(cx.incarnation())) ^ memory.correlations);
+        let correlation =
+            mix(mix(u64::from(broker.0) << 32 | u64::from(cx.incarnation())) ^ memory.correlations);
         memory.correlations += 1;
-        let attempt = batches.iter().map(|batch| batch.attempts).max().unwrap_or(1);
+        let attempt = batches
+            .iter()
+            .map(|batch| batch.attempts)
+            .max()
+            .unwrap_or(1);
         let message = Message::Produce {
             correlation,
             attempt,
@@ -283,7 +354,11 @@ impl Producer {
                 self.report_success(disk, memory, batch, None, cx);
             }
         } else {
-            connection(memory, broker).requests.push_back(InFlight { correlation, sent: cx.now(), batches });
+            connection(memory, broker).requests.push_back(InFlight {
+                correlation,
+                sent: cx.now(),
+                batches,
+            });
         }
         // With room for one more request there may be more to send.
         self.send_to(disk, memory, broker, cx);
@@ -292,8 +367,11 @@ impl Producer {
     /// Whether the head of a partition's queue may be sent now.
     fn is_ready(&self, memory: &Memory, index: usize, now: Time) -> bool {
         let queue = &memory.queues[index];
-        let Some(head) = queue.batches.front() else { return false };
-        let full = head.attempts == 0 && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
+        let Some(head) = queue.batches.front() else {
+            return false;
+        };
+        let full = head.attempts == 0
+            && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
         if head.ready_at > now && !full {
             return false;
         }
@@ -308,9 +386,16 @@ impl Producer {
             return false;
         }
         // A batch that is repeated waits until it is the oldest one outstanding.
-        let in_flight = memory.connections.values().flat_map(|c| &c.requests).flat_map(|request| &request.batches);
+        let in_flight = memory
+            .connections
+            .values()
+            .flat_map(|c| &c.requests)
+            .flat_map(|request| &request.batches);
         let of_partition = in_flight.filter(|batch| usize::from(batch.name.partition.0) == index);
-        let oldest = of_partition.filter_map(|batch| batch.writer).map(|writer| writer.sequence).min();
+        let oldest = of_partition
+            .filter_map(|batch| batch.writer)
+            .map(|writer| writer.sequence)
+            .min();
         match (head.writer, oldest) {
             (Some(writer), Some(oldest)) => writer.sequence < oldest,
             _ => true,
@@ -339,8 +424,13 @@ impl Producer {
 
     /// Asks the first broker that is connected, or connects to the next one.
     fn find_leaders(&self, memory: &mut Memory, cx: &mut Context) {
-        let unknown = |(index, queue): (usize, &Queue)| memory.leaders[index].is_none() && !queue.batches.is_empty();
-        if memory.asking_metadata || memory.metadata_at > cx.now() || !memory.queues.iter().enumerate().any(unknown) {
+        let unknown = |(index, queue): (usize, &Queue)| {
+            memory.leaders[index].is_none() && !queue.batches.is_empty()
+        };
+        if memory.asking_metadata
+            || memory.metadata_at > cx.now()
+            || !memory.queues.iter().enumerate().any(unknown)
+        {
             return;
         }
         for &broker in &self.brokers {
@@ -362,12 +452,20 @@ impl Producer {
         cx: &mut Context,
     ) {
         let requests = &mut connection(memory, broker).requests;
-        let Some(position) = requests.iter().position(|request| request.correlation == correlation) else { return };
+        let Some(position) = requests
+            .iter()
+            .position(|request| request.correlation == correlation)
+        else {
+            return;
+        };
         let request = requests.remove(position).expect("found just now");
         let cause = cx.cause();
         for batch in request.batches {
             memory.queues[usize::from(batch.name.partition.0)].in_flight -= 1;
-            let result = results.iter().find(|(partition, _)| *partition == batch.name.partition).map(|&(_, result)| result);
+            let result = results
+                .iter()
+                .find(|(partition, _)| *partition == batch.name.partition)
+                .map(|&(_, result)| result);
             cx.because(cause);
             match result.expect("a response answers for every batch of its request") {
                 Ok(base_offset) => self.report_success(disk, memory, batch, Some(base_offset), cx),
@@ -377,13 +475,26 @@ impl Producer {
     }
 
     /// Everything in flight on the connection failed; whether the broker stored it, nobody here can tell.
-    fn on_disconnected(&self, disk: &mut Disk, memory: &mut Memory, broker: HostId, cx: &mut Context) {
-        let Some(connection) = memory.connections.get_mut(&broker) else { return };
+    fn on_disconnected(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        broker: HostId,
+        cx: &mut Context,
+    ) {
+        let Some(connection) = memory.connections.get_mut(&broker) else {
+            return;
+        };
         connection.failures += 1;
         let doublings = (connection.failures - 1).min(10);
-        let backoff = (self.config.reconnect_backoff_ms << doublings).min(self.config.reconnect_backoff_max_ms);
-        let wait = cx.draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros()).jitter(Span::from_ms(backoff), 20);
-        connection.state = Link::Down { until: cx.now() + wait };
+        let backoff = (self.config.reconnect_backoff_ms << doublings)
+            .min(self.config.reconnect_backoff_max_ms);
+        let wait = cx
+            .draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros())
+            .jitter(Span::from_ms(backoff), 20);
+        connection.state = Link::Down {
+            until: cx.now() + wait,
+        };
         let requests = std::mem::take(&mut connection.requests);
         // What is known of leaders may be out of date; a connected broker is asked.
         for leader in &mut memory.leaders {
@@ -406,35 +517,63 @@ impl Producer {
     }
 
     /// Repeats the batch, or reports the error to the application. Source: `Sender.canRetry`, `TransactionManager.canRetry`.
-    fn on_failed(&self, disk: &mut Disk, memory: &mut Memory, mut batch: Pending, error: ErrorCode, cx: &mut Context) {
+    fn on_failed(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        mut batch: Pending,
+        error: ErrorCode,
+        cx: &mut Context,
+    ) {
         let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
         // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
         let expected = queue.last_acknowledged.map_or(0, next_sequence);
-        let behind = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some_and(|w| w.sequence != expected);
-        let in_time = cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
+        let behind = error == ErrorCode::OutOfOrderSequenceNumber
+            && batch.writer.is_some_and(|w| w.sequence != expected);
+        let in_time =
+            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
         let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
         if !(may_retry && in_time) {
             self.report_failure(disk, memory, batch, error, cx);
             return;
         }
         let doublings = (batch.attempts - 1).min(10);
-        let backoff = (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
-        let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts)) ^ u64::from(batch.name.partition.0);
+        let backoff =
+            (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
+        let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts))
+            ^ u64::from(batch.name.partition.0);
         let retry_in = cx.draw("retry", index).jitter(Span::from_ms(backoff), 20);
         batch.ready_at = cx.now() + retry_in;
-        batch.cause = Some(cx.note_setting("retries", Fact::AttemptFailed { batch: batch.name, attempt: batch.attempts, error, retry_in }));
+        batch.cause = Some(cx.note_setting(
+            "retries",
+            Fact::AttemptFailed {
+                batch: batch.name,
+                attempt: batch.attempts,
+                error,
+                retry_in,
+            },
+        ));
         let sequence_of = |batch: &Pending| batch.writer.map(|writer| writer.sequence);
         let position = match sequence_of(&batch) {
-            Some(sequence) => queue.batches.partition_point(|other| sequence_of(other).is_some_and(|s| s < sequence)),
+            Some(sequence) => queue
+                .batches
+                .partition_point(|other| sequence_of(other).is_some_and(|s| s < sequence)),
             None => 0,
         };
         queue.batches.insert(position, batch);
     }
 
-    fn report_success(&self, disk: &mut Disk, memory: &mut Memory, batch: Pending, base_offset: Option<u64>, cx: &mut Context) {
+    fn report_success(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        batch: Pending,
+        base_offset: Option<u64>,
+        cx: &mut Context,
+    ) {
         let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         if base_offset.is_none() {
             queue.in_flight -= 1;
@@ -446,19 +585,41 @@ impl Producer {
             disk.outbox.remove(number);
         }
         let origins = batch.records.iter().map(|record| record.origin).collect();
-        cx.note(Fact::Acknowledged { batch: batch.name, base_offset, origins });
+        cx.note(Fact::Acknowledged {
+            batch: batch.name,
+            base_offset,
+            origins,
+        });
     }
 
     /// The application is told; this one writes it off and does not send again.
-    fn report_failure(&self, disk: &mut Disk, memory: &mut Memory, batch: Pending, error: ErrorCode, cx: &mut Context) {
+    fn report_failure(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        batch: Pending,
+        error: ErrorCode,
+        cx: &mut Context,
+    ) {
         // Its sequence is used up, so nothing after it would fit: KIP-360 bumps the epoch once the rest has settled.
         memory.unresolved |= batch.writer.is_some();
         for number in &batch.numbers {
             disk.outbox.remove(number);
         }
         let origins = batch.records.iter().map(|record| record.origin).collect();
-        let setting = if error == ErrorCode::DeliveryTimeout { "delivery.timeout.ms" } else { "retries" };
-        cx.note_setting(setting, Fact::SendFailed { batch: batch.name, error, origins });
+        let setting = if error == ErrorCode::DeliveryTimeout {
+            "delivery.timeout.ms"
+        } else {
+            "retries"
+        };
+        cx.note_setting(
+            setting,
+            Fact::SendFailed {
+                batch: batch.name,
+                error,
+                origins,
+            },
+        );
     }
 
     /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
@@ -489,11 +650,24 @@ impl Producer {
         cx.because(cause);
         // One overdue request drops the whole connection.
         let overdue = |connection: &Connection| {
-            connection.requests.front().is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
+            connection
+                .requests
+                .front()
+                .is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
         };
-        let late: Vec<HostId> = memory.connections.iter().filter(|(_, c)| overdue(c)).map(|(&id, _)| id).collect();
+        let late: Vec<HostId> = memory
+            .connections
+            .iter()
+            .filter(|(_, c)| overdue(c))
+            .map(|(&id, _)| id)
+            .collect();
         for broker in late {
-            cx.note_setting("request.timeout.ms", Fact::Noted { text: "a request is overdue, the connection is dropped".into() });
+            cx.note_setting(
+                "request.timeout.ms",
+                Fact::Noted {
+                    text: "a request is overdue, the connection is dropped".into(),
+                },
+            );
             self.on_disconnected(disk, memory, broker, cx);
         }
     }
@@ -506,7 +680,10 @@ impl Producer {
         memory.unresolved = false;
         if let Some((producer_id, epoch)) = &mut memory.identity {
             *epoch += 1;
-            cx.note(Fact::ProducerIdAssigned { producer_id: *producer_id, epoch: *epoch });
+            cx.note(Fact::ProducerIdAssigned {
+                producer_id: *producer_id,
+                epoch: *epoch,
+            });
         }
         for queue in &mut memory.queues {
             queue.next_sequence = 0;
@@ -521,17 +698,36 @@ impl Producer {
     fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
         let delivery = Span::from_ms(self.config.delivery_timeout_ms);
         let request = Span::from_ms(self.config.request_timeout_ms);
-        let queued = memory.queues.iter().filter_map(|queue| queue.batches.front());
+        let queued = memory
+            .queues
+            .iter()
+            .filter_map(|queue| queue.batches.front());
         let due = queued.flat_map(|batch| [batch.ready_at, batch.created + delivery]);
         let in_flight = memory.connections.values().flat_map(|c| &c.requests);
-        let overdue = in_flight.flat_map(|r| r.batches.iter().map(|b| b.created + delivery).chain([r.sent + request]));
-        let reconnect = memory.connections.values().filter_map(|connection| match connection.state {
-            Link::Down { until } => Some(until),
-            _ => None,
+        let overdue = in_flight.flat_map(|r| {
+            r.batches
+                .iter()
+                .map(|b| b.created + delivery)
+                .chain([r.sent + request])
         });
-        let next = due.chain(overdue).chain(reconnect).chain([memory.metadata_at]).filter(|&at| at > cx.now()).min();
+        let reconnect =
+            memory
+                .connections
+                .values()
+                .filter_map(|connection| match connection.state {
+                    Link::Down { until } => Some(until),
+                    _ => None,
+                });
+        let next = due
+            .chain(overdue)
+            .chain(reconnect)
+            .chain([memory.metadata_at])
+            .filter(|&at| at > cx.now())
+            .min();
         if let Some(next) = next
-            && memory.wake.is_none_or(|wake| wake > next || wake <= cx.now())
+            && memory
+                .wake
+                .is_none_or(|wake| wake > next || wake <= cx.now())
         {
             memory.wake = Some(next);
             cx.after(next.since(cx.now()), Message::Send);

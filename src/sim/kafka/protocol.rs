@@ -33,7 +33,11 @@ pub struct BatchName {
 
 impl fmt::Display for BatchName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "batch {}.{}.{}", self.session, self.partition.0, self.ordinal)
+        write!(
+            f,
+            "batch {}.{}.{}",
+            self.session, self.partition.0, self.ordinal
+        )
     }
 }
 
@@ -71,7 +75,9 @@ impl ErrorCode {
             | ErrorCode::NotEnoughReplicas
             | ErrorCode::RequestTimedOut
             | ErrorCode::NetworkException => true,
-            ErrorCode::OutOfOrderSequenceNumber | ErrorCode::InvalidProducerEpoch | ErrorCode::DeliveryTimeout => false,
+            ErrorCode::OutOfOrderSequenceNumber
+            | ErrorCode::InvalidProducerEpoch
+            | ErrorCode::DeliveryTimeout => false,
         }
     }
 }
@@ -150,9 +156,14 @@ pub struct Fetched {
 
 #[derive(Clone, Debug)]
 pub enum FetchAnswer {
-    Batches { batches: Vec<LogBatch>, high_watermark: u64 },
+    Batches {
+        batches: Vec<LogBatch>,
+        high_watermark: u64,
+    },
     /// The follower's log parts from the leader's here: truncate to it.
-    Diverges { end: u64 },
+    Diverges {
+        end: u64,
+    },
     Error(ErrorCode),
 }
 
@@ -181,49 +192,115 @@ pub enum Message {
     Connect,
     Connected,
     MetadataRequest,
-    Metadata { leaders: Vec<Option<HostId>> },
+    Metadata {
+        leaders: Vec<Option<HostId>>,
+    },
     InitProducerId,
-    ProducerId { producer_id: u64, epoch: u16 },
-    Produce { correlation: u64, attempt: u32, acks: Acks, timeout: Span, batches: Vec<Batch> },
-    ProduceResponse { correlation: u64, results: Vec<(PartitionId, Result<u64, ErrorCode>)> },
-    ListOffsets { partition: PartitionId, spec: OffsetSpec },
-    Offset { partition: PartitionId, result: Result<u64, ErrorCode> },
+    ProducerId {
+        producer_id: u64,
+        epoch: u16,
+    },
+    Produce {
+        correlation: u64,
+        attempt: u32,
+        acks: Acks,
+        timeout: Span,
+        batches: Vec<Batch>,
+    },
+    ProduceResponse {
+        correlation: u64,
+        results: Vec<(PartitionId, Result<u64, ErrorCode>)>,
+    },
+    ListOffsets {
+        partition: PartitionId,
+        spec: OffsetSpec,
+    },
+    Offset {
+        partition: PartitionId,
+        result: Result<u64, ErrorCode>,
+    },
     /// A consumer's fetch of `[offset, limit)`.
-    Read { partition: PartitionId, offset: u64, limit: u64 },
-    ReadResponse { partition: PartitionId, result: Result<Vec<(u64, Record)>, ErrorCode> },
+    Read {
+        partition: PartitionId,
+        offset: u64,
+        limit: u64,
+    },
+    ReadResponse {
+        partition: PartitionId,
+        result: Result<Vec<(u64, Record)>, ErrorCode>,
+    },
     // broker and broker
-    Fetch { positions: Vec<FetchPosition> },
-    FetchResponse { fetched: Vec<Fetched> },
+    Fetch {
+        positions: Vec<FetchPosition>,
+    },
+    FetchResponse {
+        fetched: Vec<Fetched>,
+    },
     // broker and controller
     Register,
     Heartbeat,
-    AlterIsr { partition: PartitionId, epoch: u32, isr: Vec<HostId> },
-    Partitions { states: Vec<PartitionState> },
+    AlterIsr {
+        partition: PartitionId,
+        epoch: u32,
+        isr: Vec<HostId>,
+    },
+    Partitions {
+        states: Vec<PartitionState>,
+    },
     // to oneself
     Send,
-    HandleProduce { client: HostId },
-    AnswerProduce { request: u64 },
-    ProduceExpired { request: u64 },
-    FetchExpired { follower: HostId, fetch: u64 },
-    FetchFrom { leader: HostId },
+    HandleProduce {
+        client: HostId,
+    },
+    AnswerProduce {
+        request: u64,
+    },
+    ProduceExpired {
+        request: u64,
+    },
+    FetchExpired {
+        follower: HostId,
+        fetch: u64,
+    },
+    FetchFrom {
+        leader: HostId,
+    },
     CheckIsr,
     BeatHeart,
-    SessionExpired { broker: HostId, beat: u64 },
+    SessionExpired {
+        broker: HostId,
+        beat: u64,
+    },
 }
 
 impl Message {
     /// A name that the same message has in every run that sends it.
     pub fn name(&self) -> Option<u64> {
-        let named = |kind: u64, parts: [u64; 3]| parts.iter().fold(mix(kind), |sum, part| mix(sum ^ part));
+        let named =
+            |kind: u64, parts: [u64; 3]| parts.iter().fold(mix(kind), |sum, part| mix(sum ^ part));
         let of_batch = |kind, batch: &BatchName, attempt: u32| {
-            named(kind, [u64::from(batch.session) << 32 | u64::from(batch.partition.0), u64::from(batch.ordinal), u64::from(attempt)])
+            named(
+                kind,
+                [
+                    u64::from(batch.session) << 32 | u64::from(batch.partition.0),
+                    u64::from(batch.ordinal),
+                    u64::from(attempt),
+                ],
+            )
         };
         match self {
-            Message::Produce { attempt, batches, .. } => batches.first().map(|batch| of_batch(1, &batch.name, *attempt)),
+            Message::Produce {
+                attempt, batches, ..
+            } => batches
+                .first()
+                .map(|batch| of_batch(1, &batch.name, *attempt)),
             Message::ProduceResponse { correlation, .. } => Some(named(2, [*correlation, 0, 0])),
-            Message::Fetch { positions } => {
-                positions.first().map(|p| named(3, [u64::from(p.partition.0), p.offset, u64::from(p.last_epoch)]))
-            }
+            Message::Fetch { positions } => positions.first().map(|p| {
+                named(
+                    3,
+                    [u64::from(p.partition.0), p.offset, u64::from(p.last_epoch)],
+                )
+            }),
             _ => None,
         }
     }

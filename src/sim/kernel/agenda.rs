@@ -20,9 +20,18 @@ pub struct Event {
 #[derive(Clone)]
 pub enum What {
     /// A message arrives, unless its connection was reset meanwhile.
-    Deliver { from: HostId, to: HostId, epoch: u32, message: Message },
+    Deliver {
+        from: HostId,
+        to: HostId,
+        epoch: u32,
+        message: Message,
+    },
     /// A timer fires, unless the process that set it is gone.
-    Wake { host: HostId, incarnation: u32, message: Message },
+    Wake {
+        host: HostId,
+        incarnation: u32,
+        message: Message,
+    },
     /// The nth business event of the workload happens.
     Arrival(u32),
     /// A fault that was placed at a time.
@@ -40,7 +49,12 @@ pub struct Agenda {
 
 impl Agenda {
     pub fn insert(&mut self, at: Time, cause: Option<FactId>, what: What) {
-        self.heap.push(Event { at, order: self.inserted, cause, what });
+        self.heap.push(Event {
+            at,
+            order: self.inserted,
+            cause,
+            what,
+        });
         self.inserted += 1;
     }
 

@@ -22,7 +22,11 @@ pub struct Kernel {
 
 impl Kernel {
     pub fn context(&mut self, host: HostId, cause: Option<FactId>) -> Context<'_> {
-        Context { kernel: self, host, cause }
+        Context {
+            kernel: self,
+            host,
+            cause,
+        }
     }
 
     pub fn draw(&self, host: HostId, purpose: &str, index: u64) -> Draw {
@@ -36,13 +40,23 @@ impl Kernel {
         for (to, peer) in [(a, b), (b, a)] {
             let delay = self.delay(peer, to, mix(u64::from(epoch)));
             let at = self.network.arrival(peer, to, self.now, delay);
-            self.agenda.insert(at, cause, What::Deliver { from: peer, to, epoch, message: Message::Disconnected });
+            self.agenda.insert(
+                at,
+                cause,
+                What::Deliver {
+                    from: peer,
+                    to,
+                    epoch,
+                    message: Message::Disconnected,
+                },
+            );
         }
     }
 
     fn delay(&self, from: HostId, to: HostId, index: u64) -> Span {
         let component = u64::from(from.0) << 8 | u64::from(to.0);
-        let extra = Draw::new(self.seed, component, "network", index).exponential(self.network.mean_extra);
+        let extra =
+            Draw::new(self.seed, component, "network", index).exponential(self.network.mean_extra);
         self.network.minimum + extra
     }
 }
@@ -71,7 +85,10 @@ impl Context<'_> {
 
     /// The way back to whoever sent the message in hand.
     pub fn reply_to(&self, from: HostId) -> Reply {
-        Reply { to: from, epoch: self.kernel.network.epoch(self.host, from) }
+        Reply {
+            to: from,
+            epoch: self.kernel.network.epoch(self.host, from),
+        }
     }
 
     pub fn send(&mut self, to: HostId, message: impl Into<Message>) {
@@ -80,9 +97,21 @@ impl Context<'_> {
         // What both of two compared runs send has the same name in both, and so the same delay.
         let index = message.name().unwrap_or_else(|| mix(counted));
         let delay = self.kernel.delay(self.host, to, index);
-        let at = self.kernel.network.arrival(self.host, to, self.kernel.now, delay);
+        let at = self
+            .kernel
+            .network
+            .arrival(self.host, to, self.kernel.now, delay);
         let epoch = self.kernel.network.epoch(self.host, to);
-        self.kernel.agenda.insert(at, self.cause, What::Deliver { from: self.host, to, epoch, message });
+        self.kernel.agenda.insert(
+            at,
+            self.cause,
+            What::Deliver {
+                from: self.host,
+                to,
+                epoch,
+                message,
+            },
+        );
     }
 
     /// Answers over the connection that the question came by, if it is still the same one.
@@ -94,8 +123,14 @@ impl Context<'_> {
 
     /// Sends a message to oneself: a timer, or the next step of something that a crash may tear apart.
     pub fn after(&mut self, span: Span, message: impl Into<Message>) {
-        let what = What::Wake { host: self.host, incarnation: self.incarnation(), message: message.into() };
-        self.kernel.agenda.insert(self.kernel.now + span, self.cause, what);
+        let what = What::Wake {
+            host: self.host,
+            incarnation: self.incarnation(),
+            message: message.into(),
+        };
+        self.kernel
+            .agenda
+            .insert(self.kernel.now + span, self.cause, what);
     }
 
     pub fn draw(&self, purpose: &str, index: u64) -> Draw {
@@ -104,14 +139,20 @@ impl Context<'_> {
 
     /// Writes down what happened; its cause is the last fact noted before it.
     pub fn note(&mut self, fact: Fact) -> FactId {
-        let id = self.kernel.recorder.note(self.kernel.now, self.host, self.cause, None, fact);
+        let id = self
+            .kernel
+            .recorder
+            .note(self.kernel.now, self.host, self.cause, None, fact);
         self.cause = Some(id);
         id
     }
 
     /// The same, naming the setting that decided it.
     pub fn note_setting(&mut self, setting: &'static str, fact: Fact) -> FactId {
-        let id = self.kernel.recorder.note(self.kernel.now, self.host, self.cause, Some(setting), fact);
+        let id =
+            self.kernel
+                .recorder
+                .note(self.kernel.now, self.host, self.cause, Some(setting), fact);
         self.cause = Some(id);
         id
     }

@@ -31,7 +31,14 @@ pub trait Program {
 
     fn boot(&self, disk: &mut Self::Disk, cx: &mut Context) -> Self::Memory;
 
-    fn on_message(&self, disk: &mut Self::Disk, memory: &mut Self::Memory, from: HostId, message: Message, cx: &mut Context);
+    fn on_message(
+        &self,
+        disk: &mut Self::Disk,
+        memory: &mut Self::Memory,
+        from: HostId,
+        message: Message,
+        cx: &mut Context,
+    );
 
     /// Drops what was written but never flushed.
     fn on_power_loss(&self, _disk: &mut Self::Disk) {}
@@ -47,7 +54,11 @@ pub struct Host<P: Program> {
 
 impl<P: Program> Host<P> {
     pub fn new(program: P) -> Self {
-        Host { program, disk: P::Disk::default(), memory: None }
+        Host {
+            program,
+            disk: P::Disk::default(),
+            memory: None,
+        }
     }
 
     pub fn boot(&mut self, cx: &mut Context) {
@@ -56,7 +67,8 @@ impl<P: Program> Host<P> {
 
     pub fn handle(&mut self, from: HostId, message: Message, cx: &mut Context) {
         if let Some(memory) = &mut self.memory {
-            self.program.on_message(&mut self.disk, memory, from, message, cx);
+            self.program
+                .on_message(&mut self.disk, memory, from, message, cx);
         }
     }
 

@@ -41,7 +41,11 @@ fn ends(a: HostId, b: HostId) -> (HostId, HostId) {
 
 impl Network {
     pub fn new(minimum: Span, mean_extra: Span) -> Self {
-        Network { minimum, mean_extra, connections: BTreeMap::new() }
+        Network {
+            minimum,
+            mean_extra,
+            connections: BTreeMap::new(),
+        }
     }
 
     pub fn epoch(&self, a: HostId, b: HostId) -> u32 {
@@ -72,7 +76,8 @@ impl Network {
 
     /// Everyone that ever spoke with `host`.
     pub fn peers(&self, host: HostId) -> Vec<HostId> {
-        let other = |&(a, b): &(HostId, HostId)| (a == host).then_some(b).or((b == host).then_some(a));
+        let other =
+            |&(a, b): &(HostId, HostId)| (a == host).then_some(b).or((b == host).then_some(a));
         self.connections.keys().filter_map(other).collect()
     }
 }
@@ -89,6 +94,10 @@ mod tests {
         let fast = network.arrival(a, b, Time::from_ms(1), Span::from_ms(1));
         assert_eq!(slow, fast);
         let back = network.arrival(b, a, Time::ZERO, Span::from_ms(1));
-        assert_eq!(back, Time::from_ms(1), "the other direction has its own order");
+        assert_eq!(
+            back,
+            Time::from_ms(1),
+            "the other direction has its own order"
+        );
     }
 }

@@ -71,9 +71,15 @@ mod tests {
 
     #[test]
     fn a_stream_is_its_name_and_index() {
-        let first = |seed, component, purpose, index| Draw::new(seed, component, purpose, index).bits();
+        let first =
+            |seed, component, purpose, index| Draw::new(seed, component, purpose, index).bits();
         assert_eq!(first(42, 1, "delay", 7), first(42, 1, "delay", 7));
-        for other in [first(43, 1, "delay", 7), first(42, 2, "delay", 7), first(42, 1, "gap", 7), first(42, 1, "delay", 8)] {
+        for other in [
+            first(43, 1, "delay", 7),
+            first(42, 2, "delay", 7),
+            first(42, 1, "gap", 7),
+            first(42, 1, "delay", 8),
+        ] {
             assert_ne!(first(42, 1, "delay", 7), other);
         }
     }
@@ -81,8 +87,14 @@ mod tests {
     #[test]
     fn the_exponential_has_its_mean() {
         let mean = Span::from_ms(10);
-        let sum: u64 = (0..20_000).map(|i| Draw::new(1, 1, "mean", i).exponential(mean).micros()).sum();
-        assert!((9_800..10_200).contains(&(sum / 20_000)), "mean {} us", sum / 20_000);
+        let sum: u64 = (0..20_000)
+            .map(|i| Draw::new(1, 1, "mean", i).exponential(mean).micros())
+            .sum();
+        assert!(
+            (9_800..10_200).contains(&(sum / 20_000)),
+            "mean {} us",
+            sum / 20_000
+        );
     }
 
     #[test]

@@ -69,7 +69,14 @@ impl Default for Account {
 
 impl Account {
     pub fn emitted(at: Time, customer: u32, event_time: EventTime, id: FactId) -> Self {
-        Account { emitted_at: at, customer, event_time, touched: id, exists: true, ..Account::default() }
+        Account {
+            emitted_at: at,
+            customer,
+            event_time,
+            touched: id,
+            exists: true,
+            ..Account::default()
+        }
     }
 
     pub fn exists(&self) -> bool {

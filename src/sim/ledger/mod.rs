@@ -151,7 +151,11 @@ impl Ledger {
 
     /// Takes in one fact.
     pub fn fold(&mut self, id: FactId, event: &TraceEvent) {
-        if event.fact.segment().is_some_and(|segment| segment != self.terms.segment) {
+        if event
+            .fact
+            .segment()
+            .is_some_and(|segment| segment != self.terms.segment)
+        {
             return;
         }
         self.fold_source(id, event);
@@ -164,7 +168,13 @@ impl Ledger {
 
     fn fold_source(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::Emitted { origin, customer, amount, event_time, .. } => {
+            Fact::Emitted {
+                origin,
+                customer,
+                amount,
+                event_time,
+                ..
+            } => {
                 let order = number(*origin);
                 let index = order as usize;
                 if self.accounts.len() < index {
@@ -180,20 +190,31 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| account.acknowledged = true),
-            Fact::SendFailed { origins, .. } => self.each(id, event, origins, |account| account.failed = true),
+            Fact::Acknowledged { origins, .. } => {
+                self.each(id, event, origins, |account| account.acknowledged = true)
+            }
+            Fact::SendFailed { origins, .. } => {
+                self.each(id, event, origins, |account| account.failed = true)
+            }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
             Fact::Crashed { loses } if event.host == self.terms.producer => {
                 self.down_since = Some(event.at);
                 if *loses == Loses::Disk {
-                    for account in self.accounts.iter_mut().filter(|account| account.is_unreported()) {
+                    for account in self
+                        .accounts
+                        .iter_mut()
+                        .filter(|account| account.is_unreported())
+                    {
                         account.forgotten = true;
                         account.touched = id;
                     }
                 }
             }
             Fact::Restarted if event.host == self.terms.producer => {
-                self.verdict.down_ms += self.down_since.take().map_or(0, |since| event.at.since(since).ms());
+                self.verdict.down_ms += self
+                    .down_since
+                    .take()
+                    .map_or(0, |since| event.at.since(since).ms());
             }
             Fact::Crashed { .. } if event.host == self.terms.driver => {
                 self.verdict.garbage_at_crash = self.open_files.values().sum();
@@ -206,7 +227,12 @@ impl Ledger {
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::BatchAppended { batch, base_offset, origins, .. } => self.appended(id, event, batch, *base_offset, origins),
+            Fact::BatchAppended {
+                batch,
+                base_offset,
+                origins,
+                ..
+            } => self.appended(id, event, batch, *base_offset, origins),
             Fact::HighWatermarkAdvanced { partition, offset } => {
                 self.high_watermarks[usize::from(partition.0)] = *offset;
                 self.verdict.stored = self.high_watermarks.iter().sum();
@@ -220,10 +246,25 @@ impl Ledger {
         }
     }
 
-    fn appended(&mut self, id: FactId, event: &TraceEvent, batch: &BatchName, base_offset: u64, origins: &[Origin]) {
+    fn appended(
+        &mut self,
+        id: FactId,
+        event: &TraceEvent,
+        batch: &BatchName,
+        base_offset: u64,
+        origins: &[Origin],
+    ) {
         let log = &mut self.logs[usize::from(batch.partition.0)];
-        assert_eq!(log.len() as u64, base_offset, "a leader appends at the end of its log");
-        log.extend(origins.iter().map(|&origin| (number(origin), batch.session)));
+        assert_eq!(
+            log.len() as u64,
+            base_offset,
+            "a leader appends at the end of its log"
+        );
+        log.extend(
+            origins
+                .iter()
+                .map(|&origin| (number(origin), batch.session)),
+        );
         self.verdict.cost += origins.len() as u64 * RECORD_BYTES * self.terms.replicas / 100;
         self.each(id, event, origins, |account| {
             account.stored += 1;
@@ -279,9 +320,15 @@ impl Ledger {
                 }
             }
             Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
-            Fact::Accumulated { window, origins, .. } => {
+            Fact::Accumulated {
+                window, origins, ..
+            } => {
                 let held = self.held.entry(window.start).or_default();
-                held.extend(origins.iter().map(|&(origin, source)| (source, number(origin))));
+                held.extend(
+                    origins
+                        .iter()
+                        .map(|&(origin, source)| (source, number(origin))),
+                );
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
                 self.touch(id, &origins);
             }
@@ -309,7 +356,10 @@ impl Ledger {
         let in_range = |range: &OffsetRange| {
             let log = &self.logs[usize::from(range.partition.0)];
             let end = (range.end as usize).min(log.len());
-            log[(range.start as usize).min(end)..end].iter().map(|&(order, _)| order).collect::<Vec<u32>>()
+            log[(range.start as usize).min(end)..end]
+                .iter()
+                .map(|&(order, _)| order)
+                .collect::<Vec<u32>>()
         };
         ranges.iter().flat_map(in_range).collect()
     }
@@ -322,7 +372,9 @@ impl Ledger {
                 *self.open_files.entry(*instant).or_insert(0) += 1;
                 self.verdict.cost += 20;
             }
-            Fact::Reconciled { instant, deleted, .. } => {
+            Fact::Reconciled {
+                instant, deleted, ..
+            } => {
                 if let Some(files) = self.open_files.get_mut(instant) {
                     *files -= *deleted;
                 }
@@ -334,12 +386,15 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::Retracted { rows, .. } => rows.iter().for_each(|row| self.retract(id, event.at, *row)),
+            Fact::Retracted { rows, .. } => {
+                rows.iter().for_each(|row| self.retract(id, event.at, *row))
+            }
             Fact::BecameVisible { rows, batch, .. } => {
                 self.last_visible = event.at;
                 let mut rows: Vec<&Row> = rows.iter().collect();
                 rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
-                rows.into_iter().for_each(|row| self.show(id, event.at, *batch, row));
+                rows.into_iter()
+                    .for_each(|row| self.show(id, event.at, *batch, row));
             }
             _ => {}
         }
@@ -354,14 +409,39 @@ impl Ledger {
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
             self.freshness.push(at.since(end).micros());
         }
-        let versions = self.versions.entry(row.record_key.clone()).or_insert((row.event_time, BTreeMap::new()));
+        let versions = self
+            .versions
+            .entry(row.record_key.clone())
+            .or_insert((row.event_time, BTreeMap::new()));
         versions.0 = versions.0.max(row.event_time);
         versions.1.insert(row.row, row.event_time);
-        let orders: Vec<u32> = row.origins.iter().map(|&(origin, _)| number(origin)).collect();
+        let orders: Vec<u32> = row
+            .origins
+            .iter()
+            .map(|&(origin, _)| number(origin))
+            .collect();
         for (&order, &(_, source)) in orders.iter().zip(&row.origins) {
-            self.show_order(id, at, order, Entry { row: row.row, record_key: row.record_key.clone(), source, batch, surplus: None });
+            self.show_order(
+                id,
+                at,
+                order,
+                Entry {
+                    row: row.row,
+                    record_key: row.record_key.clone(),
+                    source,
+                    batch,
+                    surplus: None,
+                },
+            );
         }
-        self.rows.insert(row.row, VisibleRow { record_key: row.record_key.clone(), amount: row.amount, orders });
+        self.rows.insert(
+            row.row,
+            VisibleRow {
+                record_key: row.record_key.clone(),
+                amount: row.amount,
+                orders,
+            },
+        );
     }
 
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
@@ -372,7 +452,12 @@ impl Ledger {
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
-            self.outcomes.push(Outcome { fact: id, at, order, kind: OutcomeKind::Duplicated(why) });
+            self.outcomes.push(Outcome {
+                fact: id,
+                at,
+                order,
+                kind: OutcomeKind::Duplicated(why),
+            });
         }
         if !self.terms.windowed {
             let last = self.last_of_customer.insert(customer, order);
@@ -384,7 +469,8 @@ impl Ledger {
             account.first_visible = Some(at);
             if account.emitted_at >= self.terms.warm_up {
                 let happened = (account.event_time.ms() - self.terms.zero_ms) * 1000;
-                self.latencies.push((at.micros() as i64 - happened).max(0) as u64);
+                self.latencies
+                    .push((at.micros() as i64 - happened).max(0) as u64);
             }
         }
         self.judge(id, at, order);
@@ -392,10 +478,18 @@ impl Ledger {
 
     /// Why there is a second copy of what `first` shows.
     fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
-        let session = |source: Source| self.logs[usize::from(source.partition.0)].get(source.offset as usize).map(|&(_, session)| session);
+        let session = |source: Source| {
+            self.logs[usize::from(source.partition.0)]
+                .get(source.offset as usize)
+                .map(|&(_, session)| session)
+        };
         if first.source != second.source {
             let same = session(first.source) == session(second.source);
-            return if same { DupOrigin::ProducerRetry } else { DupOrigin::AppResend };
+            return if same {
+                DupOrigin::ProducerRetry
+            } else {
+                DupOrigin::AppResend
+            };
         }
         if first.record_key != second.record_key {
             DupOrigin::KeyPerAttempt
@@ -407,7 +501,9 @@ impl Ledger {
     }
 
     fn retract(&mut self, id: FactId, at: Time, row: u64) {
-        let Some(visible) = self.rows.remove(&row) else { return };
+        let Some(visible) = self.rows.remove(&row) else {
+            return;
+        };
         self.verdict.rows -= 1;
         self.verdict.billed -= visible.amount;
         if let Some((_, versions)) = self.versions.get_mut(&visible.record_key) {
@@ -415,14 +511,25 @@ impl Ledger {
         }
         for order in visible.orders {
             let account = &mut self.accounts[order as usize - 1];
-            let Some(position) = account.entries.iter().position(|entry| entry.row == row) else { continue };
+            let Some(position) = account.entries.iter().position(|entry| entry.row == row) else {
+                continue;
+            };
             let removed = account.entries.remove(position);
             account.superseded = true;
             // One copy less: either the surplus one went, or the next one is not surplus any more.
-            let relieved = removed.surplus.or_else(|| account.entries.first_mut().and_then(|entry| entry.surplus.take()));
+            let relieved = removed.surplus.or_else(|| {
+                account
+                    .entries
+                    .first_mut()
+                    .and_then(|entry| entry.surplus.take())
+            });
             if let Some(why) = relieved {
                 self.verdict.dup -= 1;
-                *self.verdict.dup_by.get_mut(&why).expect("it was counted when it appeared") -= 1;
+                *self
+                    .verdict
+                    .dup_by
+                    .get_mut(&why)
+                    .expect("it was counted when it appeared") -= 1;
             }
             self.judge(id, at, order);
         }
@@ -436,7 +543,13 @@ impl Ledger {
         }
     }
 
-    fn each(&mut self, id: FactId, event: &TraceEvent, origins: &[Origin], change: impl Fn(&mut Account)) {
+    fn each(
+        &mut self,
+        id: FactId,
+        event: &TraceEvent,
+        origins: &[Origin],
+        change: impl Fn(&mut Account),
+    ) {
         for &origin in origins {
             change(&mut self.accounts[number(origin) as usize - 1]);
             self.judge(id, event.at, number(origin));
@@ -458,7 +571,12 @@ impl Ledger {
             Fate::DroppedLate => OutcomeKind::DroppedLate,
             Fate::Delivered | Fate::Pending | Fate::Lost => return,
         };
-        self.outcomes.push(Outcome { fact: id, at, order, kind });
+        self.outcomes.push(Outcome {
+            fact: id,
+            at,
+            order,
+            kind,
+        });
     }
 
     /// Whether something of the event is still where it can be read: then it is not lost but stuck.
@@ -467,10 +585,16 @@ impl Ledger {
         if account.is_unreported() && !account.forgotten && !account.ever_stored {
             return true;
         }
-        let in_window = self.held.values().any(|held| held.iter().any(|&(_, held)| held == order));
+        let in_window = self
+            .held
+            .values()
+            .any(|held| held.iter().any(|&(_, held)| held == order));
         let unread = |(partition, log): (usize, &Vec<(u32, u32)>)| {
             let from = self.position[partition].unwrap_or(0) as usize;
-            log.get(from.min(log.len())..).unwrap_or_default().iter().any(|&(other, _)| other == order)
+            log.get(from.min(log.len())..)
+                .unwrap_or_default()
+                .iter()
+                .any(|&(other, _)| other == order)
         };
         in_window || self.logs.iter().enumerate().any(unread)
     }
@@ -481,7 +605,11 @@ impl Ledger {
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
         } else if account.stored > 0 {
-            if self.terms.from_latest { LossOrigin::StartingOffset } else { LossOrigin::CommitFirst }
+            if self.terms.from_latest {
+                LossOrigin::StartingOffset
+            } else {
+                LossOrigin::CommitFirst
+            }
         } else if account.forgotten {
             LossOrigin::Buffer
         } else {
@@ -501,20 +629,37 @@ impl Ledger {
             self.accounts[order as usize - 1].fate = Fate::Lost;
             self.counts.move_one(Fate::Pending, Fate::Lost);
             *self.verdict.lost_by.entry(why).or_insert(0) += 1;
-            self.outcomes.push(Outcome { fact, at: at(fact), order, kind: OutcomeKind::Lost(why) });
+            self.outcomes.push(Outcome {
+                fact,
+                at: at(fact),
+                order,
+                kind: OutcomeKind::Lost(why),
+            });
         }
-        self.outcomes.sort_by_key(|outcome| (outcome.fact, outcome.order));
+        self.outcomes
+            .sort_by_key(|outcome| (outcome.fact, outcome.order));
         let mut verdict = self.verdict;
         verdict.counts = self.counts;
-        verdict.phantom = self.accounts.iter().filter(|account| account.failed && account.stored > 0).count() as u32;
-        verdict.stale = self.versions.values().filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest)).count() as u32;
+        verdict.phantom = self
+            .accounts
+            .iter()
+            .filter(|account| account.failed && account.stored > 0)
+            .count() as u32;
+        verdict.stale = self
+            .versions
+            .values()
+            .filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest))
+            .count() as u32;
         let missing = u64::from(self.counts.lost + self.counts.late);
         self.latencies.sort_unstable();
         self.freshness.sort_unstable();
         verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));
         verdict.p95_honest = nearest_rank(&self.latencies, 95, missing);
         verdict.fresh_p95 = nearest_rank(&self.freshness, 95, 0);
-        let lasted = self.last_visible.since(self.first_emitted.unwrap_or_default()).micros();
+        let lasted = self
+            .last_visible
+            .since(self.first_emitted.unwrap_or_default())
+            .micros();
         verdict.tput_milli = u64::from(self.counts.delivered) * 1_000_000_000 / lasted.max(1);
         verdict.cost += verdict.requests;
         (verdict, self.outcomes)

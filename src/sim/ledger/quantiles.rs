@@ -48,7 +48,11 @@ mod tests {
             (95, 1, Quantile::Micros(20)),
             (95, 2, Quantile::Infinite),
         ] {
-            assert_eq!(nearest_rank(&values, percent, infinite), expected, "{percent} with {infinite} missing");
+            assert_eq!(
+                nearest_rank(&values, percent, infinite),
+                expected,
+                "{percent} with {infinite} missing"
+            );
         }
         assert_eq!(nearest_rank(&[], 95, 0), Quantile::None);
         assert_eq!(nearest_rank(&[], 95, 1), Quantile::Infinite);

@@ -232,21 +232,32 @@ impl Verdict {
     /// The value of a metric by its name; none for an unknown name or where there is no value.
     pub fn metric(&self, name: &str) -> Option<f64> {
         if let Some(origin) = name.strip_prefix("dup_by.") {
-            let origin = DupOrigin::ALL.into_iter().find(|known| known.name() == origin)?;
+            let origin = DupOrigin::ALL
+                .into_iter()
+                .find(|known| known.name() == origin)?;
             return Some(self.dup_by.get(&origin).copied().unwrap_or(0).into());
         }
         if let Some(origin) = name.strip_prefix("lost_by.") {
-            let origin = LossOrigin::ALL.into_iter().find(|known| known.name() == origin)?;
+            let origin = LossOrigin::ALL
+                .into_iter()
+                .find(|known| known.name() == origin)?;
             return Some(self.lost_by.get(&origin).copied().unwrap_or(0).into());
         }
-        METRICS.iter().find(|metric| metric.name == name).and_then(|metric| (metric.read)(self))
+        METRICS
+            .iter()
+            .find(|metric| metric.name == name)
+            .and_then(|metric| (metric.read)(self))
     }
 
     /// The names that [`Verdict::metric`] knows.
     pub fn names() -> impl Iterator<Item = String> {
         let plain = METRICS.iter().map(|metric| metric.name.to_string());
-        let dup = DupOrigin::ALL.into_iter().map(|origin| format!("dup_by.{}", origin.name()));
-        let lost = LossOrigin::ALL.into_iter().map(|origin| format!("lost_by.{}", origin.name()));
+        let dup = DupOrigin::ALL
+            .into_iter()
+            .map(|origin| format!("dup_by.{}", origin.name()));
+        let lost = LossOrigin::ALL
+            .into_iter()
+            .map(|origin| format!("lost_by.{}", origin.name()));
         plain.chain(dup).chain(lost)
     }
 

@@ -4,7 +4,9 @@
 //! Simplified: the checkpoint is never damaged; a query that failed stays down.
 
 use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
-use super::super::super::sinks::hudi::{self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask};
+use super::super::super::sinks::hudi::{
+    self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask,
+};
 use super::super::super::store::{self, Object, Objects, Operation};
 use super::super::super::trace::{Fact, InstantState, OffsetRange, Recovery, Row, SegmentId};
 use super::leaders::Leaders;
@@ -107,7 +109,11 @@ impl Program for Driver {
 
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
         // A checkpoint on the driver's own disk begins anew with every driver.
-        let life = if self.config.checkpoint_location == CheckpointLocation::Lost { cx.incarnation() } else { 1 };
+        let life = if self.config.checkpoint_location == CheckpointLocation::Lost {
+            cx.incarnation()
+        } else {
+            1
+        };
         let zero = EventTime::from_ms(0);
         let mut memory = Memory {
             phase: Phase::Restoring,
@@ -134,25 +140,47 @@ impl Program for Driver {
         memory
     }
 
-    fn on_message(&self, (): &mut (), memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+    fn on_message(
+        &self,
+        (): &mut (),
+        memory: &mut Memory,
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
         match message {
-            message::Message::Spark(Message::Trigger) if memory.phase == Phase::Idle => self.plan(memory, cx),
+            message::Message::Spark(Message::Trigger) if memory.phase == Phase::Idle => {
+                self.plan(memory, cx)
+            }
             message::Message::Spark(Message::AskLeaders) => memory.leaders.ask(cx),
-            message::Message::Spark(Message::Finished { batch, task, attempt, output }) => self.finished(memory, batch, task, attempt, output, cx),
+            message::Message::Spark(Message::Finished {
+                batch,
+                task,
+                attempt,
+                output,
+            }) => self.finished(memory, batch, task, attempt, output, cx),
             message::Message::Kafka(Kafka::Metadata { leaders }) => {
                 memory.leaders.learn(leaders);
                 self.ask_offsets(memory, cx);
             }
-            message::Message::Kafka(Kafka::Offset { partition, result }) if memory.phase == Phase::Planning => match result {
-                Ok(offset) => self.planned(memory, partition, offset, cx),
-                Err(_) => {
-                    memory.leaders.forget(from);
-                    self.ask_offsets(memory, cx);
+            message::Message::Kafka(Kafka::Offset { partition, result })
+                if memory.phase == Phase::Planning =>
+            {
+                match result {
+                    Ok(offset) => self.planned(memory, partition, offset, cx),
+                    Err(_) => {
+                        memory.leaders.forget(from);
+                        self.ask_offsets(memory, cx);
+                    }
                 }
-            },
+            }
             message::Message::Store(store::Message::Done { ok }) => self.stored(memory, ok, cx),
-            message::Message::Store(store::Message::Listing { objects }) => self.listed(memory, &objects, cx),
-            message::Message::Disconnected if self.executors.contains(&from) => self.executor_lost(memory, from, cx),
+            message::Message::Store(store::Message::Listing { objects }) => {
+                self.listed(memory, &objects, cx)
+            }
+            message::Message::Disconnected if self.executors.contains(&from) => {
+                self.executor_lost(memory, from, cx)
+            }
             message::Message::Disconnected => {
                 memory.leaders.forget(from);
                 self.ask_offsets(memory, cx);
@@ -171,32 +199,52 @@ impl Driver {
     fn do_steps(&self, memory: &mut Memory, phase: Phase, steps: Vec<Operation>, cx: &mut Context) {
         memory.phase = phase;
         memory.steps = steps.into();
-        let first = memory.steps.pop_front().expect("a phase has at least one step");
+        let first = memory
+            .steps
+            .pop_front()
+            .expect("a phase has at least one step");
         self.ask_store(first, cx);
     }
 
     fn fail(&self, memory: &mut Memory, error: &str, cx: &mut Context) {
         memory.phase = Phase::Failed;
-        cx.note(Fact::QueryFailed { segment: self.segment, error: error.to_string() });
+        cx.note(Fact::QueryFailed {
+            segment: self.segment,
+            error: error.to_string(),
+        });
     }
 
     // ---- start and restart -------------------------------------------------------------------------------------
 
     fn restore(&self, memory: &mut Memory, checkpoint: &Objects, cx: &mut Context) {
         let resume = progress::resume(checkpoint);
-        cx.note_setting("checkpointLocation", Fact::Restored { segment: self.segment, recovery: resume.recovery });
+        cx.note_setting(
+            "checkpointLocation",
+            Fact::Restored {
+                segment: self.segment,
+                recovery: resume.recovery,
+            },
+        );
         memory.watermark = resume.watermark;
         memory.late = resume.late;
         match resume.recovery {
             Recovery::Fresh => self.wait(memory, cx),
             Recovery::Continue(batch) => {
                 memory.next_batch = batch;
-                memory.position = resume.ranges.iter().map(|range| (range.partition, range.end)).collect();
+                memory.position = resume
+                    .ranges
+                    .iter()
+                    .map(|range| (range.partition, range.end))
+                    .collect();
                 self.wait(memory, cx);
             }
             Recovery::Rerun(batch) => {
                 memory.next_batch = batch;
-                memory.position = resume.ranges.iter().map(|range| (range.partition, range.start)).collect();
+                memory.position = resume
+                    .ranges
+                    .iter()
+                    .map(|range| (range.partition, range.start))
+                    .collect();
                 self.open_batch(memory, resume.ranges, cx);
                 self.begin_sink(memory, cx);
             }
@@ -207,10 +255,18 @@ impl Driver {
     fn wait(&self, memory: &mut Memory, cx: &mut Context) {
         memory.phase = Phase::Idle;
         // The default trigger polls an idle source every 10 ms (`spark.sql.streaming.pollingDelay`).
-        let interval = if self.config.trigger == 0 { 10_000 } else { self.config.trigger * 1000 };
+        let interval = if self.config.trigger == 0 {
+            10_000
+        } else {
+            self.config.trigger * 1000
+        };
         let due = (memory.last_trigger.micros() / interval + 1) * interval;
         let at = due.max(cx.now().micros());
-        memory.last_trigger = Time::from_micros(if at == due { due } else { at / interval * interval });
+        memory.last_trigger = Time::from_micros(if at == due {
+            due
+        } else {
+            at / interval * interval
+        });
         cx.because(None);
         cx.after(Time::from_micros(at).since(cx.now()), Message::Trigger);
     }
@@ -228,18 +284,39 @@ impl Driver {
         if memory.phase != Phase::Planning {
             return;
         }
-        let known: Vec<PartitionId> = memory.batch.iter().flat_map(|batch| &batch.ranges).map(|range| range.partition).collect();
-        for partition in memory.leaders.partitions().filter(|partition| !known.contains(partition)) {
+        let known: Vec<PartitionId> = memory
+            .batch
+            .iter()
+            .flat_map(|batch| &batch.ranges)
+            .map(|range| range.partition)
+            .collect();
+        for partition in memory
+            .leaders
+            .partitions()
+            .filter(|partition| !known.contains(partition))
+        {
             if let Some(leader) = memory.leaders.of(partition, cx) {
-                cx.send(leader, Kafka::ListOffsets { partition, spec: OffsetSpec::Latest });
+                cx.send(
+                    leader,
+                    Kafka::ListOffsets {
+                        partition,
+                        spec: OffsetSpec::Latest,
+                    },
+                );
             }
         }
     }
 
     fn planned(&self, memory: &mut Memory, partition: PartitionId, latest: u64, cx: &mut Context) {
         let partitions = memory.leaders.partitions().count();
-        let Some(batch) = &mut memory.batch else { return };
-        if batch.ranges.iter().any(|range| range.partition == partition) {
+        let Some(batch) = &mut memory.batch else {
+            return;
+        };
+        if batch
+            .ranges
+            .iter()
+            .any(|range| range.partition == partition)
+        {
             return;
         }
         let beginning = match self.config.starting_offsets {
@@ -247,7 +324,11 @@ impl Driver {
             StartingOffsets::Latest => latest,
         };
         let start = *memory.position.entry(partition).or_insert(beginning);
-        batch.ranges.push(OffsetRange { partition, start, end: latest.max(start) });
+        batch.ranges.push(OffsetRange {
+            partition,
+            start,
+            end: latest.max(start),
+        });
         batch.ranges.sort_by_key(|range| range.partition);
         if batch.ranges.len() < partitions {
             return;
@@ -255,7 +336,10 @@ impl Driver {
         limit(&mut batch.ranges, self.config.max_offsets_per_trigger);
         let data = batch.ranges.iter().any(|range| range.start < range.end);
         // A batch without data only to evict what the watermark has passed, and only after a batch of this run.
-        let no_data = self.config.is_stateful() && memory.last_evict.is_some_and(|evict| memory.watermark > evict);
+        let no_data = self.config.is_stateful()
+            && memory
+                .last_evict
+                .is_some_and(|evict| memory.watermark > evict);
         if !data && !no_data {
             memory.batch = None;
             self.wait(memory, cx);
@@ -267,9 +351,18 @@ impl Driver {
         let watermark = memory.watermark;
         let operation = Operation::Put {
             path: progress::offsets_path(&memory.checkpoint, batch),
-            object: Object::Progress(Entry::Offsets { batch, ranges: ranges.clone(), watermark }),
+            object: Object::Progress(Entry::Offsets {
+                batch,
+                ranges: ranges.clone(),
+                watermark,
+            }),
             if_absent: true,
-            note: Some(Fact::OffsetsLogged { segment: self.segment, batch, ranges, watermark }),
+            note: Some(Fact::OffsetsLogged {
+                segment: self.segment,
+                batch,
+                ranges,
+                watermark,
+            }),
         };
         self.do_steps(memory, Phase::LoggingOffsets, vec![operation], cx);
     }
@@ -291,7 +384,12 @@ impl Driver {
 
     fn begin_sink(&self, memory: &mut Memory, cx: &mut Context) {
         memory.phase = Phase::ReadingTimeline;
-        self.ask_store(Operation::List { prefix: Timeline::prefix(self.segment) }, cx);
+        self.ask_store(
+            Operation::List {
+                prefix: Timeline::prefix(self.segment),
+            },
+            cx,
+        );
     }
 
     fn listed(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
@@ -300,7 +398,10 @@ impl Driver {
             Phase::ReadingTimeline => self.timeline_read(memory, objects, cx),
             Phase::FindingMarkers => {
                 let batch = memory.batch.as_mut().expect("a batch is in hand");
-                let failed = batch.failed.pop_front().expect("a failed write is being looked up");
+                let failed = batch
+                    .failed
+                    .pop_front()
+                    .expect("a failed write is being looked up");
                 let timeline = batch.timeline.as_ref().expect("the timeline is read");
                 let steps = timeline.rollback(failed, objects, cx.now());
                 self.do_steps(memory, Phase::RollingBack, steps, cx);
@@ -309,7 +410,13 @@ impl Driver {
             Phase::Reconciling => {
                 let batch = memory.batch.as_ref().expect("a batch is in hand");
                 let timeline = batch.timeline.as_ref().expect("the timeline is read");
-                let steps = timeline.complete(&self.sink, batch.instant, batch.id, batch.slices.clone(), objects);
+                let steps = timeline.complete(
+                    &self.sink,
+                    batch.instant,
+                    batch.id,
+                    batch.slices.clone(),
+                    objects,
+                );
                 self.do_steps(memory, Phase::Completing, steps, cx);
             }
             _ => {}
@@ -320,9 +427,16 @@ impl Driver {
         let timeline = Timeline::read(objects, self.segment);
         let batch = memory.batch.as_mut().expect("a batch is in hand");
         let remembered = timeline.last_batch(&self.sink.identifier);
-        if self.sink.writer == SinkWriter::Native && remembered.is_some_and(|last| last >= batch.id) {
+        if self.sink.writer == SinkWriter::Native && remembered.is_some_and(|last| last >= batch.id)
+        {
             let id = batch.id;
-            cx.note_setting("hoodie.datasource.write.streaming.checkpoint.identifier", Fact::BatchSkipped { segment: self.segment, batch: id });
+            cx.note_setting(
+                "hoodie.datasource.write.streaming.checkpoint.identifier",
+                Fact::BatchSkipped {
+                    segment: self.segment,
+                    batch: id,
+                },
+            );
             self.log_commit(memory, cx);
             return;
         }
@@ -349,20 +463,32 @@ impl Driver {
         memory.phase = Phase::Reading;
         let batch = memory.batch.as_ref().expect("a batch is in hand");
         let ranges = batch.ranges.iter().filter(|range| range.start < range.end);
-        let works = ranges.map(|range| Work::Read { partition: range.partition, start: range.start, end: range.end });
+        let works = ranges.map(|range| Work::Read {
+            partition: range.partition,
+            start: range.start,
+            end: range.end,
+        });
         let works: Vec<Work> = works.collect();
         self.launch(memory, works, cx);
     }
 
     fn rows_read(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        batch.rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+        batch
+            .rows
+            .sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
         batch.event_time_max = batch.rows.iter().map(|row| row.event_time).max();
         if self.config.is_stateful() {
             let rows = std::mem::take(&mut batch.rows);
             let version = batch.id;
             memory.phase = Phase::Aggregating;
-            let work = Work::Aggregate { rows, late: memory.late, evict: memory.watermark, version, checkpoint: memory.checkpoint.clone() };
+            let work = Work::Aggregate {
+                rows,
+                late: memory.late,
+                evict: memory.watermark,
+                version,
+                checkpoint: memory.checkpoint.clone(),
+            };
             self.launch(memory, vec![work], cx);
         } else {
             self.look_up(memory, cx);
@@ -373,7 +499,12 @@ impl Driver {
     fn look_up(&self, memory: &mut Memory, cx: &mut Context) {
         memory.phase = Phase::Tagging;
         if self.sink.operation == WriteOperation::Upsert {
-            self.ask_store(Operation::List { prefix: WriteTask::data_prefix(self.segment) }, cx);
+            self.ask_store(
+                Operation::List {
+                    prefix: WriteTask::data_prefix(self.segment),
+                },
+                cx,
+            );
         } else {
             self.tag(memory, &Objects::new(), cx);
         }
@@ -383,12 +514,19 @@ impl Driver {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
         let timeline = batch.timeline.as_ref().expect("the timeline is read");
         let rows = std::mem::take(&mut batch.rows);
-        let number = |(n, row): (usize, Row)| Row { row: batch.instant.micros() << 20 | n as u64, ..row };
+        let number = |(n, row): (usize, Row)| Row {
+            row: batch.instant.micros() << 20 | n as u64,
+            ..row
+        };
         let rows: Vec<Row> = rows.into_iter().enumerate().map(number).collect();
-        let placements = hudi::place(&self.sink, timeline, data, rows, |row| cx.draw("combine", row.row).chance(500_000));
+        let placements = hudi::place(&self.sink, timeline, data, rows, |row| {
+            cx.draw("combine", row.row).chance(500_000)
+        });
         let inflight = timeline.mark(batch.instant, InstantState::Inflight, batch.id);
         batch.rows.clear();
-        let tasks = placements.into_iter().map(|placement| self.write_task(batch.instant, placement));
+        let tasks = placements
+            .into_iter()
+            .map(|placement| self.write_task(batch.instant, placement));
         let works: Vec<Work> = tasks.collect();
         self.do_steps(memory, Phase::MarkingInflight, vec![inflight], cx);
         // The tasks start once the instant is inflight.
@@ -396,13 +534,24 @@ impl Driver {
     }
 
     fn write_task(&self, instant: Time, placement: Placement) -> Work {
-        Work::Write { task: WriteTask { segment: self.segment, instant, operation: self.sink.operation, placement } }
+        Work::Write {
+            task: WriteTask {
+                segment: self.segment,
+                instant,
+                operation: self.sink.operation,
+                placement,
+            },
+        }
     }
 
     fn reconcile(&self, memory: &mut Memory, cx: &mut Context) {
         memory.phase = Phase::Reconciling;
         let batch = memory.batch.as_ref().expect("a batch is in hand");
-        let prefix = batch.timeline.as_ref().expect("the timeline is read").markers(batch.instant);
+        let prefix = batch
+            .timeline
+            .as_ref()
+            .expect("the timeline is read")
+            .markers(batch.instant);
         self.ask_store(Operation::List { prefix }, cx);
     }
 
@@ -411,21 +560,37 @@ impl Driver {
         let batch = memory.batch.as_ref().expect("a batch is in hand");
         let id = batch.id;
         let delay = self.config.watermark_delay as i64;
-        let behind = batch.event_time_max.filter(|_| self.config.is_stateful()).map(|max| EventTime::from_ms(max.ms() - delay));
+        let behind = batch
+            .event_time_max
+            .filter(|_| self.config.is_stateful())
+            .map(|max| EventTime::from_ms(max.ms() - delay));
         memory.tracked = memory.tracked.max(behind);
-        let watermark = memory.tracked.map_or(memory.watermark, |tracked| tracked.max(memory.watermark));
+        let watermark = memory
+            .tracked
+            .map_or(memory.watermark, |tracked| tracked.max(memory.watermark));
         let operation = Operation::Put {
             path: progress::commit_path(&memory.checkpoint, id),
-            object: Object::Progress(Entry::Commit { batch: id, watermark }),
+            object: Object::Progress(Entry::Commit {
+                batch: id,
+                watermark,
+            }),
             if_absent: true,
-            note: Some(Fact::BatchCommitted { segment: self.segment, batch: id, watermark }),
+            note: Some(Fact::BatchCommitted {
+                segment: self.segment,
+                batch: id,
+                watermark,
+            }),
         };
         self.do_steps(memory, Phase::LoggingCommit, vec![operation], cx);
     }
 
     fn committed(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.take().expect("a batch is in hand");
-        memory.position = batch.ranges.iter().map(|range| (range.partition, range.end)).collect();
+        memory.position = batch
+            .ranges
+            .iter()
+            .map(|range| (range.partition, range.end))
+            .collect();
         memory.next_batch = batch.id + 1;
         memory.last_evict = Some(memory.watermark);
         memory.late = memory.watermark;
@@ -433,7 +598,13 @@ impl Driver {
             && tracked > memory.watermark
         {
             memory.watermark = tracked;
-            cx.note_setting("watermark.delay", Fact::WatermarkAdvanced { segment: self.segment, to: tracked });
+            cx.note_setting(
+                "watermark.delay",
+                Fact::WatermarkAdvanced {
+                    segment: self.segment,
+                    to: tracked,
+                },
+            );
         }
         self.wait(memory, cx);
     }
@@ -472,22 +643,61 @@ impl Driver {
     fn add_tasks(&self, memory: &mut Memory, works: Vec<Work>) {
         for work in works {
             let executor = self.executors[memory.tasks.len() % self.executors.len()];
-            memory.tasks.insert(memory.made, Task { executor, attempt: 0, work });
+            memory.tasks.insert(
+                memory.made,
+                Task {
+                    executor,
+                    attempt: 0,
+                    work,
+                },
+            );
             memory.made += 1;
         }
     }
 
     fn start_tasks(&self, memory: &mut Memory, cx: &mut Context) {
         let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
-        for (&task, Task { executor, attempt, work }) in &memory.tasks {
-            cx.send(*executor, Message::Run { batch: id, task, attempt: *attempt, work: work.clone() });
+        for (
+            &task,
+            Task {
+                executor,
+                attempt,
+                work,
+            },
+        ) in &memory.tasks
+        {
+            cx.send(
+                *executor,
+                Message::Run {
+                    batch: id,
+                    task,
+                    attempt: *attempt,
+                    work: work.clone(),
+                },
+            );
         }
         self.next_stage(memory, cx);
     }
 
-    fn finished(&self, memory: &mut Memory, batch_id: u64, task: u32, attempt: u32, output: Output, cx: &mut Context) {
-        let current = memory.batch.as_ref().is_some_and(|batch| batch.id == batch_id);
-        if !current || memory.tasks.get(&task).is_none_or(|known| known.attempt != attempt) {
+    fn finished(
+        &self,
+        memory: &mut Memory,
+        batch_id: u64,
+        task: u32,
+        attempt: u32,
+        output: Output,
+        cx: &mut Context,
+    ) {
+        let current = memory
+            .batch
+            .as_ref()
+            .is_some_and(|batch| batch.id == batch_id);
+        if !current
+            || memory
+                .tasks
+                .get(&task)
+                .is_none_or(|known| known.attempt != attempt)
+        {
             return;
         }
         memory.tasks.remove(&task);
@@ -495,7 +705,9 @@ impl Driver {
         match output {
             Output::Rows(rows) => batch.rows.extend(rows),
             Output::Slice(slice) => batch.slices.push(slice),
-            Output::StateMissing => return self.fail(memory, "the state store has no such version", cx),
+            Output::StateMissing => {
+                return self.fail(memory, "the state store has no such version", cx);
+            }
         }
         self.next_stage(memory, cx);
     }
@@ -518,16 +730,32 @@ impl Driver {
         let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
         let waiting = memory.phase == Phase::MarkingInflight;
         let mut given_up = false;
-        let place = self.executors.iter().position(|&executor| executor == lost).unwrap_or(0);
+        let place = self
+            .executors
+            .iter()
+            .position(|&executor| executor == lost)
+            .unwrap_or(0);
         let next = self.executors[(place + 1) % self.executors.len()];
-        for (&task, entry) in memory.tasks.iter_mut().filter(|(_, entry)| entry.executor == lost) {
+        for (&task, entry) in memory
+            .tasks
+            .iter_mut()
+            .filter(|(_, entry)| entry.executor == lost)
+        {
             entry.executor = next;
             if waiting {
                 continue;
             }
             entry.attempt += 1;
             given_up |= entry.attempt >= self.config.task_max_failures;
-            cx.send(next, Message::Run { batch: id, task, attempt: entry.attempt, work: entry.work.clone() });
+            cx.send(
+                next,
+                Message::Run {
+                    batch: id,
+                    task,
+                    attempt: entry.attempt,
+                    work: entry.work.clone(),
+                },
+            );
         }
         if given_up {
             self.fail(memory, "a task failed spark.task.maxFailures times", cx);

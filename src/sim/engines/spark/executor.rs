@@ -43,11 +43,20 @@ struct Running {
 #[derive(Clone)]
 enum Stage {
     Starting(Work),
-    Reading { work: Work, rows: Vec<Row>, next: u64 },
+    Reading {
+        work: Work,
+        rows: Vec<Row>,
+        next: u64,
+    },
     LoadingState(Work),
-    SavingState { rows: Vec<Row> },
+    SavingState {
+        rows: Vec<Row>,
+    },
     LoadingBase(Work),
-    Writing { slice: hudi::Slice, left: Vec<Operation> },
+    Writing {
+        slice: hudi::Slice,
+        left: Vec<Operation>,
+    },
 }
 
 impl Program for Executor {
@@ -55,18 +64,53 @@ impl Program for Executor {
     type Memory = Memory;
 
     fn boot(&self, (): &mut (), _: &mut Context) -> Memory {
-        Memory { leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()), running: BTreeMap::new(), asked: VecDeque::new() }
+        Memory {
+            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            running: BTreeMap::new(),
+            asked: VecDeque::new(),
+        }
     }
 
-    fn on_message(&self, (): &mut (), memory: &mut Memory, from: HostId, message: message::Message, cx: &mut Context) {
+    fn on_message(
+        &self,
+        (): &mut (),
+        memory: &mut Memory,
+        from: HostId,
+        message: message::Message,
+        cx: &mut Context,
+    ) {
         match message {
-            message::Message::Spark(Message::Run { batch, task, attempt, work }) => {
-                cx.note(Fact::TaskStarted { segment: self.segment, batch, task, attempt });
-                memory.running.insert(task, Running { batch, attempt, stage: Stage::Starting(work) });
-                cx.after(Span::from_micros(self.config.task_us), Message::Go { task, attempt });
+            message::Message::Spark(Message::Run {
+                batch,
+                task,
+                attempt,
+                work,
+            }) => {
+                cx.note(Fact::TaskStarted {
+                    segment: self.segment,
+                    batch,
+                    task,
+                    attempt,
+                });
+                memory.running.insert(
+                    task,
+                    Running {
+                        batch,
+                        attempt,
+                        stage: Stage::Starting(work),
+                    },
+                );
+                cx.after(
+                    Span::from_micros(self.config.task_us),
+                    Message::Go { task, attempt },
+                );
             }
-            message::Message::Spark(Message::Go { task, attempt }) => self.start(memory, task, attempt, cx),
-            message::Message::Spark(Message::RetryRead { task, .. }) => self.read_on(memory, task, cx),
+            message::Message::Spark(Message::Go { task, attempt }) => {
+                self.start(memory, task, attempt, cx)
+            }
+            message::Message::Spark(Message::RetryRead { task, .. }) => {
+                self.read_on(memory, task, cx)
+            }
             message::Message::Spark(Message::AskLeaders) => memory.leaders.ask(cx),
             message::Message::Kafka(Kafka::Metadata { leaders }) => {
                 memory.leaders.learn(leaders);
@@ -75,7 +119,11 @@ impl Program for Executor {
             message::Message::Kafka(Kafka::ReadResponse { partition, result }) => match result {
                 Ok(records) => {
                     let reads = |running: &Running| matches!(&running.stage, Stage::Reading { work: Work::Read { partition: p, .. }, .. } if *p == partition);
-                    let task = memory.running.iter().find(|(_, running)| reads(running)).map(|(&task, _)| task);
+                    let task = memory
+                        .running
+                        .iter()
+                        .find(|(_, running)| reads(running))
+                        .map(|(&task, _)| task);
                     if let Some(task) = task {
                         self.take(memory, task, records, cx);
                     }
@@ -110,14 +158,30 @@ impl Program for Executor {
 
 impl Executor {
     fn start(&self, memory: &mut Memory, task: u32, attempt: u32, cx: &mut Context) {
-        let Some(running) = memory.running.get_mut(&task).filter(|running| running.attempt == attempt) else { return };
-        let Stage::Starting(work) = running.stage.clone() else { return };
+        let Some(running) = memory
+            .running
+            .get_mut(&task)
+            .filter(|running| running.attempt == attempt)
+        else {
+            return;
+        };
+        let Stage::Starting(work) = running.stage.clone() else {
+            return;
+        };
         match &work {
             Work::Read { start, .. } => {
-                running.stage = Stage::Reading { next: *start, rows: Vec::new(), work };
+                running.stage = Stage::Reading {
+                    next: *start,
+                    rows: Vec::new(),
+                    work,
+                };
                 self.read_on(memory, task, cx);
             }
-            Work::Aggregate { version, checkpoint, .. } => {
+            Work::Aggregate {
+                version,
+                checkpoint,
+                ..
+            } => {
                 let prefix = progress::state_path(checkpoint, *version);
                 running.stage = Stage::LoadingState(work);
                 self.ask_store(memory, task, Operation::List { prefix }, cx);
@@ -136,7 +200,12 @@ impl Executor {
     }
 
     fn read_all(&self, memory: &mut Memory, cx: &mut Context) {
-        let tasks: Vec<u32> = memory.running.iter().filter(|(_, r)| matches!(r.stage, Stage::Reading { .. })).map(|(&task, _)| task).collect();
+        let tasks: Vec<u32> = memory
+            .running
+            .iter()
+            .filter(|(_, r)| matches!(r.stage, Stage::Reading { .. }))
+            .map(|(&task, _)| task)
+            .collect();
         for task in tasks {
             self.read_on(memory, task, cx);
         }
@@ -144,17 +213,42 @@ impl Executor {
 
     /// Asks the leader for what is still missing.
     fn read_on(&self, memory: &mut Memory, task: u32, cx: &mut Context) {
-        let Some(running) = memory.running.get(&task) else { return };
-        let Stage::Reading { work: Work::Read { partition, end, .. }, next, .. } = running.stage else { return };
+        let Some(running) = memory.running.get(&task) else {
+            return;
+        };
+        let Stage::Reading {
+            work: Work::Read { partition, end, .. },
+            next,
+            ..
+        } = running.stage
+        else {
+            return;
+        };
         if let Some(leader) = memory.leaders.of(partition, cx) {
-            cx.send(leader, Kafka::Read { partition, offset: next, limit: end });
+            cx.send(
+                leader,
+                Kafka::Read {
+                    partition,
+                    offset: next,
+                    limit: end,
+                },
+            );
         }
     }
 
     fn take(&self, memory: &mut Memory, task: u32, records: Vec<(u64, Record)>, cx: &mut Context) {
-        let Some(running) = memory.running.get_mut(&task) else { return };
+        let Some(running) = memory.running.get_mut(&task) else {
+            return;
+        };
         let attempt = running.attempt;
-        let Stage::Reading { work: Work::Read { partition, end, .. }, rows, next } = &mut running.stage else { return };
+        let Stage::Reading {
+            work: Work::Read { partition, end, .. },
+            rows,
+            next,
+        } = &mut running.stage
+        else {
+            return;
+        };
         let empty = records.is_empty();
         for (offset, record) in records {
             // An answer that was asked for twice is taken once.
@@ -162,9 +256,25 @@ impl Executor {
                 continue;
             }
             *next = offset + 1;
-            let source = Source { partition: *partition, offset };
-            let record_key = hudi::record_key(self.sink.record_key, record.value.order_id, partition.0, offset, cx.now());
-            rows.push(Row { row: 0, record_key, amount: record.value.amount, event_time: record.event_time, window: None, origins: vec![(record.origin, source)] });
+            let source = Source {
+                partition: *partition,
+                offset,
+            };
+            let record_key = hudi::record_key(
+                self.sink.record_key,
+                record.value.order_id,
+                partition.0,
+                offset,
+                cx.now(),
+            );
+            rows.push(Row {
+                row: 0,
+                record_key,
+                amount: record.value.amount,
+                event_time: record.event_time,
+                window: None,
+                origins: vec![(record.origin, source)],
+            });
         }
         if *next >= *end {
             let rows = std::mem::take(rows);
@@ -178,21 +288,42 @@ impl Executor {
     }
 
     fn loaded(&self, memory: &mut Memory, task: u32, objects: &store::Objects, cx: &mut Context) {
-        let Some(running) = memory.running.get_mut(&task) else { return };
+        let Some(running) = memory.running.get_mut(&task) else {
+            return;
+        };
         let attempt = running.attempt;
         match running.stage.clone() {
-            Stage::LoadingState(Work::Aggregate { rows, late, evict, version, checkpoint }) => {
+            Stage::LoadingState(Work::Aggregate {
+                rows,
+                late,
+                evict,
+                version,
+                checkpoint,
+            }) => {
                 let state = match objects.values().next() {
                     Some(Object::Progress(Entry::State(state))) => state.clone(),
                     _ if version == 0 => State::default(),
                     _ => return self.finish(memory, task, Output::StateMissing, cx),
                 };
-                let outcome = window::aggregate(state, &rows, self.config.window_size, late, evict, self.segment);
+                let outcome = window::aggregate(
+                    state,
+                    &rows,
+                    self.config.window_size,
+                    late,
+                    evict,
+                    self.segment,
+                );
                 for fact in outcome.facts {
                     cx.note(fact);
                 }
-                let saved = Fact::StateSaved { segment: self.segment, version: version + 1, rows: outcome.state.windows.len() as u32 };
-                running.stage = Stage::SavingState { rows: outcome.emitted };
+                let saved = Fact::StateSaved {
+                    segment: self.segment,
+                    version: version + 1,
+                    rows: outcome.state.windows.len() as u32,
+                };
+                running.stage = Stage::SavingState {
+                    rows: outcome.emitted,
+                };
                 let operation = Operation::Put {
                     path: progress::state_path(&checkpoint, version + 1),
                     object: Object::Progress(Entry::State(outcome.state)),
@@ -202,9 +333,16 @@ impl Executor {
                 self.ask_store(memory, task, operation, cx);
             }
             Stage::LoadingBase(Work::Write { task: write }) => {
-                let base = write.placement.base.as_ref().map_or(&[][..], |path| hudi::rows_at(objects, path));
+                let base = write
+                    .placement
+                    .base
+                    .as_ref()
+                    .map_or(&[][..], |path| hudi::rows_at(objects, path));
                 let (slice, [marker, data]) = write.steps(attempt, base);
-                running.stage = Stage::Writing { slice, left: vec![data] };
+                running.stage = Stage::Writing {
+                    slice,
+                    left: vec![data],
+                };
                 self.ask_store(memory, task, marker, cx);
             }
             _ => {}
@@ -212,7 +350,9 @@ impl Executor {
     }
 
     fn stored(&self, memory: &mut Memory, task: u32, cx: &mut Context) {
-        let Some(running) = memory.running.get_mut(&task) else { return };
+        let Some(running) = memory.running.get_mut(&task) else {
+            return;
+        };
         let output = match &mut running.stage {
             Stage::SavingState { rows } => Output::Rows(std::mem::take(rows)),
             Stage::Writing { slice, left } => match left.pop() {
@@ -225,12 +365,28 @@ impl Executor {
     }
 
     fn finish(&self, memory: &mut Memory, task: u32, output: Output, cx: &mut Context) {
-        let Some(Running { batch, attempt, .. }) = memory.running.remove(&task) else { return };
+        let Some(Running { batch, attempt, .. }) = memory.running.remove(&task) else {
+            return;
+        };
         let records = match &output {
             Output::Rows(rows) => rows.len() as u32,
             _ => 0,
         };
-        cx.note(Fact::TaskFinished { segment: self.segment, batch, task, attempt, records });
-        cx.send(self.driver, Message::Finished { batch, task, attempt, output });
+        cx.note(Fact::TaskFinished {
+            segment: self.segment,
+            batch,
+            task,
+            attempt,
+            records,
+        });
+        cx.send(
+            self.driver,
+            Message::Finished {
+                batch,
+                task,
+                attempt,
+                output,
+            },
+        );
     }
 }

@@ -20,7 +20,12 @@ pub struct Leaders {
 
 impl Leaders {
     pub fn new(known: Vec<Option<HostId>>, brokers: Vec<HostId>) -> Self {
-        Leaders { known, brokers, asked: 0, asking: false }
+        Leaders {
+            known,
+            brokers,
+            asked: 0,
+            asking: false,
+        }
     }
 
     pub fn partitions(&self) -> impl Iterator<Item = PartitionId> + use<> {
@@ -39,7 +44,10 @@ impl Leaders {
 
     pub fn ask(&mut self, cx: &mut Context) {
         self.asked += 1;
-        cx.send(self.brokers[self.asked % self.brokers.len()], Kafka::MetadataRequest);
+        cx.send(
+            self.brokers[self.asked % self.brokers.len()],
+            Kafka::MetadataRequest,
+        );
     }
 
     pub fn learn(&mut self, leaders: Vec<Option<HostId>>) {

@@ -97,15 +97,28 @@ impl SparkConfig {
     pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
         for (key, value, least, most) in [
             ("trigger", self.trigger, 0, 3_600_000),
-            ("maxOffsetsPerTrigger", self.max_offsets_per_trigger.unwrap_or(1), 1, 1_000_000),
-            ("spark.task.maxFailures", u64::from(self.task_max_failures), 1, 100),
+            (
+                "maxOffsetsPerTrigger",
+                self.max_offsets_per_trigger.unwrap_or(1),
+                1,
+                1_000_000,
+            ),
+            (
+                "spark.task.maxFailures",
+                u64::from(self.task_max_failures),
+                1,
+                100,
+            ),
             ("window.size", self.window_size, 1, 86_400_000),
             ("watermark.delay", self.watermark_delay, 0, 86_400_000),
             ("executors", u64::from(self.executors), 1, 4),
             ("task_us", self.task_us, 0, 60_000_000),
         ] {
             if !(least..=most).contains(&value) {
-                return Err(ScenarioError::new(format!("{place}.{key}"), format!("{value} is out of range; {least} to {most} is accepted")));
+                return Err(ScenarioError::new(
+                    format!("{place}.{key}"),
+                    format!("{value} is out of range; {least} to {most} is accepted"),
+                ));
             }
         }
         Ok(())
@@ -120,10 +133,22 @@ impl SparkConfig {
 #[derive(Clone, Debug)]
 pub enum Work {
     /// Read `[start, end)` of a partition and make rows of it.
-    Read { partition: PartitionId, start: u64, end: u64 },
+    Read {
+        partition: PartitionId,
+        start: u64,
+        end: u64,
+    },
     /// Merge rows into the windows of state version `version`, and write the next version.
-    Aggregate { rows: Vec<Row>, late: EventTime, evict: EventTime, version: u64, checkpoint: String },
-    Write { task: WriteTask },
+    Aggregate {
+        rows: Vec<Row>,
+        late: EventTime,
+        evict: EventTime,
+        version: u64,
+        checkpoint: String,
+    },
+    Write {
+        task: WriteTask,
+    },
 }
 
 /// What a task hands back.
@@ -138,11 +163,27 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub enum Message {
     // driver and executor
-    Run { batch: u64, task: u32, attempt: u32, work: Work },
-    Finished { batch: u64, task: u32, attempt: u32, output: Output },
+    Run {
+        batch: u64,
+        task: u32,
+        attempt: u32,
+        work: Work,
+    },
+    Finished {
+        batch: u64,
+        task: u32,
+        attempt: u32,
+        output: Output,
+    },
     // to oneself
     Trigger,
-    Go { task: u32, attempt: u32 },
-    RetryRead { task: u32, attempt: u32 },
+    Go {
+        task: u32,
+        attempt: u32,
+    },
+    RetryRead {
+        task: u32,
+        attempt: u32,
+    },
     AskLeaders,
 }

@@ -11,7 +11,11 @@ use crate::sim::kernel::EventTime;
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// `offsets/N`: written before batch N runs. Holds the start offsets too, which Spark reads from `offsets/N-1`.
-    Offsets { batch: u64, ranges: Vec<OffsetRange>, watermark: EventTime },
+    Offsets {
+        batch: u64,
+        ranges: Vec<OffsetRange>,
+        watermark: EventTime,
+    },
     /// `commits/N`: written after the sink finished batch N.
     Commit { batch: u64, watermark: EventTime },
     /// `state/0/0/V`.
@@ -49,14 +53,25 @@ pub fn resume(checkpoint: &Objects) -> Resume {
     let mut newest_commit = None;
     for object in checkpoint.values() {
         match object {
-            Object::Progress(Entry::Offsets { batch, ranges, watermark }) => offsets.push((*batch, ranges, *watermark)),
-            Object::Progress(Entry::Commit { batch, watermark }) => newest_commit = Some((*batch, *watermark)),
+            Object::Progress(Entry::Offsets {
+                batch,
+                ranges,
+                watermark,
+            }) => offsets.push((*batch, ranges, *watermark)),
+            Object::Progress(Entry::Commit { batch, watermark }) => {
+                newest_commit = Some((*batch, *watermark))
+            }
             _ => {}
         }
     }
     let zero = EventTime::from_ms(0);
     let Some(&(newest, ranges, watermark)) = offsets.last() else {
-        return Resume { recovery: Recovery::Fresh, ranges: Vec::new(), watermark: zero, late: zero };
+        return Resume {
+            recovery: Recovery::Fresh,
+            ranges: Vec::new(),
+            watermark: zero,
+            late: zero,
+        };
     };
     match newest_commit {
         Some((batch, committed)) if batch == newest => Resume {
@@ -66,8 +81,16 @@ pub fn resume(checkpoint: &Objects) -> Resume {
             late: watermark,
         },
         _ => {
-            let before = offsets.len().checked_sub(2).map_or(zero, |index| offsets[index].2);
-            Resume { recovery: Recovery::Rerun(newest), ranges: ranges.clone(), watermark, late: before }
+            let before = offsets
+                .len()
+                .checked_sub(2)
+                .map_or(zero, |index| offsets[index].2);
+            Resume {
+                recovery: Recovery::Rerun(newest),
+                ranges: ranges.clone(),
+                watermark,
+                late: before,
+            }
         }
     }
 }

@@ -95,7 +95,10 @@ impl HudiConfig {
     pub fn validate(&self, place: &str, _engine: &EngineSection) -> Result<(), ScenarioError> {
         if self.identifier.is_empty() || self.identifier.len() > 64 {
             let key = "hoodie.datasource.write.streaming.checkpoint.identifier";
-            return Err(ScenarioError::new(format!("{place}.{key}"), "1 to 64 characters are accepted"));
+            return Err(ScenarioError::new(
+                format!("{place}.{key}"),
+                "1 to 64 characters are accepted",
+            ));
         }
         Ok(())
     }
@@ -119,10 +122,22 @@ pub struct Slice {
 #[derive(Clone, Debug)]
 pub enum File {
     /// An action on the timeline, in its highest state.
-    Instant { segment: SegmentId, instant: Time, action: Action, state: InstantState, batch: u64, identifier: Option<String>, slices: Vec<Slice> },
-    Data { rows: Vec<Row> },
+    Instant {
+        segment: SegmentId,
+        instant: Time,
+        action: Action,
+        state: InstantState,
+        batch: u64,
+        identifier: Option<String>,
+        slices: Vec<Slice>,
+    },
+    Data {
+        rows: Vec<Row>,
+    },
     /// Stands beside a data file until its write is committed or rolled back.
-    Marker { data: String },
+    Marker {
+        data: String,
+    },
 }
 
 /// The rows of the file at `path`, if there is one.
@@ -135,13 +150,24 @@ pub fn rows_at<'a>(objects: &'a Objects, path: &str) -> &'a [Row] {
 
 /// What a reader sees change when `file` appears: rows come and go only with a completed commit.
 pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
-    let File::Instant { segment, instant, action: Action::Commit, state: InstantState::Completed, batch, slices, .. } = file else {
+    let File::Instant {
+        segment,
+        instant,
+        action: Action::Commit,
+        state: InstantState::Completed,
+        batch,
+        slices,
+        ..
+    } = file
+    else {
         return Vec::new();
     };
     let timeline = Timeline::read(objects, *segment);
     let (mut came, mut went) = (Vec::new(), Vec::new());
     for slice in slices {
-        let before: &[Row] = timeline.current(&slice.group).map_or(&[], |path| rows_at(objects, path));
+        let before: &[Row] = timeline
+            .current(&slice.group)
+            .map_or(&[], |path| rows_at(objects, path));
         let after = rows_at(objects, &slice.path);
         let ids = |rows: &[Row]| rows.iter().map(|row| row.row).collect::<BTreeSet<u64>>();
         let (old, new) = (ids(before), ids(after));
@@ -150,10 +176,19 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
     }
     let mut facts = Vec::new();
     if !went.is_empty() {
-        facts.push(Fact::Retracted { segment: *segment, rows: went, why: Retraction::Replaced });
+        facts.push(Fact::Retracted {
+            segment: *segment,
+            rows: went,
+            why: Retraction::Replaced,
+        });
     }
     if !came.is_empty() {
-        facts.push(Fact::BecameVisible { segment: *segment, instant: *instant, batch: *batch, rows: came });
+        facts.push(Fact::BecameVisible {
+            segment: *segment,
+            instant: *instant,
+            batch: *batch,
+            rows: came,
+        });
     }
     facts
 }

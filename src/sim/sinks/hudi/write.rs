@@ -3,7 +3,9 @@
 //! Every operation is a message of its own, so a crash can fall between any two. Mirrors: `HoodieSparkSqlWriter`,
 //! `HoodieWriteHelper` (combining), `BaseHoodieWriteClient.getInstantsToRollback` (EAGER), `CommitUtils` (batch memory).
 
-use super::{Action, File, HudiConfig, PartitionPathField, RecordKeyField, Slice, SinkWriter, WriteOperation};
+use super::{
+    Action, File, HudiConfig, PartitionPathField, RecordKeyField, SinkWriter, Slice, WriteOperation,
+};
 use crate::sim::kernel::Time;
 use crate::sim::store::{Object, Objects, Operation};
 use crate::sim::trace::{Fact, InstantState, Row, SegmentId};
@@ -45,7 +47,11 @@ fn table(segment: SegmentId) -> String {
 }
 
 fn instant_path(segment: SegmentId, instant: Time) -> String {
-    format!("{}.hoodie/timeline/{:020}", table(segment), instant.micros())
+    format!(
+        "{}.hoodie/timeline/{:020}",
+        table(segment),
+        instant.micros()
+    )
 }
 
 fn temp_prefix(segment: SegmentId, instant: Time) -> String {
@@ -59,24 +65,46 @@ impl Timeline {
 
     pub fn read(objects: &Objects, segment: SegmentId) -> Timeline {
         let prefix = Timeline::prefix(segment);
-        let under = objects.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        let under = objects
+            .range(prefix.clone()..)
+            .take_while(|(path, _)| path.starts_with(&prefix));
         let instants = under.filter_map(|(_, object)| match object {
             Object::Hudi(file @ File::Instant { instant, .. }) => Some((*instant, file.clone())),
             _ => None,
         });
-        Timeline { segment, instants: instants.collect() }
+        Timeline {
+            segment,
+            instants: instants.collect(),
+        }
     }
 
     fn commits(&self) -> impl DoubleEndedIterator<Item = (&Time, &File)> {
-        let completed = |file: &File| matches!(file, File::Instant { action: Action::Commit, state: InstantState::Completed, .. });
-        self.instants.iter().filter(move |(_, file)| completed(file)).map(|(instant, file)| (instant, file))
+        let completed = |file: &File| {
+            matches!(
+                file,
+                File::Instant {
+                    action: Action::Commit,
+                    state: InstantState::Completed,
+                    ..
+                }
+            )
+        };
+        self.instants
+            .iter()
+            .filter(move |(_, file)| completed(file))
+            .map(|(instant, file)| (instant, file))
     }
 
     /// The path of the newest visible slice of a file group.
     pub fn current(&self, group: &str) -> Option<&str> {
         self.commits().rev().find_map(|(_, file)| {
-            let File::Instant { slices, .. } = file else { return None };
-            slices.iter().find(|slice| slice.group == group).map(|slice| slice.path.as_str())
+            let File::Instant { slices, .. } = file else {
+                return None;
+            };
+            slices
+                .iter()
+                .find(|slice| slice.group == group)
+                .map(|slice| slice.path.as_str())
         })
     }
 
@@ -84,8 +112,13 @@ impl Timeline {
     fn groups(&self, partition: &str) -> BTreeMap<String, String> {
         let mut groups = BTreeMap::new();
         for (_, file) in self.commits() {
-            let File::Instant { slices, .. } = file else { continue };
-            for slice in slices.iter().filter(|slice| slice.group.starts_with(partition)) {
+            let File::Instant { slices, .. } = file else {
+                continue;
+            };
+            for slice in slices
+                .iter()
+                .filter(|slice| slice.group.starts_with(partition))
+            {
                 groups.insert(slice.group.clone(), slice.path.clone());
             }
         }
@@ -95,7 +128,11 @@ impl Timeline {
     /// The batch that the table remembers for this identifier: the newest completed write that carries it.
     pub fn last_batch(&self, identifier: &str) -> Option<u64> {
         self.commits().rev().find_map(|(_, file)| match file {
-            File::Instant { identifier: Some(own), batch, .. } if own == identifier => Some(*batch),
+            File::Instant {
+                identifier: Some(own),
+                batch,
+                ..
+            } if own == identifier => Some(*batch),
             _ => None,
         })
     }
@@ -103,7 +140,11 @@ impl Timeline {
     /// EAGER policy: the next write rolls back every unfinished one first. Lists what is to be looked up for that.
     pub fn unfinished(&self) -> Vec<Time> {
         let open = |file: &File| matches!(file, File::Instant { action: Action::Commit, state, .. } if *state != InstantState::Completed);
-        self.instants.iter().filter(|(_, file)| open(file)).map(|(instant, _)| *instant).collect()
+        self.instants
+            .iter()
+            .filter(|(_, file)| open(file))
+            .map(|(instant, _)| *instant)
+            .collect()
     }
 
     /// Where the marker files of a failed write lie.
@@ -114,7 +155,15 @@ impl Timeline {
     /// Undoes a failed write: plan it, delete its files, take it off the timeline.
     pub fn rollback(&self, failed: Time, markers: &Objects, now: Time) -> Vec<Step> {
         let segment = self.segment;
-        let state = |state| File::Instant { segment, instant: now, action: Action::Rollback { of: failed }, state, batch: 0, identifier: None, slices: Vec::new() };
+        let state = |state| File::Instant {
+            segment,
+            instant: now,
+            action: Action::Rollback { of: failed },
+            state,
+            batch: 0,
+            identifier: None,
+            slices: Vec::new(),
+        };
         let mut doomed: Vec<String> = markers.keys().cloned().collect();
         let mut files = 0;
         for object in markers.values() {
@@ -125,22 +174,66 @@ impl Timeline {
         }
         let path = instant_path(segment, now);
         vec![
-            put(&path, state(InstantState::Requested), Some(Fact::RollbackRequested { segment, instant: failed })),
-            Operation::Delete { paths: doomed, note: None },
-            Operation::Delete { paths: vec![instant_path(segment, failed)], note: None },
-            put(&path, state(InstantState::Completed), Some(Fact::RolledBack { segment, instant: failed, files })),
+            put(
+                &path,
+                state(InstantState::Requested),
+                Some(Fact::RollbackRequested {
+                    segment,
+                    instant: failed,
+                }),
+            ),
+            Operation::Delete {
+                paths: doomed,
+                note: None,
+            },
+            Operation::Delete {
+                paths: vec![instant_path(segment, failed)],
+                note: None,
+            },
+            put(
+                &path,
+                state(InstantState::Completed),
+                Some(Fact::RolledBack {
+                    segment,
+                    instant: failed,
+                    files,
+                }),
+            ),
         ]
     }
 
     /// The write's instant in a state before completion.
     pub fn mark(&self, instant: Time, state: InstantState, batch: u64) -> Step {
         let segment = self.segment;
-        let file = File::Instant { segment, instant, action: Action::Commit, state, batch, identifier: None, slices: Vec::new() };
-        put(&instant_path(segment, instant), file, Some(Fact::InstantChanged { segment, instant, state }))
+        let file = File::Instant {
+            segment,
+            instant,
+            action: Action::Commit,
+            state,
+            batch,
+            identifier: None,
+            slices: Vec::new(),
+        };
+        put(
+            &instant_path(segment, instant),
+            file,
+            Some(Fact::InstantChanged {
+                segment,
+                instant,
+                state,
+            }),
+        )
     }
 
     /// The commit point, with the batch id inside it if the writer is the native sink, then the clean-up.
-    pub fn complete(&self, config: &HudiConfig, instant: Time, batch: u64, slices: Vec<Slice>, markers: &Objects) -> Vec<Step> {
+    pub fn complete(
+        &self,
+        config: &HudiConfig,
+        instant: Time,
+        batch: u64,
+        slices: Vec<Slice>,
+        markers: &Objects,
+    ) -> Vec<Step> {
         let segment = self.segment;
         let claimed = |data: &String| slices.iter().any(|slice| slice.path == *data);
         let unclaimed = |object: &Object| match object {
@@ -151,14 +244,43 @@ impl Timeline {
         let deleted = losers.len() as u32;
         let identifier = (config.writer == SinkWriter::Native).then(|| config.identifier.clone());
         let old = self.expired(&slices);
-        let file = File::Instant { segment, instant, action: Action::Commit, state: InstantState::Completed, batch, identifier, slices };
+        let file = File::Instant {
+            segment,
+            instant,
+            action: Action::Commit,
+            state: InstantState::Completed,
+            batch,
+            identifier,
+            slices,
+        };
         let mut steps = vec![
-            Operation::Delete { paths: losers, note: Some(Fact::Reconciled { segment, instant, deleted }) },
-            put(&instant_path(segment, instant), file, Some(Fact::TableCommitted { segment, instant, batch: Some(batch) })),
-            Operation::Delete { paths: markers.keys().cloned().collect(), note: None },
+            Operation::Delete {
+                paths: losers,
+                note: Some(Fact::Reconciled {
+                    segment,
+                    instant,
+                    deleted,
+                }),
+            },
+            put(
+                &instant_path(segment, instant),
+                file,
+                Some(Fact::TableCommitted {
+                    segment,
+                    instant,
+                    batch: Some(batch),
+                }),
+            ),
+            Operation::Delete {
+                paths: markers.keys().cloned().collect(),
+                note: None,
+            },
         ];
         if !old.is_empty() {
-            steps.push(Operation::Delete { paths: old, note: None });
+            steps.push(Operation::Delete {
+                paths: old,
+                note: None,
+            });
         }
         steps
     }
@@ -167,21 +289,43 @@ impl Timeline {
     fn expired(&self, slices: &[Slice]) -> Vec<String> {
         let versions = |group: &str| {
             let of_group = self.commits().filter_map(|(_, file)| match file {
-                File::Instant { slices, .. } => slices.iter().find(|slice| slice.group == group).map(|slice| slice.path.clone()),
+                File::Instant { slices, .. } => slices
+                    .iter()
+                    .find(|slice| slice.group == group)
+                    .map(|slice| slice.path.clone()),
                 _ => None,
             });
             of_group.collect::<Vec<String>>()
         };
-        slices.iter().filter_map(|slice| versions(&slice.group).into_iter().rev().nth(COMMITS_RETAINED)).collect()
+        slices
+            .iter()
+            .filter_map(|slice| {
+                versions(&slice.group)
+                    .into_iter()
+                    .rev()
+                    .nth(COMMITS_RETAINED)
+            })
+            .collect()
     }
 }
 
 fn put(path: &str, file: File, note: Option<Fact>) -> Step {
-    Operation::Put { path: path.to_string(), object: Object::Hudi(file), if_absent: false, note }
+    Operation::Put {
+        path: path.to_string(),
+        object: Object::Hudi(file),
+        if_absent: false,
+        note,
+    }
 }
 
 /// The record key of a row that was read from the log. `attempt` is this write's instant.
-pub fn record_key(field: RecordKeyField, order_id: u32, partition: u16, offset: u64, attempt: Time) -> String {
+pub fn record_key(
+    field: RecordKeyField,
+    order_id: u32,
+    partition: u16,
+    offset: u64,
+    attempt: Time,
+) -> String {
     match field {
         RecordKeyField::OrderId => order_id.to_string(),
         RecordKeyField::KafkaOffset => format!("{partition}-{offset}"),
@@ -192,12 +336,23 @@ pub fn record_key(field: RecordKeyField, order_id: u32, partition: u16, offset: 
 /// Combines equal keys if the operation does so, and assigns every row to a file group.
 ///
 /// `pick` decides between two rows of one key in one batch: under commit-time ordering Hudi leaves that open, so it is a coin.
-pub fn place(config: &HudiConfig, timeline: &Timeline, data: &Objects, rows: Vec<Row>, mut pick: impl FnMut(&Row) -> bool) -> Vec<Placement> {
+pub fn place(
+    config: &HudiConfig,
+    timeline: &Timeline,
+    data: &Objects,
+    rows: Vec<Row>,
+    mut pick: impl FnMut(&Row) -> bool,
+) -> Vec<Placement> {
     let mut by_path: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows {
         let path = partition_path(config.partition_path, &row);
         let rows = by_path.entry(path).or_default();
-        let twin = if config.operation == WriteOperation::Upsert { rows.iter_mut().find(|other| other.record_key == row.record_key) } else { None };
+        let twin = if config.operation == WriteOperation::Upsert {
+            rows.iter_mut()
+                .find(|other| other.record_key == row.record_key)
+        } else {
+            None
+        };
         match twin {
             Some(twin) if pick(&row) => *twin = row,
             Some(_) => {}
@@ -210,10 +365,23 @@ pub fn place(config: &HudiConfig, timeline: &Timeline, data: &Objects, rows: Vec
         // Each key goes to the group that holds it; new keys fill up the first, small one.
         let mut by_group: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for row in rows {
-            let holds = |slice: &String| super::rows_at(data, slice).iter().any(|other| other.record_key == row.record_key);
-            let home = groups.iter().find(|(_, slice)| config.operation == WriteOperation::Upsert && holds(slice));
-            let small = if config.operation == WriteOperation::BulkInsert { None } else { groups.first_key_value() };
-            let group = home.or(small).map_or_else(|| format!("{path}/group-{}", groups.len()), |(group, _)| group.clone());
+            let holds = |slice: &String| {
+                super::rows_at(data, slice)
+                    .iter()
+                    .any(|other| other.record_key == row.record_key)
+            };
+            let home = groups
+                .iter()
+                .find(|(_, slice)| config.operation == WriteOperation::Upsert && holds(slice));
+            let small = if config.operation == WriteOperation::BulkInsert {
+                None
+            } else {
+                groups.first_key_value()
+            };
+            let group = home.or(small).map_or_else(
+                || format!("{path}/group-{}", groups.len()),
+                |(group, _)| group.clone(),
+            );
             by_group.entry(group).or_default().push(row);
         }
         for (group, rows) in by_group {
@@ -228,7 +396,12 @@ fn partition_path(field: PartitionPathField, row: &Row) -> String {
     const DAY_MS: i64 = 86_400_000;
     match field {
         PartitionPathField::OrderDate => format!("date={}", row.event_time.ms().div_euclid(DAY_MS)),
-        PartitionPathField::KafkaPartition => format!("kafka={}", row.origins.first().map_or(0, |(_, source)| source.partition.0)),
+        PartitionPathField::KafkaPartition => format!(
+            "kafka={}",
+            row.origins
+                .first()
+                .map_or(0, |(_, source)| source.partition.0)
+        ),
     }
 }
 
@@ -239,7 +412,12 @@ impl WriteTask {
     }
 
     fn path(&self, attempt: u32) -> String {
-        format!("{}{}_{attempt}_{:020}.parquet", WriteTask::data_prefix(self.segment), self.placement.group, self.instant.micros())
+        format!(
+            "{}{}_{attempt}_{:020}.parquet",
+            WriteTask::data_prefix(self.segment),
+            self.placement.group,
+            self.instant.micros()
+        )
     }
 
     /// What an attempt writes: its marker, then the new slice.
@@ -248,17 +426,40 @@ impl WriteTask {
         let rows = self.merged(base);
         let written = rows.len() as u32;
         let file = path.rsplit('/').next().unwrap_or(&path).to_string();
-        let marker = format!("{}{}.marker.{attempt}", temp_prefix(self.segment, self.instant), self.placement.group.replace('/', "-"));
-        let note = Fact::DataFileWritten { segment: self.segment, instant: self.instant, file, rows: written };
-        let steps = [put(&marker, File::Marker { data: path.clone() }, None), put(&path, File::Data { rows }, Some(note))];
-        (Slice { group: self.placement.group.clone(), path }, steps)
+        let marker = format!(
+            "{}{}.marker.{attempt}",
+            temp_prefix(self.segment, self.instant),
+            self.placement.group.replace('/', "-")
+        );
+        let note = Fact::DataFileWritten {
+            segment: self.segment,
+            instant: self.instant,
+            file,
+            rows: written,
+        };
+        let steps = [
+            put(&marker, File::Marker { data: path.clone() }, None),
+            put(&path, File::Data { rows }, Some(note)),
+        ];
+        (
+            Slice {
+                group: self.placement.group.clone(),
+                path,
+            },
+            steps,
+        )
     }
 
     /// The new slice: rows of the old one, with equal keys replaced if the operation looks for them.
     fn merged(&self, base: &[Row]) -> Vec<Row> {
         let mut rows = base.to_vec();
         for row in &self.placement.rows {
-            let twin = if self.operation == WriteOperation::Upsert { rows.iter_mut().find(|other| other.record_key == row.record_key) } else { None };
+            let twin = if self.operation == WriteOperation::Upsert {
+                rows.iter_mut()
+                    .find(|other| other.record_key == row.record_key)
+            } else {
+                None
+            };
             match twin {
                 Some(twin) => *twin = row.clone(),
                 None => rows.push(row.clone()),
