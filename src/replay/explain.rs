@@ -56,8 +56,7 @@ pub fn explain(run: &Run, order: u32, until: Time) -> Option<Explanation> {
     let outcome = run
         .outcomes
         .iter()
-        .filter(|outcome| outcome.order == order && outcome.at <= until)
-        .next_back()
+        .rfind(|outcome| outcome.order == order && outcome.at <= until)
         .copied();
     let story = Story { trace, order };
     let (heading, sentence, symptom) = match outcome.map(|outcome| outcome.kind) {
@@ -194,7 +193,7 @@ impl Story<'_> {
     }
 
     fn healthy(&self, until: Time) -> Option<(String, String, FactId)> {
-        let (id, fact, at) = self.facts().filter(|&(_, _, at)| at <= until).next_back()?;
+        let (id, fact, at) = self.facts().rfind(|&(_, _, at)| at <= until)?;
         let order = self.order;
         let visible = self.facts().any(|(_, fact, at)| {
             at <= until

@@ -329,7 +329,7 @@ impl Simulation {
             return false;
         }
         let horizon = Time::from_ms(self.scenario.limits.horizon_ms);
-        match self.kernel.agenda.next() {
+        match self.kernel.agenda.pop() {
             None => self.ended = Some(Ended::Drained),
             Some(event) if event.at > horizon => {
                 self.kernel.now = horizon;

@@ -157,8 +157,13 @@ impl Default for Patch {
 
 impl Patch {
     pub fn parse(text: &str) -> Result<Patch, ScenarioError> {
-        let value: Value =
+        let value =
             serde_json::from_str(text).map_err(|e| ScenarioError::new("patch", e.to_string()))?;
+        Patch::of(value)
+    }
+
+    /// The same from JSON at hand.
+    pub fn of(value: Value) -> Result<Patch, ScenarioError> {
         if !value.is_object() {
             return Err(ScenarioError::new(
                 "patch",

@@ -5,7 +5,7 @@ use super::scene::{self, Flag, Spot, Track, money, seconds};
 use crate::replay::Board;
 use crate::replay::board::{BatchView, FlightState, Partition, TableRow};
 use crate::replay::explain::place;
-use crate::sim::kernel::{EventTime, Span, Time};
+use crate::sim::kernel::{Span, Time};
 use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
 use crate::sim::trace::{Cast, InstantState};
 use crate::sim::{Outcome, OutcomeKind, Scenario};
@@ -675,11 +675,11 @@ impl EngineLines {
             } else {
                 "running".into()
             }
-        } else if trigger == 0 {
-            "waits for data".to_string()
         } else {
-            let next = (board.at.ms() / trigger + 1) * trigger;
-            format!("next at {}", seconds(Time::from_ms(next)))
+            match board.at.ms().checked_div(trigger) {
+                None => "waits for data".to_string(),
+                Some(passed) => format!("next at {}", seconds(Time::from_ms((passed + 1) * trigger))),
+            }
         };
         let ticks = vec![
             (format!("offsets/{}", batch.id), Some(batch.planned)),
@@ -730,12 +730,6 @@ fn short_seconds(at: Time) -> String {
         at.micros() / 1_000_000,
         at.micros() / 10_000 % 100
     )
-}
-
-/// A window's bounds as a time of day.
-pub fn time_of_day(at: EventTime) -> String {
-    let minutes = at.ms().rem_euclid(86_400_000) / 60_000;
-    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// Whether an outcome is one that the verdict bar speaks of.

@@ -47,7 +47,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::ResetAll))
     };
-    let shown = |control: &&Control| {
+    let shown = |control: &Control| {
         let words = format!("{} {} {}", control.key, control.plain, control.risk).to_lowercase();
         let wanted = control.teaching
             || open.contains(&control.group)
@@ -55,7 +55,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
             || !filter.is_empty();
         wanted && words.contains(filter.as_str()) && control.value(&lab.scenario).is_some()
     };
-    let any = CONTROLS.iter().any(|control| shown(&control));
+    let any = CONTROLS.iter().any(shown);
     html! {
         <aside class="settings" id="settings" aria-label="Settings">
             <Guarantee lab={lab.clone()} />
@@ -66,7 +66,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
             if !any { <p class="none">{ "No setting has these words." }</p> }
             { for groups.into_iter().filter_map(|group| {
                 let all: Vec<&'static Control> = CONTROLS.iter().filter(|control| control.group == group && control.value(&lab.scenario).is_some()).collect();
-                let rows: Vec<&'static Control> = all.iter().copied().filter(|control| shown(&control)).collect();
+                let rows: Vec<&'static Control> = all.iter().copied().filter(|control| shown(control)).collect();
                 let more = all.len() > rows.len();
                 let toggle = {
                     let open = open.clone();
@@ -202,7 +202,7 @@ fn Setting(props: &SettingProps) -> Html {
     let field = match control.kind {
         Kind::Choice(values) => html! {
             <select id={id.clone()} onchange={set}>
-                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={*json == value.to_string()}>{ *label }</option> }) }
+                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={value == **json}>{ *label }</option> }) }
             </select>
         },
         Kind::Whole { least, most, .. } => html! {

@@ -214,14 +214,13 @@ impl Broker {
                 cx.send(from, Message::ReadResponse { partition, result });
             }
             Message::Fetch { positions } => self.on_fetch(disk, memory, from, positions, cx),
-            Message::FetchExpired { follower, fetch } => {
+            Message::FetchExpired { follower, fetch }
                 if memory
                     .parked
                     .get(&follower)
-                    .is_some_and(|parked| parked.number == fetch)
-                {
-                    self.answer_fetch(disk, memory, follower, cx);
-                }
+                    .is_some_and(|parked| parked.number == fetch) =>
+            {
+                self.answer_fetch(disk, memory, follower, cx);
             }
             Message::FetchResponse { fetched } => self.on_fetched(disk, memory, from, fetched, cx),
             Message::FetchFrom { leader } => self.fetch(disk, memory, leader, cx),

@@ -58,7 +58,7 @@ impl Agenda {
         self.inserted += 1;
     }
 
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn pop(&mut self) -> Option<Event> {
         self.heap.pop()
     }
 }
@@ -94,7 +94,7 @@ mod tests {
         for (at, n) in [(5, 0), (3, 1), (5, 2), (3, 3)] {
             agenda.insert(Time::from_ms(at), None, What::Arrival(n));
         }
-        let order: Vec<u32> = std::iter::from_fn(|| agenda.next())
+        let order: Vec<u32> = std::iter::from_fn(|| agenda.pop())
             .map(|event| match event.what {
                 What::Arrival(n) => n,
                 _ => unreachable!("only arrivals were inserted"),

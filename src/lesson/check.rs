@@ -1,0 +1,694 @@
+//! What a task demands of a run.
+//!
+//! ```text
+//! name   := metric | branch.metric | preset.metric
+//! expr   := number | name | number "*" name | expr + expr | expr - expr
+//! pred   := expr op expr | cfg["real.option.name"] op value | pred && pred | pred || pred | !pred | (pred)
+//! check  := run(pred) | gauntlet(SUITE, pred) | compare(A, B, pred) | changed_only("opt", ...)
+//!         | predicted(ask) | traced(event) | suite.kills(n) | points <= n | check && check
+//! ```
+//!
+//! `op` is one of `== != < <= > >=`. The metrics are those of [`Verdict::names`]; in `compare` they stand behind `d.`
+//! (B minus A) or `ratio.` (B by A). `||` binds weaker than `&&`, and a dash inside a word belongs to the word.
+
+use crate::sim::control;
+use crate::sim::ledger::Verdict;
+use crate::sim::{Run, Scenario, suggest};
+use serde_json::Value;
+use std::fmt;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    Run(Pred),
+    /// Every script of a suite.
+    Gauntlet { suite: String, pred: Pred },
+    /// Two runs of one seed; without `a` the preset is the first.
+    Compare { a: Option<String>, b: String, pred: Pred },
+    ChangedOnly(Vec<String>),
+    Predicted(String),
+    Traced(String),
+    Kills(u32),
+    PointsAtMost(u32),
+    All(Vec<Check>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pred {
+    Compare(Expr, Op, Expr),
+    Setting(String, Op, Value),
+    And(Box<Pred>, Box<Pred>),
+    Or(Box<Pred>, Box<Pred>),
+    Not(Box<Pred>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    Number(f64),
+    Name(Name),
+    Times(f64, Name),
+    Plus(Box<Expr>, Box<Expr>),
+    Minus(Box<Expr>, Box<Expr>),
+}
+
+/// A metric, and of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub of: Of,
+    pub metric: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The run at hand.
+    Run,
+    /// One branch of it.
+    Branch(String),
+    /// The run of the unchanged scenario, same seed.
+    Preset,
+    /// The second run minus the first.
+    Difference,
+    /// The second run divided by the first.
+    Ratio,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Equal,
+    Unequal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+/// What a check is held against.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    pub run: &'a Run,
+    /// What was run.
+    pub scenario: &'a Scenario,
+    /// What the step began with.
+    pub base: &'a Scenario,
+    /// The run of `base`, where it is at hand.
+    pub base_run: Option<&'a Run>,
+    /// The asks that were answered.
+    pub answered: &'a [String],
+    /// The orders whose explanation was opened.
+    pub traced: &'a [u32],
+}
+
+/// How a check stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Passed,
+    /// What is missing, with the values found.
+    NotYet(String),
+    /// What would have to be known first.
+    CannotTell(String),
+}
+
+impl Check {
+    /// Reads a check; `branches` are the names that may stand before a metric.
+    pub fn parse(text: &str, branches: &[&str]) -> Result<Check, String> {
+        let mut parser = Parser::new(text, branches)?;
+        let check = parser.check()?;
+        parser.end()?;
+        Ok(check)
+    }
+
+    pub fn standing(&self, evidence: &Evidence) -> Standing {
+        let tested = |pred: &Pred| match pred.shortfall(evidence) {
+            Ok(None) => Standing::Passed,
+            Ok(Some(missing)) => Standing::NotYet(missing),
+            Err(unknown) => Standing::CannotTell(unknown),
+        };
+        let done = |done: bool, missing: &str| if done { Standing::Passed } else { Standing::NotYet(missing.into()) };
+        match self {
+            Check::Run(pred) => tested(pred),
+            Check::ChangedOnly(keys) => changed_only(keys, evidence),
+            Check::Predicted(ask) => done(evidence.answered.contains(ask), "make the prediction first"),
+            Check::Traced(order) => done(
+                evidence.traced.iter().any(|traced| traced.to_string() == *order),
+                &format!("open the explanation of order {order}"),
+            ),
+            Check::All(checks) => {
+                let standings = checks.iter().map(|check| check.standing(evidence));
+                standings.into_iter().find(|standing| *standing != Standing::Passed).unwrap_or(Standing::Passed)
+            }
+            Check::Gauntlet { suite, .. } => Standing::CannotTell(format!("suite {suite} has not been run")),
+            Check::Compare { b, .. } => Standing::CannotTell(format!("there is no run named {b}")),
+            Check::Kills(_) | Check::PointsAtMost(_) => Standing::CannotTell("this lesson keeps no such count".into()),
+        }
+    }
+}
+
+/// Nothing but these settings differs: with them set back the scenario is the step's own, faults included.
+fn changed_only(keys: &[String], evidence: &Evidence) -> Standing {
+    let mut rest = evidence.scenario.clone();
+    for control in keys.iter().filter_map(|key| control::find(key)) {
+        let value = control.value(evidence.base).unwrap_or(Value::Null);
+        match rest.patched(&control.patch(value)) {
+            Ok(patched) => rest = patched,
+            Err(error) => return Standing::NotYet(error.to_string()),
+        }
+    }
+    if rest == *evidence.base {
+        return Standing::Passed;
+    }
+    let others: Vec<&str> = control::changed(evidence.base, &rest);
+    Standing::NotYet(match others.as_slice() {
+        [] => "the faults or the workload differ too; set them back".into(),
+        others => format!("set back what else was changed: {}", others.join(", ")),
+    })
+}
+
+impl Pred {
+    pub fn parse(text: &str, branches: &[&str]) -> Result<Pred, String> {
+        let mut parser = Parser::new(text, branches)?;
+        let pred = parser.pred()?;
+        parser.end()?;
+        Ok(pred)
+    }
+
+    /// Nothing if it holds, else what is missing, or an error for what cannot be known.
+    pub fn shortfall(&self, evidence: &Evidence) -> Result<Option<String>, String> {
+        Ok(match self {
+            Pred::Compare(left, op, right) => {
+                let (a, b) = (left.value(evidence)?, right.value(evidence)?);
+                (!op.holds(a, b)).then(|| format!("{left} is {}, it should be {op} {right}", number(a)))
+            }
+            Pred::Setting(key, op, wanted) => {
+                let found = control::setting(evidence.scenario, key).ok_or_else(|| format!("this scenario has no {key}"))?;
+                let holds = match (found.as_f64(), wanted.as_f64()) {
+                    (Some(found), Some(wanted)) => op.holds(found, wanted),
+                    _ => (found == *wanted) == (*op == Op::Equal),
+                };
+                (!holds).then(|| format!("{key} is {found}, it should be {op} {wanted}"))
+            }
+            Pred::And(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?) {
+                (Some(a), Some(b)) => Some(format!("{a}; {b}")),
+                (a, b) => a.or(b),
+            },
+            Pred::Or(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?) {
+                (Some(a), Some(b)) => Some(format!("{a}, or {b}")),
+                _ => None,
+            },
+            Pred::Not(inner) => match inner.shortfall(evidence)? {
+                Some(_) => None,
+                None => Some(format!("{inner} should not hold")),
+            },
+        })
+    }
+}
+
+impl Expr {
+    pub fn parse(text: &str, branches: &[&str]) -> Result<Expr, String> {
+        let mut parser = Parser::new(text, branches)?;
+        let expr = parser.expr()?;
+        parser.end()?;
+        Ok(expr)
+    }
+
+    /// Its value, or what cannot be known.
+    pub fn value(&self, evidence: &Evidence) -> Result<f64, String> {
+        Ok(match self {
+            Expr::Number(value) => *value,
+            Expr::Name(name) => name.value(evidence)?,
+            Expr::Times(factor, name) => factor * name.value(evidence)?,
+            Expr::Plus(left, right) => left.value(evidence)? + right.value(evidence)?,
+            Expr::Minus(left, right) => left.value(evidence)? - right.value(evidence)?,
+        })
+    }
+}
+
+impl Name {
+    fn value(&self, evidence: &Evidence) -> Result<f64, String> {
+        let verdict = match &self.of {
+            Of::Run => &evidence.run.verdict,
+            Of::Branch(branch) => evidence.run.branches.get(branch).ok_or_else(|| format!("this run has no branch {branch}"))?,
+            Of::Preset => &evidence.base_run.ok_or("the unchanged scenario has not been run yet")?.verdict,
+            Of::Difference | Of::Ratio => return Err("there is only one run".into()),
+        };
+        verdict.metric(&self.metric).ok_or_else(|| format!("{self} has no value in this run"))
+    }
+}
+
+impl Op {
+    fn holds(self, a: f64, b: f64) -> bool {
+        match self {
+            Op::Equal => a == b,
+            Op::Unequal => a != b,
+            Op::Less => a < b,
+            Op::AtMost => a <= b,
+            Op::More => a > b,
+            Op::AtLeast => a >= b,
+        }
+    }
+}
+
+/// A value as a reader would write it.
+pub fn number(value: f64) -> String {
+    if value.is_infinite() { "infinite".into() } else { format!("{value}") }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Op::Equal => "==",
+            Op::Unequal => "!=",
+            Op::Less => "<",
+            Op::AtMost => "<=",
+            Op::More => ">",
+            Op::AtLeast => ">=",
+        })
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            Of::Run => {}
+            Of::Branch(branch) => write!(f, "{branch}.")?,
+            Of::Preset => f.write_str("preset.")?,
+            Of::Difference => f.write_str("d.")?,
+            Of::Ratio => f.write_str("ratio.")?,
+        }
+        f.write_str(&self.metric)
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Number(value) => write!(f, "{value}"),
+            Expr::Name(name) => write!(f, "{name}"),
+            Expr::Times(factor, name) => write!(f, "{factor} * {name}"),
+            Expr::Plus(left, right) => write!(f, "{left} + {right}"),
+            Expr::Minus(left, right) => write!(f, "{left} - {right}"),
+        }
+    }
+}
+
+impl fmt::Display for Pred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pred::Compare(left, op, right) => write!(f, "{left} {op} {right}"),
+            Pred::Setting(key, op, value) => write!(f, "cfg[\"{key}\"] {op} {value}"),
+            Pred::And(left, right) => write!(f, "{left} && {right}"),
+            Pred::Or(left, right) => write!(f, "({left} || {right})"),
+            Pred::Not(inner) => write!(f, "!({inner})"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Number(f64),
+    Text(String),
+    Sign(&'static str),
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Token::Word(word) => write!(f, "\"{word}\""),
+            Token::Number(value) => write!(f, "{value}"),
+            Token::Text(text) => write!(f, "\"{text}\""),
+            Token::Sign(sign) => write!(f, "\"{sign}\""),
+        }
+    }
+}
+
+// The longer ones first, because the first that fits is taken.
+const SIGNS: [&str; 17] = ["==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "(", ")", "[", "]", ",", "*", "+", "-"];
+
+fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let token = if first.is_ascii_digit() {
+            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let (digits, tail) = rest.split_at(end);
+            rest = tail;
+            Token::Number(digits.parse().map_err(|_| format!("\"{digits}\" is no number"))?)
+        } else if first.is_ascii_alphabetic() {
+            let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+            let end = rest.find(|c| !part_of_word(c)).unwrap_or(rest.len());
+            let (word, tail) = rest.split_at(end);
+            rest = tail;
+            Token::Word(word.to_string())
+        } else if first == '"' {
+            let (inside, tail) = rest[1..].split_once('"').ok_or("a \" without its end")?;
+            rest = tail;
+            Token::Text(inside.to_string())
+        } else {
+            let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
+            let sign = sign.ok_or_else(|| format!("\"{first}\" means nothing in a check"))?;
+            rest = &rest[sign.len()..];
+            Token::Sign(sign)
+        };
+        tokens.push(token);
+        rest = rest.trim_start();
+    }
+    Ok(tokens)
+}
+
+struct Parser<'a> {
+    tokens: Vec<Token>,
+    at: usize,
+    branches: &'a [&'a str],
+    /// Inside `compare`, where metrics are of two runs.
+    two_runs: bool,
+}
+
+const CHECKS: [&str; 8] = ["run", "gauntlet", "compare", "changed_only", "predicted", "traced", "suite.kills", "points"];
+
+impl<'a> Parser<'a> {
+    fn new(text: &str, branches: &'a [&'a str]) -> Result<Self, String> {
+        Ok(Parser { tokens: tokens(text)?, at: 0, branches, two_runs: false })
+    }
+
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn next(&mut self, expected: &str) -> Result<Token, String> {
+        let token = self.peek().cloned().ok_or_else(|| format!("ends where {expected} was expected"))?;
+        self.at += 1;
+        Ok(token)
+    }
+
+    fn has(&mut self, sign: &'static str) -> bool {
+        let found = self.peek() == Some(&Token::Sign(sign));
+        self.at += usize::from(found);
+        found
+    }
+
+    fn need(&mut self, sign: &'static str) -> Result<(), String> {
+        match self.next(&format!("\"{sign}\""))? {
+            Token::Sign(found) if found == sign => Ok(()),
+            found => Err(format!("{found} where \"{sign}\" was expected")),
+        }
+    }
+
+    fn end(&self) -> Result<(), String> {
+        self.peek().map_or(Ok(()), |token| Err(format!("{token} is left over at the end")))
+    }
+
+    fn word(&mut self, expected: &str) -> Result<String, String> {
+        match self.next(expected)? {
+            Token::Word(word) => Ok(word),
+            found => Err(format!("{found} where {expected} was expected")),
+        }
+    }
+
+    fn check(&mut self) -> Result<Check, String> {
+        let mut checks = vec![self.one_check()?];
+        while self.has("&&") {
+            checks.push(self.one_check()?);
+        }
+        Ok(if checks.len() == 1 { checks.remove(0) } else { Check::All(checks) })
+    }
+
+    fn one_check(&mut self) -> Result<Check, String> {
+        let kind = self.word("a check such as run(dup == 0)")?;
+        if kind == "points" {
+            self.need("<=")?;
+            return Ok(Check::PointsAtMost(self.whole()?));
+        }
+        if !CHECKS.contains(&kind.as_str()) {
+            return Err(format!("no check \"{kind}\"{}", suggest::did_you_mean(&kind, CHECKS)));
+        }
+        self.need("(")?;
+        let check = match kind.as_str() {
+            "run" => Check::Run(self.pred()?),
+            "gauntlet" => {
+                let mut suite = self.word("a suite")?;
+                while self.has("+") {
+                    suite = format!("{suite}+{}", self.word("a suite")?);
+                }
+                self.need(",")?;
+                Check::Gauntlet { suite, pred: self.pred()? }
+            }
+            "compare" => {
+                let first = self.word("the name of a run")?;
+                self.need(",")?;
+                self.two_runs = true;
+                // A second name is followed by a comma; a predicate never is.
+                let second = match (self.peek(), self.tokens.get(self.at + 1)) {
+                    (Some(Token::Word(word)), Some(Token::Sign(","))) => Some(word.clone()),
+                    _ => None,
+                };
+                let (a, b) = match second {
+                    Some(second) => {
+                        self.at += 2;
+                        (Some(first), second)
+                    }
+                    None => (None, first),
+                };
+                let pred = self.pred()?;
+                self.two_runs = false;
+                Check::Compare { a, b, pred }
+            }
+            "changed_only" => {
+                let mut keys = vec![self.key()?];
+                while self.has(",") {
+                    keys.push(self.key()?);
+                }
+                Check::ChangedOnly(keys)
+            }
+            "predicted" => Check::Predicted(self.word("the id of an ask")?),
+            "traced" => Check::Traced(self.whole()?.to_string()),
+            _ => Check::Kills(self.whole()?),
+        };
+        self.need(")")?;
+        Ok(check)
+    }
+
+    fn whole(&mut self) -> Result<u32, String> {
+        match self.next("a whole number")? {
+            Token::Number(value) if value == f64::from(value as u32) => Ok(value as u32),
+            found => Err(format!("{found} where a whole number was expected")),
+        }
+    }
+
+    /// The name of a setting, in quotes.
+    fn key(&mut self) -> Result<String, String> {
+        match self.next("the name of a setting in quotes")? {
+            Token::Text(key) if control::find(&key).is_some() => Ok(key),
+            Token::Text(key) => {
+                let known = control::CONTROLS.iter().map(|control| control.key);
+                Err(format!("no setting \"{key}\"{}", suggest::did_you_mean(&key, known)))
+            }
+            found => Err(format!("{found} where the name of a setting in quotes was expected")),
+        }
+    }
+
+    fn pred(&mut self) -> Result<Pred, String> {
+        let mut left = self.all_of()?;
+        while self.has("||") {
+            left = Pred::Or(Box::new(left), Box::new(self.all_of()?));
+        }
+        Ok(left)
+    }
+
+    fn all_of(&mut self) -> Result<Pred, String> {
+        let mut left = self.one_pred()?;
+        while self.has("&&") {
+            left = Pred::And(Box::new(left), Box::new(self.one_pred()?));
+        }
+        Ok(left)
+    }
+
+    fn one_pred(&mut self) -> Result<Pred, String> {
+        if self.has("!") {
+            return Ok(Pred::Not(Box::new(self.one_pred()?)));
+        }
+        if self.has("(") {
+            let inner = self.pred()?;
+            self.need(")")?;
+            return Ok(inner);
+        }
+        if self.peek() == Some(&Token::Word("cfg".into())) {
+            self.at += 1;
+            self.need("[")?;
+            let key = self.key()?;
+            self.need("]")?;
+            let op = self.op()?;
+            let value = match self.next("a value")? {
+                Token::Number(value) if value.fract() == 0.0 => Value::from(value as i64),
+                Token::Number(value) => Value::from(value),
+                Token::Text(text) => Value::from(text),
+                Token::Word(word) if word == "true" || word == "false" => Value::from(word == "true"),
+                found => return Err(format!("{found} is no value; accepted are numbers, texts in quotes, true and false")),
+            };
+            if !value.is_number() && !matches!(op, Op::Equal | Op::Unequal) {
+                return Err(format!("{op} compares numbers; for {value} there are == and !="));
+            }
+            return Ok(Pred::Setting(key, op, value));
+        }
+        let left = self.expr()?;
+        let op = self.op()?;
+        Ok(Pred::Compare(left, op, self.expr()?))
+    }
+
+    fn op(&mut self) -> Result<Op, String> {
+        Ok(match self.next("a comparison such as ==")? {
+            Token::Sign("==") => Op::Equal,
+            Token::Sign("!=") => Op::Unequal,
+            Token::Sign("<") => Op::Less,
+            Token::Sign("<=") => Op::AtMost,
+            Token::Sign(">") => Op::More,
+            Token::Sign(">=") => Op::AtLeast,
+            found => return Err(format!("{found} where one of == != < <= > >= was expected")),
+        })
+    }
+
+    fn expr(&mut self) -> Result<Expr, String> {
+        let mut left = self.term()?;
+        loop {
+            if self.has("+") {
+                left = Expr::Plus(Box::new(left), Box::new(self.term()?));
+            } else if self.has("-") {
+                left = Expr::Minus(Box::new(left), Box::new(self.term()?));
+            } else {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn term(&mut self) -> Result<Expr, String> {
+        match self.next("a number or a metric")? {
+            Token::Number(factor) if self.has("*") => {
+                let word = self.word("a metric")?;
+                Ok(Expr::Times(factor, self.name(&word)?))
+            }
+            Token::Number(value) => Ok(Expr::Number(value)),
+            Token::Word(word) => Ok(Expr::Name(self.name(&word)?)),
+            found => Err(format!("{found} where a number or a metric was expected")),
+        }
+    }
+
+    fn name(&self, word: &str) -> Result<Name, String> {
+        let known: Vec<String> = Verdict::names().collect();
+        let (of, metric) = match word.split_once('.') {
+            _ if known.iter().any(|name| name == word) && !self.two_runs => (Of::Run, word),
+            Some(("d", metric)) if self.two_runs => (Of::Difference, metric),
+            Some(("ratio", metric)) if self.two_runs => (Of::Ratio, metric),
+            Some(("preset", metric)) => (Of::Preset, metric),
+            Some((branch, metric)) if self.branches.contains(&branch) => (Of::Branch(branch.into()), metric),
+            _ if self.two_runs => return Err(format!("\"{word}\" is of one run; between two runs there are d.{word} and ratio.{word}")),
+            _ => (Of::Run, word),
+        };
+        if !known.iter().any(|name| name == metric) {
+            return Err(format!("no metric \"{word}\"{}", suggest::did_you_mean(metric, known.iter().map(String::as_str))));
+        }
+        Ok(Name { of, metric: metric.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Keep, Patch, Simulation, catalog};
+
+    fn opening() -> Scenario {
+        catalog::find(catalog::OPENING).expect("there is one").scenario()
+    }
+
+    fn standing(text: &str, patch: &str) -> Standing {
+        let base = opening();
+        let scenario = base.patched(&Patch::parse(patch).expect("valid")).expect("valid");
+        let (run, base_run) = (Simulation::run(&scenario, Keep::LedgerOnly), Simulation::run(&base, Keep::LedgerOnly));
+        let evidence = Evidence {
+            run: &run,
+            scenario: &scenario,
+            base: &base,
+            base_run: Some(&base_run),
+            answered: &["p1".into()],
+            traced: &[17],
+        };
+        Check::parse(text, &["revenue"]).expect("valid").standing(&evidence)
+    }
+
+    #[test]
+    fn checks_are_held_against_the_run() {
+        for text in [
+            "run(dup == 1 && lost == 0)",
+            "run(dup > 5 || rows == 41)",
+            "run(!(dup == 0))",
+            "run(revenue.dup == 1)",
+            "run(rows - delivered == dup)",
+            "run(2 * dup + lost <= 2)",
+            "run(dup == preset.dup)",
+            "run(dup_by.producer_retry == 1)",
+            r#"run(cfg["acks"] == "all" && cfg["enable.idempotence"] != true)"#,
+            r#"run(cfg["watermark.delay"] >= 1000) && changed_only("retries") && predicted(p1) && traced(17)"#,
+        ] {
+            assert_eq!(standing(text, "{}"), Standing::Passed, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_the_values_found() {
+        for (text, missing) in [
+            ("run(dup == 0 && reorder > 0)", "dup is 1, it should be == 0; reorder is 0, it should be > 0"),
+            ("run(dup == 0 || late == 7)", "dup is 1, it should be == 0, or late is 0, it should be == 7"),
+            ("run(!(dup == 1))", "dup == 1 should not hold"),
+            ("predicted(p2)", "make the prediction first"),
+            ("traced(3)", "open the explanation of order 3"),
+        ] {
+            assert_eq!(standing(text, "{}"), Standing::NotYet(missing.into()), "{text}");
+        }
+        assert!(matches!(standing("gauntlet(G-NET, dup == 0)", "{}"), Standing::CannotTell(_)));
+    }
+
+    #[test]
+    fn changed_only_sees_settings_faults_and_workload() {
+        let only = r#"changed_only("enable.idempotence")"#;
+        let fixed = r#"{"producer": {"enable.idempotence": true}}"#;
+        assert_eq!(standing(only, fixed), Standing::Passed);
+        assert_eq!(
+            standing(only, r#"{"producer": {"enable.idempotence": true, "linger.ms": 50}}"#),
+            Standing::NotYet("set back what else was changed: linger.ms".into())
+        );
+        assert!(matches!(standing(only, r#"{"faults": {"lost-ack": null}}"#), Standing::NotYet(why) if why.contains("faults")));
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_the_word_and_what_was_expected() {
+        for (text, problem) in [
+            ("rum(dup == 0)", "no check \"rum\"; did you mean \"run\"?"),
+            ("run(dupp == 0)", "no metric \"dupp\"; did you mean \"dup\"?"),
+            ("run(revenu.dup == 0)", "no metric \"revenu.dup\""),
+            ("run(dup = 0)", "\"=\" means nothing in a check"),
+            ("run(dup == 0", "ends where \")\" was expected"),
+            ("run(dup)", "\")\" where one of == != < <= > >= was expected"),
+            ("run(dup == 0) dup", "\"dup\" is left over at the end"),
+            (r#"changed_only("retrys")"#, "no setting \"retrys\"; did you mean \"retries\"?"),
+            (r#"run(cfg["acks"] < "all")"#, "< compares numbers; for \"all\" there are == and !="),
+            ("compare(a, b, dup > 0)", "\"dup\" is of one run; between two runs there are d.dup and ratio.dup"),
+            ("", "ends where a check such as run(dup == 0) was expected"),
+            ("run(1.2.3 == 0)", "\"1.2.3\" is no number"),
+            ("traced(1.5)", "1.5 where a whole number was expected"),
+        ] {
+            assert_eq!(Check::parse(text, &["revenue"]).expect_err("wrong"), problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_the_grammar_is_read() {
+        for text in [
+            "gauntlet(G-NET+G-BROKER, lost + refused == 0)",
+            "compare(b, d.dup > 0 && ratio.p95 < 1.5)",
+            "compare(a, b, d.dup > 0)",
+            "suite.kills(7)",
+            "points <= 12",
+            r#"changed_only("retries", "acks")"#,
+            "run(dup_by.app_resend > 0 && p95 <= 1500)",
+        ] {
+            Check::parse(text, &[]).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+        }
+    }
+}
