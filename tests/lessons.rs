@@ -15,9 +15,15 @@ fn course() -> Course {
 
 fn lessons() -> Vec<(String, Lesson)> {
     let course = course();
-    let ids = course.modules.iter().flat_map(|module| module.lessons.clone());
+    let ids = course
+        .modules
+        .iter()
+        .flat_map(|module| module.lessons.clone());
     ids.map(|id| {
-        let path = format!("lessons/{}", course.place(&id, "en").expect("is in the course").path);
+        let path = format!(
+            "lessons/{}",
+            course.place(&id, "en").expect("is in the course").path
+        );
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let lesson = Lesson::parse(&path, &text).unwrap_or_else(|error| panic!("{error}"));
         (id, lesson)
@@ -26,7 +32,11 @@ fn lessons() -> Vec<(String, Lesson)> {
 }
 
 fn lesson(id: &str) -> Lesson {
-    lessons().into_iter().find(|(found, _)| found == id).expect("there is one").1
+    lessons()
+        .into_iter()
+        .find(|(found, _)| found == id)
+        .expect("there is one")
+        .1
 }
 
 fn run(scenario: &Scenario, seed: u64) -> Run {
@@ -36,7 +46,9 @@ fn run(scenario: &Scenario, seed: u64) -> Run {
 }
 
 fn standing(step: &Step, task: usize, base: &Scenario, patch: &str, seed: u64) -> Standing {
-    let scenario = base.patched(&Patch::parse(patch).expect("valid")).unwrap_or_else(|error| panic!("{error}"));
+    let scenario = base
+        .patched(&Patch::parse(patch).expect("valid"))
+        .unwrap_or_else(|error| panic!("{error}"));
     let evidence = Evidence {
         run: &run(&scenario, seed),
         scenario: &scenario,
@@ -45,7 +57,11 @@ fn standing(step: &Step, task: usize, base: &Scenario, patch: &str, seed: u64) -
         answered: &[],
         traced: &[],
     };
-    step.tasks().nth(task).expect("a task").check.standing(&evidence)
+    step.tasks()
+        .nth(task)
+        .expect("a task")
+        .check
+        .standing(&evidence)
 }
 
 #[test]
@@ -56,8 +72,21 @@ fn every_claim_holds_on_the_run_of_its_step() {
             let scenario = lesson.scenario(number).expect("valid");
             for claim in step.claims() {
                 let run = run(&scenario, scenario.seed);
-                let evidence = Evidence { run: &run, scenario: &scenario, base: &scenario, base_run: None, answered: &[], traced: &[] };
-                assert_eq!(claim.pred.shortfall(&evidence), Ok(None), "{id}, step {}: {}", number + 1, claim.source);
+                let evidence = Evidence {
+                    run: &run,
+                    scenario: &scenario,
+                    base: &scenario,
+                    base_run: None,
+                    answered: &[],
+                    traced: &[],
+                };
+                assert_eq!(
+                    claim.pred.shortfall(&evidence),
+                    Ok(None),
+                    "{id}, step {}: {}",
+                    number + 1,
+                    claim.source
+                );
                 claims += 1;
             }
         }
@@ -73,8 +102,13 @@ fn no_task_is_passed_by_the_run_it_starts_from() {
             if step.tasks().count() == 0 {
                 continue;
             }
-            let passed = (0..step.tasks().count()).filter(|&task| standing(step, task, &base, "{}", base.seed) == Standing::Passed);
-            assert!(passed.count() < step.tasks().count(), "{id}, step {}: all done before it begins", number + 1);
+            let passed = (0..step.tasks().count())
+                .filter(|&task| standing(step, task, &base, "{}", base.seed) == Standing::Passed);
+            assert!(
+                passed.count() < step.tasks().count(),
+                "{id}, step {}: all done before it begins",
+                number + 1
+            );
         }
     }
 }
@@ -84,37 +118,72 @@ fn every_control_of_a_lesson_exists_in_its_scenario_and_every_lesson_predicts() 
     for (id, lesson) in lessons() {
         let scenario = lesson.scenario(0).expect("valid");
         for key in &lesson.setup.controls {
-            assert!(control::setting(&scenario, key).is_some(), "{id}: {key} has no value in its scenario");
+            assert!(
+                control::setting(&scenario, key).is_some(),
+                "{id}: {key} has no value in its scenario"
+            );
         }
         let asks: Vec<&Ask> = lesson.steps.iter().flat_map(Step::asks).collect();
-        assert!(asks.iter().any(|ask| ask.sure), "{id}: nothing is predicted");
+        assert!(
+            asks.iter().any(|ask| ask.sure),
+            "{id}: nothing is predicted"
+        );
         for ask in asks {
             if let AskKind::Choice(options) = &ask.kind {
-                assert!(options.iter().all(|option| !option.right || option.refuted_by.is_none()), "{id}, {}: the right answer is refuted", ask.id);
+                assert!(
+                    options
+                        .iter()
+                        .all(|option| !option.right || option.refuted_by.is_none()),
+                    "{id}, {}: the right answer is refuted",
+                    ask.id
+                );
             }
         }
     }
 }
 
 fn step_with(lesson: &Lesson, heading: &str) -> usize {
-    lesson.steps.iter().position(|step| step.heading == heading).unwrap_or_else(|| panic!("no step \"{heading}\""))
+    lesson
+        .steps
+        .iter()
+        .position(|step| step.heading == heading)
+        .unwrap_or_else(|| panic!("no step \"{heading}\""))
 }
 
 #[test]
 fn lost_ack_the_first_task_needs_the_retries_and_nothing_else() {
     let lesson = lesson("lost-ack");
     let number = step_with(&lesson, "Trade lost orders for doubled ones");
-    let (step, base) = (&lesson.steps[number], lesson.scenario(number).expect("valid"));
+    let (step, base) = (
+        &lesson.steps[number],
+        lesson.scenario(number).expect("valid"),
+    );
     for seed in 1..=20 {
-        assert!(matches!(standing(step, 0, &base, "{}", seed), Standing::NotYet(_)), "seed {seed}: passes with retries=0");
+        assert!(
+            matches!(standing(step, 0, &base, "{}", seed), Standing::NotYet(_)),
+            "seed {seed}: passes with retries=0"
+        );
         for retries in ["2147483647", "10"] {
             let patch = format!(r#"{{"producer": {{"retries": {retries}}}}}"#);
-            assert_eq!(standing(step, 0, &base, &patch, seed), Standing::Passed, "seed {seed}, retries={retries}");
+            assert_eq!(
+                standing(step, 0, &base, &patch, seed),
+                Standing::Passed,
+                "seed {seed}, retries={retries}"
+            );
         }
         let too_much = r#"{"producer": {"retries": 2147483647, "linger.ms": 20}}"#;
-        assert!(matches!(standing(step, 0, &base, too_much, seed), Standing::NotYet(_)), "seed {seed}: passes with another change");
+        assert!(
+            matches!(
+                standing(step, 0, &base, too_much, seed),
+                Standing::NotYet(_)
+            ),
+            "seed {seed}: passes with another change"
+        );
         let removed = r#"{"producer": {"retries": 2147483647}, "faults": {"lost-requests": null}}"#;
-        assert!(matches!(standing(step, 0, &base, removed, seed), Standing::NotYet(_)), "seed {seed}: passes without the fault");
+        assert!(
+            matches!(standing(step, 0, &base, removed, seed), Standing::NotYet(_)),
+            "seed {seed}: passes without the fault"
+        );
     }
 }
 
@@ -122,7 +191,10 @@ fn lost_ack_the_first_task_needs_the_retries_and_nothing_else() {
 fn lost_ack_the_second_task_needs_idempotence() {
     let lesson = lesson("lost-ack");
     let number = step_with(&lesson, "Pay neither price");
-    let (step, base) = (&lesson.steps[number], lesson.scenario(number).expect("valid"));
+    let (step, base) = (
+        &lesson.steps[number],
+        lesson.scenario(number).expect("valid"),
+    );
     for seed in 1..=20 {
         for patch in [
             r#"{"producer": {"retries": 2147483647, "enable.idempotence": true}}"#,
@@ -130,11 +202,22 @@ fn lost_ack_the_second_task_needs_idempotence() {
             r#"{"producer": {"retries": 2147483647, "enable.idempotence": true, "max.in.flight.requests.per.connection": 1}}"#,
         ] {
             for task in 0..2 {
-                assert_eq!(standing(step, task, &base, patch, seed), Standing::Passed, "seed {seed}, task {task}: {patch}");
+                assert_eq!(
+                    standing(step, task, &base, patch, seed),
+                    Standing::Passed,
+                    "seed {seed}, task {task}: {patch}"
+                );
             }
         }
-        for patch in ["{}", r#"{"producer": {"retries": 2147483647}}"#, r#"{"producer": {"retries": 2147483647, "max.in.flight.requests.per.connection": 1}}"#] {
-            assert!(matches!(standing(step, 0, &base, patch, seed), Standing::NotYet(_)), "seed {seed}: passes with {patch}");
+        for patch in [
+            "{}",
+            r#"{"producer": {"retries": 2147483647}}"#,
+            r#"{"producer": {"retries": 2147483647, "max.in.flight.requests.per.connection": 1}}"#,
+        ] {
+            assert!(
+                matches!(standing(step, 0, &base, patch, seed), Standing::NotYet(_)),
+                "seed {seed}: passes with {patch}"
+            );
         }
     }
 }
@@ -143,13 +226,32 @@ fn lost_ack_the_second_task_needs_idempotence() {
 fn lost_ack_the_wrong_answers_are_refuted_by_runs() {
     let lesson = lesson("lost-ack");
     let of = |ask: &str, option: &str| {
-        let number = lesson.steps.iter().position(|step| step.asks().any(|found| found.id == ask)).expect("a step");
-        let AskKind::Choice(options) = &lesson.steps[number].asks().find(|found| found.id == ask).expect("an ask").kind else {
+        let number = lesson
+            .steps
+            .iter()
+            .position(|step| step.asks().any(|found| found.id == ask))
+            .expect("a step");
+        let AskKind::Choice(options) = &lesson.steps[number]
+            .asks()
+            .find(|found| found.id == ask)
+            .expect("an ask")
+            .kind
+        else {
             panic!("{ask} is no choice")
         };
-        let option = options.iter().find(|found| found.say.starts_with(option)).unwrap_or_else(|| panic!("no option {option}"));
-        let patch = option.refuted_by.as_ref().unwrap_or_else(|| panic!("{} is not refuted", option.say));
-        let scenario = lesson.scenario(number).expect("valid").patched(patch).expect("valid");
+        let option = options
+            .iter()
+            .find(|found| found.say.starts_with(option))
+            .unwrap_or_else(|| panic!("no option {option}"));
+        let patch = option
+            .refuted_by
+            .as_ref()
+            .unwrap_or_else(|| panic!("{} is not refuted", option.say));
+        let scenario = lesson
+            .scenario(number)
+            .expect("valid")
+            .patched(patch)
+            .expect("valid");
         run(&scenario, scenario.seed).verdict
     };
     // Two rows for one order: neither none nor one.

@@ -21,9 +21,16 @@ use std::fmt;
 pub enum Check {
     Run(Pred),
     /// Every script of a suite.
-    Gauntlet { suite: String, pred: Pred },
+    Gauntlet {
+        suite: String,
+        pred: Pred,
+    },
     /// Two runs of one seed; without `a` the preset is the first.
-    Compare { a: Option<String>, b: String, pred: Pred },
+    Compare {
+        a: Option<String>,
+        b: String,
+        pred: Pred,
+    },
     ChangedOnly(Vec<String>),
     Predicted(String),
     Traced(String),
@@ -122,22 +129,40 @@ impl Check {
             Ok(Some(missing)) => Standing::NotYet(missing),
             Err(unknown) => Standing::CannotTell(unknown),
         };
-        let done = |done: bool, missing: &str| if done { Standing::Passed } else { Standing::NotYet(missing.into()) };
+        let done = |done: bool, missing: &str| {
+            if done {
+                Standing::Passed
+            } else {
+                Standing::NotYet(missing.into())
+            }
+        };
         match self {
             Check::Run(pred) => tested(pred),
             Check::ChangedOnly(keys) => changed_only(keys, evidence),
-            Check::Predicted(ask) => done(evidence.answered.contains(ask), "make the prediction first"),
+            Check::Predicted(ask) => {
+                done(evidence.answered.contains(ask), "make the prediction first")
+            }
             Check::Traced(order) => done(
-                evidence.traced.iter().any(|traced| traced.to_string() == *order),
+                evidence
+                    .traced
+                    .iter()
+                    .any(|traced| traced.to_string() == *order),
                 &format!("open the explanation of order {order}"),
             ),
             Check::All(checks) => {
                 let standings = checks.iter().map(|check| check.standing(evidence));
-                standings.into_iter().find(|standing| *standing != Standing::Passed).unwrap_or(Standing::Passed)
+                standings
+                    .into_iter()
+                    .find(|standing| *standing != Standing::Passed)
+                    .unwrap_or(Standing::Passed)
             }
-            Check::Gauntlet { suite, .. } => Standing::CannotTell(format!("suite {suite} has not been run")),
+            Check::Gauntlet { suite, .. } => {
+                Standing::CannotTell(format!("suite {suite} has not been run"))
+            }
             Check::Compare { b, .. } => Standing::CannotTell(format!("there is no run named {b}")),
-            Check::Kills(_) | Check::PointsAtMost(_) => Standing::CannotTell("this lesson keeps no such count".into()),
+            Check::Kills(_) | Check::PointsAtMost(_) => {
+                Standing::CannotTell("this lesson keeps no such count".into())
+            }
         }
     }
 }
@@ -175,24 +200,29 @@ impl Pred {
         Ok(match self {
             Pred::Compare(left, op, right) => {
                 let (a, b) = (left.value(evidence)?, right.value(evidence)?);
-                (!op.holds(a, b)).then(|| format!("{left} is {}, it should be {op} {right}", number(a)))
+                (!op.holds(a, b))
+                    .then(|| format!("{left} is {}, it should be {op} {right}", number(a)))
             }
             Pred::Setting(key, op, wanted) => {
-                let found = control::setting(evidence.scenario, key).ok_or_else(|| format!("this scenario has no {key}"))?;
+                let found = control::setting(evidence.scenario, key)
+                    .ok_or_else(|| format!("this scenario has no {key}"))?;
                 let holds = match (found.as_f64(), wanted.as_f64()) {
                     (Some(found), Some(wanted)) => op.holds(found, wanted),
                     _ => (found == *wanted) == (*op == Op::Equal),
                 };
                 (!holds).then(|| format!("{key} is {found}, it should be {op} {wanted}"))
             }
-            Pred::And(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?) {
+            Pred::And(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?)
+            {
                 (Some(a), Some(b)) => Some(format!("{a}; {b}")),
                 (a, b) => a.or(b),
             },
-            Pred::Or(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?) {
-                (Some(a), Some(b)) => Some(format!("{a}, or {b}")),
-                _ => None,
-            },
+            Pred::Or(left, right) => {
+                match (left.shortfall(evidence)?, right.shortfall(evidence)?) {
+                    (Some(a), Some(b)) => Some(format!("{a}, or {b}")),
+                    _ => None,
+                }
+            }
             Pred::Not(inner) => match inner.shortfall(evidence)? {
                 Some(_) => None,
                 None => Some(format!("{inner} should not hold")),
@@ -225,11 +255,22 @@ impl Name {
     fn value(&self, evidence: &Evidence) -> Result<f64, String> {
         let verdict = match &self.of {
             Of::Run => &evidence.run.verdict,
-            Of::Branch(branch) => evidence.run.branches.get(branch).ok_or_else(|| format!("this run has no branch {branch}"))?,
-            Of::Preset => &evidence.base_run.ok_or("the unchanged scenario has not been run yet")?.verdict,
+            Of::Branch(branch) => evidence
+                .run
+                .branches
+                .get(branch)
+                .ok_or_else(|| format!("this run has no branch {branch}"))?,
+            Of::Preset => {
+                &evidence
+                    .base_run
+                    .ok_or("the unchanged scenario has not been run yet")?
+                    .verdict
+            }
             Of::Difference | Of::Ratio => return Err("there is only one run".into()),
         };
-        verdict.metric(&self.metric).ok_or_else(|| format!("{self} has no value in this run"))
+        verdict
+            .metric(&self.metric)
+            .ok_or_else(|| format!("{self} has no value in this run"))
     }
 }
 
@@ -248,7 +289,11 @@ impl Op {
 
 /// A value as a reader would write it.
 pub fn number(value: f64) -> String {
-    if value.is_infinite() { "infinite".into() } else { format!("{value}") }
+    if value.is_infinite() {
+        "infinite".into()
+    } else {
+        format!("{value}")
+    }
 }
 
 impl fmt::Display for Op {
@@ -321,17 +366,25 @@ impl fmt::Display for Token {
 }
 
 // The longer ones first, because the first that fits is taken.
-const SIGNS: [&str; 17] = ["==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "(", ")", "[", "]", ",", "*", "+", "-"];
+const SIGNS: [&str; 17] = [
+    "==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "(", ")", "[", "]", ",", "*", "+", "-",
+];
 
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let token = if first.is_ascii_digit() {
-            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(rest.len());
             let (digits, tail) = rest.split_at(end);
             rest = tail;
-            Token::Number(digits.parse().map_err(|_| format!("\"{digits}\" is no number"))?)
+            Token::Number(
+                digits
+                    .parse()
+                    .map_err(|_| format!("\"{digits}\" is no number"))?,
+            )
         } else if first.is_ascii_alphabetic() {
             let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
             let end = rest.find(|c| !part_of_word(c)).unwrap_or(rest.len());
@@ -362,11 +415,25 @@ struct Parser<'a> {
     two_runs: bool,
 }
 
-const CHECKS: [&str; 8] = ["run", "gauntlet", "compare", "changed_only", "predicted", "traced", "suite.kills", "points"];
+const CHECKS: [&str; 8] = [
+    "run",
+    "gauntlet",
+    "compare",
+    "changed_only",
+    "predicted",
+    "traced",
+    "suite.kills",
+    "points",
+];
 
 impl<'a> Parser<'a> {
     fn new(text: &str, branches: &'a [&'a str]) -> Result<Self, String> {
-        Ok(Parser { tokens: tokens(text)?, at: 0, branches, two_runs: false })
+        Ok(Parser {
+            tokens: tokens(text)?,
+            at: 0,
+            branches,
+            two_runs: false,
+        })
     }
 
     fn peek(&self) -> Option<&Token> {
@@ -374,7 +441,10 @@ impl<'a> Parser<'a> {
     }
 
     fn next(&mut self, expected: &str) -> Result<Token, String> {
-        let token = self.peek().cloned().ok_or_else(|| format!("ends where {expected} was expected"))?;
+        let token = self
+            .peek()
+            .cloned()
+            .ok_or_else(|| format!("ends where {expected} was expected"))?;
         self.at += 1;
         Ok(token)
     }
@@ -393,7 +463,9 @@ impl<'a> Parser<'a> {
     }
 
     fn end(&self) -> Result<(), String> {
-        self.peek().map_or(Ok(()), |token| Err(format!("{token} is left over at the end")))
+        self.peek().map_or(Ok(()), |token| {
+            Err(format!("{token} is left over at the end"))
+        })
     }
 
     fn word(&mut self, expected: &str) -> Result<String, String> {
@@ -408,7 +480,11 @@ impl<'a> Parser<'a> {
         while self.has("&&") {
             checks.push(self.one_check()?);
         }
-        Ok(if checks.len() == 1 { checks.remove(0) } else { Check::All(checks) })
+        Ok(if checks.len() == 1 {
+            checks.remove(0)
+        } else {
+            Check::All(checks)
+        })
     }
 
     fn one_check(&mut self) -> Result<Check, String> {
@@ -418,7 +494,10 @@ impl<'a> Parser<'a> {
             return Ok(Check::PointsAtMost(self.whole()?));
         }
         if !CHECKS.contains(&kind.as_str()) {
-            return Err(format!("no check \"{kind}\"{}", suggest::did_you_mean(&kind, CHECKS)));
+            return Err(format!(
+                "no check \"{kind}\"{}",
+                suggest::did_you_mean(&kind, CHECKS)
+            ));
         }
         self.need("(")?;
         let check = match kind.as_str() {
@@ -429,7 +508,10 @@ impl<'a> Parser<'a> {
                     suite = format!("{suite}+{}", self.word("a suite")?);
                 }
                 self.need(",")?;
-                Check::Gauntlet { suite, pred: self.pred()? }
+                Check::Gauntlet {
+                    suite,
+                    pred: self.pred()?,
+                }
             }
             "compare" => {
                 let first = self.word("the name of a run")?;
@@ -479,9 +561,14 @@ impl<'a> Parser<'a> {
             Token::Text(key) if control::find(&key).is_some() => Ok(key),
             Token::Text(key) => {
                 let known = control::CONTROLS.iter().map(|control| control.key);
-                Err(format!("no setting \"{key}\"{}", suggest::did_you_mean(&key, known)))
+                Err(format!(
+                    "no setting \"{key}\"{}",
+                    suggest::did_you_mean(&key, known)
+                ))
             }
-            found => Err(format!("{found} where the name of a setting in quotes was expected")),
+            found => Err(format!(
+                "{found} where the name of a setting in quotes was expected"
+            )),
         }
     }
 
@@ -520,11 +607,19 @@ impl<'a> Parser<'a> {
                 Token::Number(value) if value.fract() == 0.0 => Value::from(value as i64),
                 Token::Number(value) => Value::from(value),
                 Token::Text(text) => Value::from(text),
-                Token::Word(word) if word == "true" || word == "false" => Value::from(word == "true"),
-                found => return Err(format!("{found} is no value; accepted are numbers, texts in quotes, true and false")),
+                Token::Word(word) if word == "true" || word == "false" => {
+                    Value::from(word == "true")
+                }
+                found => {
+                    return Err(format!(
+                        "{found} is no value; accepted are numbers, texts in quotes, true and false"
+                    ));
+                }
             };
             if !value.is_number() && !matches!(op, Op::Equal | Op::Unequal) {
-                return Err(format!("{op} compares numbers; for {value} there are == and !="));
+                return Err(format!(
+                    "{op} compares numbers; for {value} there are == and !="
+                ));
             }
             return Ok(Pred::Setting(key, op, value));
         }
@@ -577,14 +672,26 @@ impl<'a> Parser<'a> {
             Some(("d", metric)) if self.two_runs => (Of::Difference, metric),
             Some(("ratio", metric)) if self.two_runs => (Of::Ratio, metric),
             Some(("preset", metric)) => (Of::Preset, metric),
-            Some((branch, metric)) if self.branches.contains(&branch) => (Of::Branch(branch.into()), metric),
-            _ if self.two_runs => return Err(format!("\"{word}\" is of one run; between two runs there are d.{word} and ratio.{word}")),
+            Some((branch, metric)) if self.branches.contains(&branch) => {
+                (Of::Branch(branch.into()), metric)
+            }
+            _ if self.two_runs => {
+                return Err(format!(
+                    "\"{word}\" is of one run; between two runs there are d.{word} and ratio.{word}"
+                ));
+            }
             _ => (Of::Run, word),
         };
         if !known.iter().any(|name| name == metric) {
-            return Err(format!("no metric \"{word}\"{}", suggest::did_you_mean(metric, known.iter().map(String::as_str))));
+            return Err(format!(
+                "no metric \"{word}\"{}",
+                suggest::did_you_mean(metric, known.iter().map(String::as_str))
+            ));
         }
-        Ok(Name { of, metric: metric.into() })
+        Ok(Name {
+            of,
+            metric: metric.into(),
+        })
     }
 }
 
@@ -594,13 +701,20 @@ mod tests {
     use crate::sim::{Keep, Patch, Simulation, catalog};
 
     fn opening() -> Scenario {
-        catalog::find(catalog::OPENING).expect("there is one").scenario()
+        catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario()
     }
 
     fn standing(text: &str, patch: &str) -> Standing {
         let base = opening();
-        let scenario = base.patched(&Patch::parse(patch).expect("valid")).expect("valid");
-        let (run, base_run) = (Simulation::run(&scenario, Keep::LedgerOnly), Simulation::run(&base, Keep::LedgerOnly));
+        let scenario = base
+            .patched(&Patch::parse(patch).expect("valid"))
+            .expect("valid");
+        let (run, base_run) = (
+            Simulation::run(&scenario, Keep::LedgerOnly),
+            Simulation::run(&base, Keep::LedgerOnly),
+        );
         let evidence = Evidence {
             run: &run,
             scenario: &scenario,
@@ -609,7 +723,9 @@ mod tests {
             answered: &["p1".into()],
             traced: &[17],
         };
-        Check::parse(text, &["revenue"]).expect("valid").standing(&evidence)
+        Check::parse(text, &["revenue"])
+            .expect("valid")
+            .standing(&evidence)
     }
 
     #[test]
@@ -633,15 +749,28 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_the_values_found() {
         for (text, missing) in [
-            ("run(dup == 0 && reorder > 0)", "dup is 1, it should be == 0; reorder is 0, it should be > 0"),
-            ("run(dup == 0 || late == 7)", "dup is 1, it should be == 0, or late is 0, it should be == 7"),
+            (
+                "run(dup == 0 && reorder > 0)",
+                "dup is 1, it should be == 0; reorder is 0, it should be > 0",
+            ),
+            (
+                "run(dup == 0 || late == 7)",
+                "dup is 1, it should be == 0, or late is 0, it should be == 7",
+            ),
             ("run(!(dup == 1))", "dup == 1 should not hold"),
             ("predicted(p2)", "make the prediction first"),
             ("traced(3)", "open the explanation of order 3"),
         ] {
-            assert_eq!(standing(text, "{}"), Standing::NotYet(missing.into()), "{text}");
+            assert_eq!(
+                standing(text, "{}"),
+                Standing::NotYet(missing.into()),
+                "{text}"
+            );
         }
-        assert!(matches!(standing("gauntlet(G-NET, dup == 0)", "{}"), Standing::CannotTell(_)));
+        assert!(matches!(
+            standing("gauntlet(G-NET, dup == 0)", "{}"),
+            Standing::CannotTell(_)
+        ));
     }
 
     #[test]
@@ -650,30 +779,54 @@ mod tests {
         let fixed = r#"{"producer": {"enable.idempotence": true}}"#;
         assert_eq!(standing(only, fixed), Standing::Passed);
         assert_eq!(
-            standing(only, r#"{"producer": {"enable.idempotence": true, "linger.ms": 50}}"#),
+            standing(
+                only,
+                r#"{"producer": {"enable.idempotence": true, "linger.ms": 50}}"#
+            ),
             Standing::NotYet("set back what else was changed: linger.ms".into())
         );
-        assert!(matches!(standing(only, r#"{"faults": {"lost-ack": null}}"#), Standing::NotYet(why) if why.contains("faults")));
+        assert!(
+            matches!(standing(only, r#"{"faults": {"lost-ack": null}}"#), Standing::NotYet(why) if why.contains("faults"))
+        );
     }
 
     #[test]
     fn what_cannot_be_read_names_the_word_and_what_was_expected() {
         for (text, problem) in [
             ("rum(dup == 0)", "no check \"rum\"; did you mean \"run\"?"),
-            ("run(dupp == 0)", "no metric \"dupp\"; did you mean \"dup\"?"),
+            (
+                "run(dupp == 0)",
+                "no metric \"dupp\"; did you mean \"dup\"?",
+            ),
             ("run(revenu.dup == 0)", "no metric \"revenu.dup\""),
             ("run(dup = 0)", "\"=\" means nothing in a check"),
             ("run(dup == 0", "ends where \")\" was expected"),
-            ("run(dup)", "\")\" where one of == != < <= > >= was expected"),
+            (
+                "run(dup)",
+                "\")\" where one of == != < <= > >= was expected",
+            ),
             ("run(dup == 0) dup", "\"dup\" is left over at the end"),
-            (r#"changed_only("retrys")"#, "no setting \"retrys\"; did you mean \"retries\"?"),
-            (r#"run(cfg["acks"] < "all")"#, "< compares numbers; for \"all\" there are == and !="),
-            ("compare(a, b, dup > 0)", "\"dup\" is of one run; between two runs there are d.dup and ratio.dup"),
+            (
+                r#"changed_only("retrys")"#,
+                "no setting \"retrys\"; did you mean \"retries\"?",
+            ),
+            (
+                r#"run(cfg["acks"] < "all")"#,
+                "< compares numbers; for \"all\" there are == and !=",
+            ),
+            (
+                "compare(a, b, dup > 0)",
+                "\"dup\" is of one run; between two runs there are d.dup and ratio.dup",
+            ),
             ("", "ends where a check such as run(dup == 0) was expected"),
             ("run(1.2.3 == 0)", "\"1.2.3\" is no number"),
             ("traced(1.5)", "1.5 where a whole number was expected"),
         ] {
-            assert_eq!(Check::parse(text, &["revenue"]).expect_err("wrong"), problem, "{text}");
+            assert_eq!(
+                Check::parse(text, &["revenue"]).expect_err("wrong"),
+                problem,
+                "{text}"
+            );
         }
     }
 

@@ -35,9 +35,19 @@ pub struct Place {
 impl Course {
     /// Reads `lessons/course.json`.
     pub fn parse(file: &str, text: &str) -> Result<Course, LessonError> {
-        let error = |line: usize, problem: String| LessonError { file: file.to_string(), line, problem };
-        let course: Course = serde_json::from_str(text).map_err(|e| error(e.line(), e.to_string()))?;
-        let ids: Vec<&str> = course.modules.iter().flat_map(|module| &module.lessons).map(String::as_str).collect();
+        let error = |line: usize, problem: String| LessonError {
+            file: file.to_string(),
+            line,
+            problem,
+        };
+        let course: Course =
+            serde_json::from_str(text).map_err(|e| error(e.line(), e.to_string()))?;
+        let ids: Vec<&str> = course
+            .modules
+            .iter()
+            .flat_map(|module| &module.lessons)
+            .map(String::as_str)
+            .collect();
         for (place, id) in ids.iter().enumerate() {
             if ids[..place].contains(id) {
                 return Err(error(1, format!("lesson \"{id}\" stands here twice")));
@@ -47,7 +57,10 @@ impl Course {
             for id in std::iter::once(lesson).chain(needed) {
                 if !ids.contains(&id.as_str()) {
                     let hint = suggest::did_you_mean(id, ids.iter().copied());
-                    return Err(error(1, format!("needs: no lesson \"{id}\" in any module{hint}")));
+                    return Err(error(
+                        1,
+                        format!("needs: no lesson \"{id}\" in any module{hint}"),
+                    ));
                 }
             }
         }
@@ -79,18 +92,28 @@ mod tests {
     fn a_lesson_has_its_number_from_the_order() {
         let course = Course::parse("course.json", TWO).expect("valid");
         let place = course.place("lost-ack", "en").expect("is there");
-        assert_eq!((place.module, place.lesson, place.path.as_str()), (1, 2, "en/guarantees/lost-ack.md"));
+        assert_eq!(
+            (place.module, place.lesson, place.path.as_str()),
+            (1, 2, "en/guarantees/lost-ack.md")
+        );
         assert_eq!(course.place("lost", "en"), None);
     }
 
     #[test]
     fn a_needed_lesson_has_to_exist_and_none_stands_twice() {
-        let refused = |text: String| Course::parse("course.json", &text).expect_err("wrong").to_string();
+        let refused = |text: String| {
+            Course::parse("course.json", &text)
+                .expect_err("wrong")
+                .to_string()
+        };
         assert_eq!(
             refused(TWO.replace(r#"["acks"]"#, r#"["akcs"]"#)),
             "course.json:1: needs: no lesson \"akcs\" in any module; did you mean \"acks\"?"
         );
-        assert!(refused(TWO.replace(r#""lost-ack"]}"#, r#""acks"]}"#)).contains("\"acks\" stands here twice"));
+        assert!(
+            refused(TWO.replace(r#""lost-ack"]}"#, r#""acks"]}"#))
+                .contains("\"acks\" stands here twice")
+        );
         assert!(refused("{}".into()).starts_with("course.json:1: missing field `modules`"));
     }
 }

@@ -257,7 +257,10 @@ impl Step {
 fn in_block<'a>(block: &'a Block, found: &mut Vec<&'a Claim>) {
     match block {
         Block::Paragraph(inlines) => in_inlines(inlines, found),
-        Block::List { items, .. } => items.iter().flatten().for_each(|block| in_block(block, found)),
+        Block::List { items, .. } => items
+            .iter()
+            .flatten()
+            .for_each(|block| in_block(block, found)),
         Block::Code(_) => {}
     }
 }

@@ -678,7 +678,9 @@ impl EngineLines {
         } else {
             match board.at.ms().checked_div(trigger) {
                 None => "waits for data".to_string(),
-                Some(passed) => format!("next at {}", seconds(Time::from_ms((passed + 1) * trigger))),
+                Some(passed) => {
+                    format!("next at {}", seconds(Time::from_ms((passed + 1) * trigger)))
+                }
             }
         };
         let ticks = vec![
