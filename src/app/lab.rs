@@ -110,6 +110,8 @@ pub enum Action {
     Set(&'static Control, String),
     Reset(&'static Control),
     ResetAll,
+    /// These changes instead of the learner's own.
+    Patch(Patch),
     PutFault(String, FaultSpec),
     RemoveFault(String),
     /// The lesson sets another starting point.
@@ -261,6 +263,7 @@ impl Reducible for Lab {
                 lab = lab.patched(control.key, patch);
             }
             Action::ResetAll => lab = lab.patched("", Patch::default()),
+            Action::Patch(patch) => lab = lab.patched("", patch),
             Action::PutFault(id, spec) => {
                 let value = serde_json::to_value(spec).expect("a fault is plain data");
                 // Whatever stood under this name goes first, so that no field of it stays behind.
@@ -280,6 +283,7 @@ impl Reducible for Lab {
                 lab.selected = None;
                 lab.before = None;
                 lab.done = None;
+                lab.stale = false;
                 lab = lab.run(AfterRun::Stay);
             }
             Action::Select(order) => {

@@ -1,15 +1,18 @@
 //! The page.
 
 mod components;
+mod fetch;
 mod files;
 mod head;
 mod hooks;
 mod keys;
 mod lab;
+mod learner;
 mod runner;
 pub mod worker;
 
 use crate::job::Reply;
+use crate::sim::kernel::Time;
 use components::header::Header;
 use components::lesson::LessonPanel;
 use components::settings::Settings;
@@ -110,6 +113,11 @@ fn App() -> Html {
         let lit = lit.clone();
         Callback::from(move |keys: Vec<String>| lit.set(keys))
     };
+    // The last frame of a run is its outcome, be it played, stepped or dragged to.
+    let watched = lab.done.is_some()
+        && !lab.running
+        && lab.first_stop() > Time::ZERO
+        && head.at >= lab.first_stop();
     html! {
         <div class="page" data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
@@ -119,7 +127,7 @@ fn App() -> Html {
                 <Start view={opening_view(&lab)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
             } else {
                 <div class="workbench">
-                    <LessonPanel lab={lab.clone()} head={head.clone()} {on_lit} />
+                    <LessonPanel lab={lab.clone()} head={head.dispatcher()} {watched} playing={head.playing} {on_lit} />
                     <Stage lab={lab.clone()} head={head.clone()} />
                     <Settings lab={lab.clone()} lit={(*lit).clone()} />
                 </div>

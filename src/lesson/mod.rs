@@ -1,11 +1,12 @@
 //! Lessons: Markdown with a few fenced blocks, read into a typed tree at run time.
 //!
-//! - [`parse`]: one lesson file; raw HTML, unknown blocks and unknown names are errors with file and line
+//! - `markdown`, `parse`: one lesson file; raw HTML, unknown blocks and unknown names are errors with file and line
 //! - [`check`]: what a task demands of a run, and whether it holds
 //! - [`course`]: which lessons there are, in which order
 
 pub mod check;
 pub mod course;
+mod markdown;
 mod parse;
 
 use crate::sim::{Patch, Scenario, ScenarioError, catalog};

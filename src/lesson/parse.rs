@@ -3,15 +3,14 @@
 //! What is shown is a typed tree, never HTML, so a lesson from anywhere can do nothing but be read.
 
 use super::check::{Check, Expr, Pred};
+use super::markdown::{self, Kind, Problem, Span};
 use super::{
     Ask, AskKind, Block, Choice, Claim, Inline, Lesson, LessonError, Part, Plot, Setup, Step,
     StepKind, Task,
 };
 use crate::sim::{Patch, catalog, control, suggest};
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::ops::Range;
 
 const BLOCKS: [&str; 7] = [
     "lesson", "patch", "ask", "check", "plot", "notes", "glossary",
@@ -21,71 +20,51 @@ const LANGUAGES: [&str; 6] = ["text", "sql", "java", "python", "properties", "sh
 const CHARTS: [&str; 4] = ["outcomes", "latency", "lag", "clocks"];
 
 pub fn lesson(file: &str, text: &str) -> Result<Lesson, LessonError> {
-    let text = with_claims_encoded(text);
-    let reader = Reader {
+    let mut reader = Reader {
         file,
-        text: &text,
-        first_line: 1,
         branches: Vec::new(),
     };
-    reader.lesson()
+    reader.lesson(text)
 }
 
 struct Reader<'a> {
     file: &'a str,
-    text: &'a str,
-    /// The line in the file on which `text` begins.
-    first_line: usize,
     /// What may stand before a metric.
     branches: Vec<String>,
 }
 
-type Source<'a> = std::iter::Peekable<pulldown_cmark::OffsetIter<'a>>;
-
-impl<'a> Reader<'a> {
-    fn error(&self, at: &Range<usize>, problem: impl Into<String>) -> LessonError {
-        let before = &self.text[..at.start.min(self.text.len())];
+impl Reader<'_> {
+    fn error(&self, line: usize, problem: impl Into<String>) -> LessonError {
         LessonError {
             file: self.file.to_string(),
-            line: self.first_line + before.matches('\n').count(),
+            line,
             problem: problem.into(),
         }
     }
 
-    fn source(&self) -> Source<'a> {
-        Parser::new_ext(self.text, Options::empty())
-            .into_offset_iter()
-            .peekable()
+    fn blocks_of<'t>(
+        &self,
+        text: &'t str,
+        first_line: usize,
+    ) -> Result<Vec<markdown::Block<'t>>, LessonError> {
+        markdown::blocks(text, first_line).map_err(|problem| self.of_markdown(problem))
     }
 
-    fn lesson(mut self) -> Result<Lesson, LessonError> {
-        let mut source = self.source();
-        let title = match source.next() {
-            Some((
-                Event::Start(Tag::Heading {
-                    level: HeadingLevel::H1,
-                    ..
-                }),
-                _,
-            )) => plain(&self.inlines(&mut source)?),
-            other => {
-                return Err(self.error(
-                    &other.map_or(0..0, |(_, at)| at),
-                    "a lesson begins with its title, \"# ...\"",
-                ));
-            }
+    fn of_markdown(&self, problem: Problem) -> LessonError {
+        self.error(problem.line, problem.text)
+    }
+
+    fn lesson(&mut self, text: &str) -> Result<Lesson, LessonError> {
+        let mut blocks = self.blocks_of(text, 1)?.into_iter().peekable();
+        let line = blocks.peek().map_or(1, |block| block.line);
+        let title = match blocks.next().map(|block| block.kind) {
+            Some(Kind::Heading(1, words)) => self.plain(words, line)?,
+            _ => return Err(self.error(line, "a lesson begins with its title, \"# ...\"")),
         };
-        let setup = match source.next() {
-            Some((Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(kind))), at))
-                if &*kind == "lesson" =>
-            {
-                let (content, inside) = code(&mut source, &at);
-                self.setup(&content, &inside)?
-            }
-            other => {
-                let at = other.map_or(0..0, |(_, at)| at);
-                return Err(self.error(&at, "after its title comes the block ```lesson"));
-            }
+        let line = blocks.peek().map_or(line, |block| block.line);
+        let setup = match blocks.next().map(|block| block.kind) {
+            Some(Kind::Fence("lesson", content)) => self.setup(&content, line + 1)?,
+            _ => return Err(self.error(line, "after its title comes the block ```lesson")),
         };
         let scenario = catalog::find(&setup.scenario).map(catalog::Preset::scenario);
         self.branches =
@@ -93,29 +72,25 @@ impl<'a> Reader<'a> {
 
         let mut steps: Vec<Step> = Vec::new();
         let mut ids: Vec<String> = Vec::new();
-        while let Some((event, at)) = source.next() {
-            if let Event::Start(Tag::Heading {
-                level: HeadingLevel::H2,
-                ..
-            }) = event
-            {
-                let heading = plain(&self.inlines(&mut source)?);
-                steps.push(self.step(&heading, &at)?);
+        for block in blocks {
+            let line = block.line;
+            if let Kind::Heading(2, words) = block.kind {
+                let heading = self.plain(words, line)?;
+                steps.push(self.step(&heading, line)?);
                 continue;
             }
-            let parts = self.parts(event, &at, &mut source)?;
+            let parts = self.parts(block)?;
             let Some(step) = steps.last_mut() else {
                 return Err(self.error(
-                    &at,
+                    line,
                     "text before the first step; a step begins with \"## KIND: heading\"",
                 ));
             };
             for part in parts {
                 if let Part::Ask(ask) = &part {
                     if ids.contains(&ask.id) {
-                        return Err(
-                            self.error(&at, format!("a second ask with the id \"{}\"", ask.id))
-                        );
+                        let problem = format!("a second ask with the id \"{}\"", ask.id);
+                        return Err(self.error(line, problem));
                     }
                     ids.push(ask.id.clone());
                 }
@@ -124,7 +99,7 @@ impl<'a> Reader<'a> {
         }
         if steps.is_empty() {
             return Err(self.error(
-                &(0..0),
+                1,
                 "a lesson without a step; a step begins with \"## KIND: heading\"",
             ));
         }
@@ -136,18 +111,18 @@ impl<'a> Reader<'a> {
         for step in 0..lesson.steps.len() {
             lesson
                 .scenario(step)
-                .map_err(|error| self.error(&(0..0), format!("step {}: {error}", step + 1)))?;
+                .map_err(|error| self.error(1, format!("step {}: {error}", step + 1)))?;
         }
         Ok(lesson)
     }
 
-    fn setup(&self, content: &str, at: &Range<usize>) -> Result<Setup, LessonError> {
-        let setup: Setup = self.json("lesson", content, at)?;
+    fn setup(&self, content: &str, line: usize) -> Result<Setup, LessonError> {
+        let setup: Setup = self.json("lesson", content, line)?;
         if catalog::find(&setup.scenario).is_none() {
             let known = catalog::all().iter().map(|preset| preset.id);
             let hint = suggest::did_you_mean(&setup.scenario, known);
             return Err(self.error(
-                at,
+                line,
                 format!("lesson: no preset \"{}\"{hint}", setup.scenario),
             ));
         }
@@ -155,17 +130,17 @@ impl<'a> Reader<'a> {
             if control::find(key).is_none() {
                 let known = control::CONTROLS.iter().map(|control| control.key);
                 let hint = suggest::did_you_mean(key, known);
-                return Err(self.error(at, format!("lesson: no setting \"{key}\"{hint}")));
+                return Err(self.error(line, format!("lesson: no setting \"{key}\"{hint}")));
             }
         }
         Ok(setup)
     }
 
-    fn step(&self, heading: &str, at: &Range<usize>) -> Result<Step, LessonError> {
+    fn step(&self, heading: &str, line: usize) -> Result<Step, LessonError> {
         let words = StepKind::ALL.map(StepKind::word);
         let Some((word, heading)) = heading.split_once(':') else {
             return Err(self.error(
-                at,
+                line,
                 format!(
                     "\"{heading}\" is no step; expected \"## KIND: heading\" with KIND one of {}",
                     words.join(", ")
@@ -178,7 +153,7 @@ impl<'a> Reader<'a> {
         let kind = kind.ok_or_else(|| {
             let hint = suggest::did_you_mean(word.trim(), words);
             self.error(
-                at,
+                line,
                 format!(
                     "no step kind \"{}\"{hint}; accepted are {}",
                     word.trim(),
@@ -194,36 +169,31 @@ impl<'a> Reader<'a> {
     }
 
     /// What one Markdown block is in a step. A block `check` is several tasks.
-    fn parts(
-        &self,
-        event: Event<'a>,
-        at: &Range<usize>,
-        source: &mut Source<'a>,
-    ) -> Result<Vec<Part>, LessonError> {
-        let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(kind))) = &event else {
-            return Ok(vec![Part::Text(self.block(event, at, source)?)]);
+    fn parts(&self, block: markdown::Block) -> Result<Vec<Part>, LessonError> {
+        let line = block.line;
+        let (word, content) = match block.kind {
+            Kind::Fence(word, content) if !LANGUAGES.contains(&word) => (word, content),
+            _ => return Ok(vec![Part::Text(self.block(block)?)]),
         };
-        if LANGUAGES.contains(&&**kind) {
-            return Ok(vec![Part::Text(self.block(event, at, source)?)]);
-        }
-        let (content, inside) = code(source, at);
-        Ok(match &**kind {
+        // The content begins on the line behind the fence.
+        let inside = line + 1;
+        Ok(match word {
             "patch" => {
-                let value: serde_json::Value = self.json("patch", &content, &inside)?;
+                let value: serde_json::Value = self.json("patch", &content, inside)?;
                 let patch =
-                    Patch::of(value).map_err(|error| self.error(&inside, error.to_string()))?;
+                    Patch::of(value).map_err(|error| self.error(inside, error.to_string()))?;
                 vec![Part::Patch(patch)]
             }
             "ask" => vec![Part::Ask(
-                self.ask(self.json("ask", &content, &inside)?, at)?,
+                self.ask(self.json("ask", &content, inside)?, line)?,
             )],
-            "check" => self.tasks(&content, &inside)?,
+            "check" => self.tasks(&content, inside)?,
             "plot" => {
-                let plot: Plot = self.json("plot", &content, &inside)?;
+                let plot: Plot = self.json("plot", &content, inside)?;
                 if !CHARTS.contains(&plot.chart.as_str()) {
                     let hint = suggest::did_you_mean(&plot.chart, CHARTS);
                     return Err(self.error(
-                        at,
+                        line,
                         format!(
                             "no chart \"{}\"{hint}; accepted are {}",
                             plot.chart,
@@ -234,22 +204,16 @@ impl<'a> Reader<'a> {
                 vec![Part::Plot(plot)]
             }
             "notes" => {
-                let first_line = self.error(&inside, "").line;
-                let notes = Reader {
-                    file: self.file,
-                    text: &content,
-                    first_line,
-                    branches: self.branches.clone(),
-                };
-                vec![Part::Notes(notes.blocks()?)]
+                let notes = self.blocks_of(&content, inside)?;
+                vec![Part::Notes(self.blocks(notes)?)]
             }
-            "glossary" => vec![Part::Glossary(self.glossary(&content, &inside)?)],
-            "lesson" => return Err(self.error(at, "a second block ```lesson")),
+            "glossary" => vec![Part::Glossary(self.glossary(&content, inside)?)],
+            "lesson" => return Err(self.error(line, "a second block ```lesson")),
             other => {
                 let known = BLOCKS.into_iter().chain(LANGUAGES);
                 let hint = suggest::did_you_mean(other, known);
                 return Err(self.error(
-                    at,
+                    line,
                     format!(
                         "no block \"{other}\"{hint}; accepted are {} and {}",
                         BLOCKS.join(", "),
@@ -260,137 +224,59 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn blocks(&self) -> Result<Vec<Block>, LessonError> {
-        let mut source = self.source();
-        let mut blocks = Vec::new();
-        while let Some((event, at)) = source.next() {
-            blocks.push(self.block(event, &at, &mut source)?);
-        }
-        Ok(blocks)
+    fn blocks(&self, blocks: Vec<markdown::Block>) -> Result<Vec<Block>, LessonError> {
+        blocks.into_iter().map(|block| self.block(block)).collect()
     }
 
-    fn block(
-        &self,
-        event: Event<'a>,
-        at: &Range<usize>,
-        source: &mut Source<'a>,
-    ) -> Result<Block, LessonError> {
-        Ok(match event {
-            Event::Start(Tag::Paragraph) => Block::Paragraph(self.inlines(source)?),
-            Event::Start(Tag::CodeBlock(_)) => Block::Code(code(source, at).0),
-            Event::Start(Tag::List(start)) => {
-                let mut items = Vec::new();
-                while let Some((Event::Start(Tag::Item), _)) = source.next() {
-                    items.push(self.item(source)?);
-                }
+    fn block(&self, block: markdown::Block) -> Result<Block, LessonError> {
+        Ok(match block.kind {
+            Kind::Paragraph(text) => Block::Paragraph(self.inlines(&text, block.line)?),
+            Kind::Fence(_, content) => Block::Code(content),
+            Kind::List { ordered, items } => {
+                let items = items.into_iter().map(|item| self.blocks(item));
                 Block::List {
-                    ordered: start.is_some(),
-                    items,
+                    ordered,
+                    items: items.collect::<Result<_, _>>()?,
                 }
             }
-            Event::Start(Tag::HtmlBlock) | Event::Html(_) => return Err(self.error(at, HTML)),
-            Event::Start(tag) => {
+            Kind::Heading(..) => {
                 return Err(self.error(
-                    at,
-                    format!("{} cannot be used here; {ACCEPTED}", name_of(&tag)),
+                    block.line,
+                    "a heading of this level cannot be used here; steps have two #, a title has one",
                 ));
             }
-            Event::Rule => {
-                return Err(self.error(at, format!("a rule cannot be used here; {ACCEPTED}")));
-            }
-            _ => return Err(self.error(at, format!("this cannot be used here; {ACCEPTED}"))),
         })
     }
 
-    /// The blocks of a list item, up to its end. A tight item holds bare words.
-    fn item(&self, source: &mut Source<'a>) -> Result<Vec<Block>, LessonError> {
-        let mut blocks = Vec::new();
-        loop {
-            match source.peek() {
-                Some((Event::End(_), _)) | None => {
-                    source.next();
-                    return Ok(blocks);
-                }
-                Some((
-                    Event::Start(
-                        Tag::Paragraph | Tag::List(_) | Tag::CodeBlock(_) | Tag::HtmlBlock,
-                    ),
-                    _,
-                )) => {
-                    if let Some((event, at)) = source.next() {
-                        blocks.push(self.block(event, &at, source)?);
-                    }
-                }
-                Some(_) => blocks.push(Block::Paragraph(self.bare(source)?)),
-            }
-        }
+    fn inlines(&self, text: &str, line: usize) -> Result<Vec<Inline>, LessonError> {
+        let spans = markdown::spans(text, line).map_err(|problem| self.of_markdown(problem))?;
+        self.read_spans(spans)
     }
 
-    /// Words that stand in a list item without a paragraph around them.
-    fn bare(&self, source: &mut Source<'a>) -> Result<Vec<Inline>, LessonError> {
-        let mut found = Vec::new();
-        while let Some((event, at)) = source.next_if(|(event, _)| {
-            !matches!(
-                event,
-                Event::End(_) | Event::Start(Tag::List(_) | Tag::Paragraph)
-            )
-        }) {
-            self.inline(event, &at, source, &mut found)?;
-        }
-        Ok(found)
+    fn read_spans(&self, spans: Vec<Span>) -> Result<Vec<Inline>, LessonError> {
+        spans.into_iter().map(|span| self.inline(span)).collect()
     }
 
-    /// The words up to the end of what was just opened.
-    fn inlines(&self, source: &mut Source<'a>) -> Result<Vec<Inline>, LessonError> {
-        let mut found = Vec::new();
-        while let Some((event, at)) = source.next() {
-            if matches!(event, Event::End(_)) {
-                break;
-            }
-            self.inline(event, &at, source, &mut found)?;
-        }
-        Ok(found)
+    fn inline(&self, span: Span) -> Result<Inline, LessonError> {
+        Ok(match span {
+            Span::Text(text) => Inline::Text(text),
+            Span::Code(text) => Inline::Code(text),
+            Span::Emphasis(inner) => Inline::Emphasis(self.read_spans(inner)?),
+            Span::Strong(inner) => Inline::Strong(self.read_spans(inner)?),
+            Span::Link(to, text, line) => self.link(to, self.read_spans(text)?, line)?,
+        })
     }
 
-    fn inline(
-        &self,
-        event: Event<'a>,
-        at: &Range<usize>,
-        source: &mut Source<'a>,
-        found: &mut Vec<Inline>,
-    ) -> Result<(), LessonError> {
-        let inline = match event {
-            Event::Text(text) => Inline::Text(text.to_string()),
-            Event::SoftBreak | Event::HardBreak => Inline::Text(" ".into()),
-            Event::Code(code) => Inline::Code(code.to_string()),
-            Event::Start(Tag::Emphasis) => Inline::Emphasis(self.inlines(source)?),
-            Event::Start(Tag::Strong) => Inline::Strong(self.inlines(source)?),
-            Event::Start(Tag::Link { dest_url, .. }) => {
-                let text = self.inlines(source)?;
-                self.link(&dest_url, text, at)?
-            }
-            Event::Html(_) | Event::InlineHtml(_) => return Err(self.error(at, HTML)),
-            Event::Start(tag) => {
-                return Err(self.error(
-                    at,
-                    format!("{} cannot be used here; {ACCEPTED}", name_of(&tag)),
-                ));
-            }
-            _ => return Err(self.error(at, format!("this cannot be used here; {ACCEPTED}"))),
-        };
-        // Markdown cuts a text at every escape and entity; put together it is one.
-        match (found.last_mut(), inline) {
-            (Some(Inline::Text(before)), Inline::Text(text)) => before.push_str(&text),
-            (_, inline) => found.push(inline),
-        }
-        Ok(())
+    /// The words of a heading.
+    fn plain(&self, text: &str, line: usize) -> Result<String, LessonError> {
+        Ok(plain(&self.inlines(text, line)?))
     }
 
-    fn link(&self, to: &str, text: Vec<Inline>, at: &Range<usize>) -> Result<Inline, LessonError> {
-        if let Some(encoded) = to.strip_prefix("check:") {
-            let source = decoded(encoded);
+    fn link(&self, to: String, text: Vec<Inline>, line: usize) -> Result<Inline, LessonError> {
+        if let Some(source) = to.strip_prefix("check:") {
+            let source = source.trim().to_string();
             let pred = Pred::parse(&source, &self.known_branches())
-                .map_err(|problem| self.error(at, format!("claim \"{source}\": {problem}")))?;
+                .map_err(|problem| self.error(line, format!("claim \"{source}\": {problem}")))?;
             return Ok(Inline::Claim {
                 check: Claim { source, pred },
                 text,
@@ -399,37 +285,37 @@ impl<'a> Reader<'a> {
         let scheme = to
             .split_once(':')
             .map(|(scheme, _)| scheme.trim().to_ascii_lowercase());
-        let local = scheme.is_none() && !to.starts_with("//") && !to.contains('\\');
+        let coded = to
+            .match_indices('&')
+            .any(|(at, _)| markdown::is_reference(&to[at..]));
+        let local = scheme.is_none() && !coded && !to.starts_with("//") && !to.contains('\\');
         if !local && scheme.as_deref() != Some("https") {
             return Err(self.error(
-                at,
+                line,
                 format!(
                     "a link to \"{to}\"; accepted are https:, relative addresses, # and check:"
                 ),
             ));
         }
-        Ok(Inline::Link {
-            to: to.to_string(),
-            text,
-        })
+        Ok(Inline::Link { to, text })
     }
 
     fn known_branches(&self) -> Vec<&str> {
         self.branches.iter().map(String::as_str).collect()
     }
 
-    fn tasks(&self, content: &str, at: &Range<usize>) -> Result<Vec<Part>, LessonError> {
+    fn tasks(&self, content: &str, first_line: usize) -> Result<Vec<Part>, LessonError> {
         let mut tasks = Vec::new();
-        for (line, at) in lines(content, at) {
-            let Some((source, praise)) = line.split_once('#') else {
+        for (text, line) in lines(content, first_line) {
+            let Some((source, praise)) = text.split_once('#') else {
                 return Err(self.error(
-                    &at,
-                    format!("\"{line}\" lacks what the learner reads when it passes, after a #"),
+                    line,
+                    format!("\"{text}\" lacks what the learner reads when it passes, after a #"),
                 ));
             };
             let source = source.trim().to_string();
             let check = Check::parse(&source, &self.known_branches())
-                .map_err(|problem| self.error(&at, format!("check \"{source}\": {problem}")))?;
+                .map_err(|problem| self.error(line, format!("check \"{source}\": {problem}")))?;
             tasks.push(Part::Task(Task {
                 source,
                 check,
@@ -442,23 +328,23 @@ impl<'a> Reader<'a> {
     fn glossary(
         &self,
         content: &str,
-        at: &Range<usize>,
+        first_line: usize,
     ) -> Result<Vec<(String, String)>, LessonError> {
-        let entry = |(line, at): (&str, Range<usize>)| {
-            let (term, sentence) = line.split_once(':').ok_or_else(|| {
+        let entry = |(text, line): (&str, usize)| {
+            let (term, sentence) = text.split_once(':').ok_or_else(|| {
                 self.error(
-                    &at,
-                    format!("\"{line}\" is no entry; expected \"term: plain sentence\""),
+                    line,
+                    format!("\"{text}\" is no entry; expected \"term: plain sentence\""),
                 )
             })?;
             Ok((term.trim().to_string(), sentence.trim().to_string()))
         };
-        lines(content, at).map(entry).collect()
+        lines(content, first_line).map(entry).collect()
     }
 
-    fn ask(&self, written: WrittenAsk, at: &Range<usize>) -> Result<Ask, LessonError> {
+    fn ask(&self, written: WrittenAsk, line: usize) -> Result<Ask, LessonError> {
         let problem =
-            |problem: String| self.error(at, format!("ask \"{}\": {problem}", written.id));
+            |problem: String| self.error(line, format!("ask \"{}\": {problem}", written.id));
         if written.id.is_empty() || written.ask.is_empty() {
             return Err(problem("an ask has an id and a question".into()));
         }
@@ -511,10 +397,10 @@ impl<'a> Reader<'a> {
         &self,
         block: &str,
         content: &str,
-        at: &Range<usize>,
+        line: usize,
     ) -> Result<T, LessonError> {
         serde_json::from_str(content).map_err(|e| {
-            let mut error = self.error(at, format!("{block}: {e}"));
+            let mut error = self.error(line, format!("{block}: {e}"));
             error.line += e.line().saturating_sub(1);
             error
         })
@@ -536,47 +422,10 @@ struct WrittenAsk {
     model: String,
 }
 
-const HTML: &str = "raw HTML; a lesson is Markdown only";
-const ACCEPTED: &str = "accepted are paragraphs, lists, code, emphasis, links and the blocks";
-
-fn name_of(tag: &Tag) -> &'static str {
-    match tag {
-        Tag::Heading { .. } => "a heading of this level",
-        Tag::Image { .. } => "an image",
-        Tag::BlockQuote(_) => "a quotation",
-        Tag::CodeBlock(CodeBlockKind::Indented) => "an indented block",
-        _ => "this",
-    }
-}
-
-/// The content of a code block whose start was just read, and where it stands.
-fn code(source: &mut Source, at: &Range<usize>) -> (String, Range<usize>) {
-    let mut content = String::new();
-    let mut inside: Option<Range<usize>> = None;
-    for (event, at) in source.by_ref() {
-        match event {
-            Event::Text(text) => {
-                content.push_str(&text);
-                inside.get_or_insert(at);
-            }
-            _ => break,
-        }
-    }
-    (content, inside.unwrap_or_else(|| at.clone()))
-}
-
-/// The lines of a block that say something, each with its place in the text.
-fn lines<'c>(content: &'c str, at: &Range<usize>) -> impl Iterator<Item = (&'c str, Range<usize>)> {
-    let start = at.start;
-    let mut passed = 0;
-    content
-        .split_inclusive('\n')
-        .map(move |line| {
-            let here = start + passed;
-            passed += line.len();
-            (line.trim(), here..here + line.len())
-        })
-        .filter(|(line, _)| !line.is_empty())
+/// The lines of a block that say something, each with its number.
+fn lines(content: &str, first_line: usize) -> impl Iterator<Item = (&str, usize)> {
+    let numbered = content.lines().map(str::trim).zip(first_line..);
+    numbered.filter(|(line, _)| !line.is_empty())
 }
 
 fn plain(inlines: &[Inline]) -> String {
@@ -588,54 +437,6 @@ fn plain(inlines: &[Inline]) -> String {
         | Inline::Claim { text: inner, .. } => plain(inner),
     });
     words.collect()
-}
-
-/// Claims are written as one reads them, `[one](check:dup == 1)`, which Markdown would not take for a link.
-fn with_claims_encoded(text: &str) -> String {
-    const START: &str = "](check:";
-    let mut encoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(START) {
-        let (before, after) = rest.split_at(start + START.len());
-        encoded.push_str(before);
-        let mut depth = 1;
-        let end = after.find(|c| {
-            depth += i32::from(c == '(') - i32::from(c == ')');
-            depth == 0 || c == '\n'
-        });
-        let (claim, tail) = after.split_at(end.unwrap_or(after.len()));
-        for byte in claim.bytes() {
-            if byte.is_ascii_alphanumeric() {
-                encoded.push(char::from(byte));
-            } else {
-                encoded.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        rest = tail;
-    }
-    encoded + rest
-}
-
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let code = rest
-            .get(1..3)
-            .filter(|_| first == '%')
-            .and_then(|code| u8::from_str_radix(code, 16).ok());
-        match code {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &rest[3..];
-            }
-            None => {
-                bytes.extend(rest[..first.len_utf8()].bytes());
-                rest = &rest[first.len_utf8()..];
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

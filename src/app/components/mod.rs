@@ -1,5 +1,6 @@
 //! The components of the page, one concept a file.
 
+pub mod ask;
 pub mod charts;
 pub mod counters;
 pub mod diagram;
@@ -10,6 +11,7 @@ pub mod glyphs;
 pub mod header;
 pub mod lesson;
 pub mod listing;
+pub mod prose;
 pub mod scene;
 pub mod settings;
 pub mod stage;

@@ -1,0 +1,230 @@
+//! What the learner has done in a lesson: where they are, what they answered, which tasks are passed.
+
+use super::lab::Shared;
+use crate::lesson::{Lesson, StepKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use yew::Reducible;
+
+/// How sure one can be of a prediction.
+pub const SURE: [&str; 3] = ["guessing", "fairly sure", "certain"];
+
+/// An answer to one question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The picked option, counted from 0.
+    pub pick: Option<usize>,
+    /// What was typed, for questions without options.
+    pub text: String,
+    /// Index into [`SURE`].
+    pub sure: Option<usize>,
+    /// Given for good: it can be read, and no longer changed.
+    pub locked: bool,
+}
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Learner {
+    pub step: usize,
+    pub answers: BTreeMap<String, Answer>,
+    /// Step and task, both counted from 0.
+    pub passed: BTreeSet<(usize, usize)>,
+    /// Run steps whose run has been seen up to its outcome.
+    pub seen: BTreeSet<usize>,
+}
+
+pub enum Learned {
+    Enter(usize),
+    Pick(String, usize),
+    Type(String, String),
+    Sure(String, usize),
+    Lock(String),
+    Passed(usize, usize),
+    /// The run of these steps was watched.
+    Seen(Vec<usize>),
+}
+
+impl Reducible for Learner {
+    type Action = Learned;
+
+    fn reduce(self: Rc<Self>, action: Learned) -> Rc<Self> {
+        let mut learner = (*self).clone();
+        match action {
+            Learned::Enter(step) => learner.step = step,
+            Learned::Pick(ask, pick) => learner.open(ask, |answer| answer.pick = Some(pick)),
+            Learned::Type(ask, text) => learner.open(ask, |answer| answer.text = text),
+            Learned::Sure(ask, sure) => learner.open(ask, |answer| answer.sure = Some(sure)),
+            Learned::Lock(ask) => learner.open(ask, |answer| answer.locked = true),
+            Learned::Passed(step, task) => {
+                learner.passed.insert((step, task));
+            }
+            Learned::Seen(steps) => learner.seen.extend(steps),
+        }
+        Rc::new(learner)
+    }
+}
+
+impl Learner {
+    /// Changes an answer that is not locked yet.
+    fn open(&mut self, ask: String, change: impl FnOnce(&mut Answer)) {
+        let answer = self.answers.entry(ask).or_default();
+        if !answer.locked {
+            change(answer);
+        }
+    }
+
+    pub fn locked(&self, ask: &str) -> bool {
+        self.answers.get(ask).is_some_and(|answer| answer.locked)
+    }
+
+    /// Asks that were answered for good.
+    pub fn answered(&self) -> Vec<String> {
+        let locked = self.answers.iter().filter(|(_, answer)| answer.locked);
+        locked.map(|(ask, _)| ask.clone()).collect()
+    }
+
+    pub fn tasks_done(&self, lesson: &Lesson, step: usize) -> bool {
+        (0..lesson.steps[step].tasks().count()).all(|task| self.passed.contains(&(step, task)))
+    }
+
+    /// Whether the answers of a step may be held against what happened: a prediction only once its run or its tasks are
+    /// through, everything else at once.
+    pub fn revealed(&self, lesson: &Lesson, step: usize) -> bool {
+        if lesson.steps[step].kind != StepKind::Predict {
+            return true;
+        }
+        match proof_of(lesson, step) {
+            Some(proof) if lesson.steps[proof].kind == StepKind::Run => self.seen.contains(&proof),
+            Some(proof) => self.tasks_done(lesson, proof),
+            None => true,
+        }
+    }
+
+    /// Whether everything a step asks for is done; one that asks for nothing is done once it lies behind.
+    pub fn done(&self, lesson: &Lesson, number: usize) -> bool {
+        let step = &lesson.steps[number];
+        let mut asks = step.asks().peekable();
+        let runs = step.kind == StepKind::Run;
+        if asks.peek().is_none() && step.tasks().next().is_none() && !runs {
+            return number < self.step;
+        }
+        asks.all(|ask| self.locked(&ask.id))
+            && (!runs || self.seen.contains(&number))
+            && self.tasks_done(lesson, number)
+    }
+}
+
+/// The step that shows whether the predictions of `step` were right: the next run or task.
+fn proof_of(lesson: &Lesson, step: usize) -> Option<usize> {
+    let shows = |kind| matches!(kind, StepKind::Run | StepKind::Task | StepKind::Gauntlet);
+    (step + 1..lesson.steps.len()).find(|&later| shows(lesson.steps[later].kind))
+}
+
+/// The step whose predictions are looked at in `step`: the newest one that this step's run or tasks prove.
+pub fn predicted_for(lesson: &Lesson, step: usize) -> Option<usize> {
+    let proof = match lesson.steps[step].kind {
+        StepKind::Run | StepKind::Task | StepKind::Gauntlet => step,
+        StepKind::Observe => step.checked_sub(1)?,
+        _ => return None,
+    };
+    (0..proof)
+        .rev()
+        .find(|&earlier| lesson.steps[earlier].kind == StepKind::Predict)
+        .filter(|&earlier| proof_of(lesson, earlier) == Some(proof))
+}
+
+/// A lesson as it was loaded, with the place it has in the course.
+pub struct Loaded {
+    pub lesson: Lesson,
+    pub module: String,
+    /// `1.2`
+    pub number: String,
+}
+
+pub type LoadedLesson = Shared<Loaded>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LESSON: &str = r##"# A lesson
+
+```lesson
+{ "scenario": "order-billing", "minutes": 1 }
+```
+
+## predict: One
+
+```ask
+{ "id": "p1", "kind": "choice", "ask": "?", "sure": true, "options": [{ "say": "a", "right": true, "why": "b" }, { "say": "c", "why": "d" }] }
+```
+
+## run: Two
+
+## observe: Three
+
+## predict: Four
+
+```ask
+{ "id": "p2", "kind": "choice", "ask": "?", "sure": true, "options": [{ "say": "a", "right": true, "why": "b" }, { "say": "c", "why": "d" }] }
+```
+
+## task: Five
+
+```check
+run(dup == 0)
+```
+"##;
+
+    fn lesson() -> Lesson {
+        Lesson::parse("a.md", LESSON).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn after(actions: Vec<Learned>) -> Learner {
+        let start = Rc::new(Learner::default());
+        (*actions
+            .into_iter()
+            .fold(start, |learner, action| learner.reduce(action)))
+        .clone()
+    }
+
+    #[test]
+    fn a_locked_answer_stays() {
+        let learner = after(vec![
+            Learned::Pick("p1".into(), 1),
+            Learned::Lock("p1".into()),
+            Learned::Pick("p1".into(), 0),
+        ]);
+        assert_eq!(learner.answers["p1"].pick, Some(1));
+        assert_eq!(learner.answered(), ["p1"]);
+    }
+
+    #[test]
+    fn a_prediction_is_held_against_the_run_that_follows_it_or_the_tasks() {
+        let lesson = lesson();
+        assert!(!after(vec![]).revealed(&lesson, 0));
+        assert!(after(vec![Learned::Seen(vec![1])]).revealed(&lesson, 0));
+        assert!(!after(vec![Learned::Seen(vec![1])]).revealed(&lesson, 3));
+        assert!(after(vec![Learned::Passed(4, 0)]).revealed(&lesson, 3));
+        assert_eq!(
+            [1, 2, 3, 4].map(|step| predicted_for(&lesson, step)),
+            [Some(0), Some(0), None, Some(3)]
+        );
+    }
+
+    #[test]
+    fn a_step_is_done_when_all_it_asks_for_is() {
+        let lesson = lesson();
+        let predicted = after(vec![
+            Learned::Pick("p1".into(), 1),
+            Learned::Lock("p1".into()),
+        ]);
+        assert!(predicted.done(&lesson, 0));
+        assert!(!predicted.done(&lesson, 1));
+        assert!(
+            !predicted.done(&lesson, 2),
+            "a step that asks for nothing is done once it is left"
+        );
+        let onward = after(vec![Learned::Seen(vec![1]), Learned::Enter(3)]);
+        assert!(onward.done(&lesson, 1) && onward.done(&lesson, 2) && !onward.done(&lesson, 0));
+    }
+}
