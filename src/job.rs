@@ -1,4 +1,5 @@
-//! Work that takes a while, done in slices: the same code in a worker, in the page itself, in tests and in the terminal.
+//! Work that takes a while, done in slices: the same code in a worker, in the worker's program on the page, and in tests.
+//! The terminal has the time to wait and runs a simulation in one go.
 //!
 //! Requests and answers travel as postcard bytes: several times smaller than JSON, and the worker carries no JSON reader.
 //! An answer carries the number of its request, and the newest request wins.

@@ -1,4 +1,4 @@
-//! Serves jobs in a Web Worker: requests come as text, answers go as bytes.
+//! Serves jobs, in a Web Worker or, where none may start, on the page: requests and answers are postcard bytes.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {

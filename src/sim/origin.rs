@@ -1,7 +1,7 @@
 //! Who a record really is. The dye that the simulation cannot read.
 //!
-//! An origin has no equality, order, hash or text, so no simulated system can deduplicate by it. Its number is read
-//! through [`number`], which only `trace`, `ledger` and `replay` may call (`tests/tidy.rs` checks that).
+//! An origin has no equality, order, hash or text, so no simulated system can deduplicate by accident: it does not compile.
+//! Its number is read through [`number`], which only `trace`, `ledger` and `replay` may call.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,7 +1,8 @@
 //! A broker: appends, replicates, answers.
 //!
 //! Mirrors: `ReplicaManager`, `Partition`, `DelayedProduce`, `AbstractFetcherThread`, `SocketServer`'s channel muting.
-//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392).
+//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392); a follower is caught up only
+//! when its fetch finds nothing new; no NOT_ENOUGH_REPLICAS_AFTER_APPEND; producer ids come from a counter in memory.
 
 use super::config::{BrokerConfig, TopicConfig};
 use super::log::{Admission, Log, Writers};

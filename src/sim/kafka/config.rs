@@ -1,7 +1,9 @@
 //! Kafka's settings under their real keys, with the defaults of Kafka 4.x.
 //!
-//! Source of the defaults: `ProducerConfig`, `CommonClientConfigs`, `ReplicationConfigs`, `KRaftConfigs`, `LogConfig`;
-//! `linger.ms` 5 since KIP-1030, `acks=all` and idempotence since KIP-679.
+//! Mirrors: `ProducerConfig`, `CommonClientConfigs`, `ReplicationConfigs`, `KRaftConfigs`, `LogConfig`; `linger.ms` 5 since
+//! KIP-1030, `acks=all` and idempotence since KIP-679. What the real client refuses at start is refused here, with its reason.
+//! Simplified: only settings that a rule of this model reads; a `delivery.timeout.ms` that nobody set is not raised to
+//! `linger.ms` + `request.timeout.ms`, as the client does, but refused like one that was set.
 
 use super::protocol::Acks;
 use crate::sim::scenario::ScenarioError;

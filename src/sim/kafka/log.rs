@@ -1,7 +1,8 @@
 //! A replica's log and what it remembers of its writers.
 //!
 //! Mirrors: `UnifiedLog`, `ProducerStateManager`, `ProducerAppendInfo` (KIP-98), leader-epoch cache (KIP-101).
-//! Simplified: no segments, no retention; the high watermark checkpoint is always current.
+//! Simplified: no segments, no retention; the high watermark checkpoint is always current; the operating system never
+//! flushes on its own, so a loss of power takes the whole log; producer ids never expire.
 
 use super::protocol::{Batch, ErrorCode, FetchPosition, LogBatch};
 use crate::sim::workload::Record;

@@ -1,6 +1,7 @@
 //! Which partition a key goes to.
 //!
 //! Mirrors: `Utils.murmur2` and `BuiltInPartitioner.partitionForKey` of the Java client.
+//! Simplified: every record has a key, so there is no sticky partitioning.
 
 use super::protocol::PartitionId;
 

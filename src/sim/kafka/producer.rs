@@ -1,8 +1,10 @@
 //! The Java producer and the application around it.
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
-//! Simplified: compression, `buffer.memory` back-pressure and metadata ageing are not modelled; the application does not
-//! repeat a send that was reported as failed; it keeps what is unconfirmed in an outbox on disk.
+//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; a batch that was
+//! given up holds back all partitions until nothing is in flight, not its own only; an overdue request drops the connection
+//! on the client's side only; the application does not repeat a send that was reported as failed; it keeps what is
+//! unconfirmed in an outbox on disk.
 
 use super::config::ProducerConfig;
 use super::log::{last_sequence, next_sequence};

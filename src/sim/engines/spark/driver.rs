@@ -1,7 +1,9 @@
 //! The driver: plans a micro-batch, has it run, ticks it off. One batch at a time.
 //!
 //! Mirrors: `MicroBatchExecution.runActivatedStream`, `constructNextBatch`, `populateStartOffsets`; `HoodieStreamingSink.addBatch`.
-//! Simplified: the checkpoint is never damaged; a query that failed stays down.
+//! Simplified: the checkpoint is never damaged; a query that failed stays down; the first batch waits for the first multiple
+//! of the trigger; offsets that are gone do not fail the query (no `failOnDataLoss`); a lost task does not wait for an
+//! executor to come back.
 
 use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::sinks::hudi::{

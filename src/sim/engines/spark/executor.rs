@@ -1,4 +1,7 @@
 //! An executor: reads from the log, aggregates, writes files. It keeps nothing over a crash.
+//!
+//! Mirrors: `Executor` and `Task`, `KafkaDataConsumer` (reads exactly the planned range), `StateStore` (load version N, save
+//! N+1). Simplified: no slots, no speculation, no cached consumers; state is read from the store for every batch.
 
 use super::super::super::kafka::protocol::Message as Kafka;
 use super::super::super::sinks::hudi::{self, HudiConfig};

@@ -1,5 +1,6 @@
 //! What a Kafka client inside Spark knows of partition leaders.
 //!
+//! Mirrors: `Metadata` and `NetworkClient` as far as they find a leader.
 //! Simplified: metadata is asked for when it is needed, one broker after the other, with the client's retry back-off.
 
 use super::Message;

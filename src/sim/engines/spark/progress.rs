@@ -1,6 +1,8 @@
 //! The checkpoint: offset log, commit log, state versions.
 //!
 //! Mirrors: `OffsetSeqLog`, `CommitLog`, the state store's version directories. Log entries are create-once.
+//! Simplified: an offset entry holds its start offsets too; nothing is purged; there is no `sources/` folder, so a query that
+//! dies before its first batch resolves `startingOffsets` again; no `metadata` file, no pinned SQL settings.
 
 use super::super::super::store::{Object, Objects};
 use super::super::super::trace::{OffsetRange, Recovery};

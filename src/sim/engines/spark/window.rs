@@ -2,6 +2,7 @@
 //!
 //! Mirrors: `StateStoreSaveExec` in append mode and `WatermarkSupport`. Both comparisons are inclusive: a window is late,
 //! or done, from the very watermark that equals its end.
+//! Simplified: the sum of the amounts, grouped by the window alone; no sliding or session windows, no update or complete mode.
 
 use super::super::super::trace::{Fact, Row, SegmentId, Source, Window};
 use crate::sim::kernel::EventTime;

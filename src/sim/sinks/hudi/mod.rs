@@ -2,7 +2,9 @@
 //!
 //! Mirrors: Hudi 1.x copy-on-write tables: timeline states, markers, EAGER rollback, `HoodieStreamingSink`'s batch memory,
 //! the operations `insert`, `upsert` and `bulk_insert`.
-//! Simplified: one writer; every file group is a small file that inserts are packed into; no archiving, no metadata table.
+//! Simplified: one writer; commit-time ordering only, no ordering field; a non-global index; every file group is a small file
+//! that inserts are packed into; one file an instant, in its highest state; a write is tried once (no `retry.count`, no
+//! `ignore.failed.batch`); no archiving, no metadata table, no table services but cleaning.
 
 mod write;
 

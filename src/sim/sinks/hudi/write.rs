@@ -1,7 +1,10 @@
 //! One write to the table, as the list of store operations that it takes.
 //!
-//! Every operation is a message of its own, so a crash can fall between any two. Mirrors: `HoodieSparkSqlWriter`,
-//! `HoodieWriteHelper` (combining), `BaseHoodieWriteClient.getInstantsToRollback` (EAGER), `CommitUtils` (batch memory).
+//! Every operation is a message of its own, so a crash can fall between any two.
+//!
+//! Mirrors: `HoodieSparkSqlWriter`, `HoodieWriteHelper` (combining), `BaseHoodieWriteClient.getInstantsToRollback` (EAGER),
+//! `CommitUtils` (batch memory). Simplified: a rollback deletes its files in one operation and has no inflight state; a
+//! rollback that was torn apart stays on the timeline and the next write makes a new one.
 
 use super::{
     Action, File, HudiConfig, PartitionPathField, RecordKeyField, SinkWriter, Slice, WriteOperation,
