@@ -5,7 +5,7 @@
 //! - [`lesson`]: lessons as Markdown, their checks, the course
 //! - [`plot`]: the charts, drawn on any plotters backend
 //! - [`job`]: a run in slices, the same in a worker and on the page
-//! - [`app`]: the browser: Yew components, the worker, and nothing that knows a rule of Kafka, Spark or Hudi
+//! - [`app`]: the browser: Yew components, and whoever can be found to run a job
 
 #[cfg(feature = "app")]
 pub mod app;

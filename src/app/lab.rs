@@ -1,4 +1,5 @@
-//! The only state of the page, changed by one enum.
+//! The state of the page, changed by one enum. Apart from it: the playhead, which moves at frame rate (`head`), and what the
+//! learner did in a lesson (`learner`).
 
 use crate::sim::catalog;
 use crate::sim::control::{self, Control};

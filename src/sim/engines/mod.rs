@@ -1,4 +1,5 @@
-//! The processing engines. One folder an engine; this list is all that the rest knows of them.
+//! The processing engines. One folder an engine, and the section of a scenario that chooses one. The simulation and the store
+//! still name Spark's parts themselves.
 
 pub mod spark;
 

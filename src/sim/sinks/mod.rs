@@ -1,4 +1,5 @@
-//! Where a segment's rows end up. One folder a sink; this list is all that the rest knows of them.
+//! Where a segment's rows end up. One folder a sink, and the section of a scenario that chooses one. Spark's driver and
+//! executor and the store still name Hudi's parts themselves.
 
 pub mod hudi;
 
