@@ -171,7 +171,7 @@ mod tests {
 ## task: Five
 
 ```check
-run(dup == 0)
+run(dup == 0) # Once each.
 ```
 "##;
 

@@ -1,25 +1,16 @@
 //! The world as drawn at one moment: a fold of the trace. Plain data for the diagram.
 //!
-//! It holds what is so and what each component has been told. The totals come from the very ledger that judges the run, so
-//! the page cannot count differently from the terminal.
+//! It holds what is so and what each component has been told. The totals are those that the ledger noted while it judged the
+//! run, so the page cannot count differently from the terminal.
 
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::kernel::{EventTime, HostId, Time};
-use crate::sim::ledger::{Counts, Ledger, OutcomeKind};
+use crate::sim::ledger::{Counters, OutcomeKind};
 use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trace, Window};
-use crate::sim::{Outcome, Run, Scenario, assignment, terms};
+use crate::sim::{Outcome, Run, Scenario, assignment};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// The totals on screen; `counts` obeys the law.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    pub counts: Counts,
-    pub stored: u64,
-    pub duplicates: u32,
-    pub rows: u32,
-}
 
 /// A record in the leader's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,7 +162,7 @@ pub struct Board {
     pub down: BTreeSet<HostId>,
     beliefs: BTreeMap<u32, Belief>,
     amounts: BTreeMap<u32, i64>,
-    ledger: Ledger,
+    tally: Rc<Vec<(FactId, Counters)>>,
     /// Losses, which only the whole run knows, in the order of their facts.
     losses: Rc<Vec<Outcome>>,
     lost: usize,
@@ -249,7 +240,7 @@ impl Board {
             down: BTreeSet::new(),
             beliefs: BTreeMap::new(),
             amounts: BTreeMap::new(),
-            ledger: Ledger::new(terms(scenario, SegmentId::MAIN)),
+            tally: Rc::new(run.tally.clone()),
             losses: Rc::new(run.outcomes.iter().filter(is_loss).copied().collect()),
             lost: 0,
             facts: 0,
@@ -264,16 +255,17 @@ impl Board {
     }
 
     pub fn counters(&self) -> Counters {
-        let mut counts = self.ledger.counts();
+        let told = self
+            .tally
+            .partition_point(|(fact, _)| (fact.0 as usize) < self.facts);
+        let mut counters = told
+            .checked_sub(1)
+            .map_or_else(Counters::default, |last| self.tally[last].1);
+        // A loss is dated back to the last fact that touched the order.
         let lost = self.lost as u32;
-        counts.lost += lost;
-        counts.pending -= lost;
-        Counters {
-            counts,
-            stored: self.ledger.stored(),
-            duplicates: self.ledger.duplicates(),
-            rows: self.rows.len() as u32,
-        }
+        counters.counts.lost += lost;
+        counters.counts.pending -= lost;
+        counters
     }
 
     pub fn belief(&self, order: u32) -> Belief {
@@ -299,7 +291,6 @@ impl Board {
     pub fn fold(&mut self, trace: &Trace, index: usize) {
         let id = FactId(index as u32);
         let event = &trace.events[index];
-        self.ledger.fold(id, event);
         self.facts = index + 1;
         self.at = event.at;
         let at = event.at;

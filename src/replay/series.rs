@@ -42,9 +42,19 @@ fn outcomes(run: &Run, end: Time) -> Outcomes {
         }
         steps
     };
+    // Duplicates can also go away again, so theirs are the totals and not the outcomes.
+    let mut duplicates: Vec<(u64, u32)> = Vec::new();
+    for (fact, counters) in &run.tally {
+        let before = duplicates.last().map_or(0, |&(_, n)| n);
+        if let Some(trace) = &run.trace
+            && counters.duplicates != before
+        {
+            duplicates.push((trace.get(*fact).at.micros(), counters.duplicates));
+        }
+    }
     Outcomes {
         end: end.micros(),
-        duplicates: count(|kind| matches!(kind, OutcomeKind::Duplicated(_))),
+        duplicates,
         lost: count(|kind| matches!(kind, OutcomeKind::Lost(_))),
         refused: count(|kind| matches!(kind, OutcomeKind::Refused)),
         late: count(|kind| matches!(kind, OutcomeKind::DroppedLate)),

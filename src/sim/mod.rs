@@ -33,7 +33,7 @@ use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{PartitionId, PartitionState};
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counts, Ledger, Terms};
+use ledger::{Counters, Ledger, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,9 @@ pub struct Run {
     /// What became of events and when, of the main segment and of each branch.
     pub outcomes: Vec<Outcome>,
     pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
+    /// The main segment's totals after each fact that moved them; empty without a trace. Losses are in none of them: what
+    /// is lost is known once the run has ended.
+    pub tally: Vec<(FactId, Counters)>,
     pub ended: Ended,
     pub end: Time,
     pub events: u64,
@@ -147,6 +150,8 @@ pub struct Simulation {
     segments: Vec<String>,
     /// Facts' times, to date losses by when no trace is kept.
     times: Vec<Time>,
+    tally: Vec<(FactId, Counters)>,
+    keep: Keep,
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
     arrived: u32,
@@ -177,7 +182,7 @@ fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
 /// # Panics
 ///
 /// Panics if the scenario has no such segment.
-pub fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
+fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let (name, branch) = segments(scenario).swap_remove(usize::from(segment.0));
     let driver = if name.is_empty() {
         "driver".to_string()
@@ -281,6 +286,8 @@ impl Simulation {
             ledgers,
             segments: cast.segments,
             times: Vec::new(),
+            tally: Vec::new(),
+            keep,
             held: Vec::new(),
             arrived: 0,
             last_fact: Time::ZERO,
@@ -319,8 +326,8 @@ impl Simulation {
     }
 
     /// The totals of the main segment as they stand.
-    pub fn counts(&self) -> Counts {
-        self.ledgers[0].counts()
+    pub fn counters(&self) -> Counters {
+        self.ledgers[0].counters()
     }
 
     /// Handles the earliest event; false once the run has ended.
@@ -368,6 +375,7 @@ impl Simulation {
             branches,
             outcomes,
             branch_outcomes,
+            tally: self.tally,
             ended: self.ended.unwrap_or(Ended::EventLimit),
             end: self.last_fact,
             events: self.events,
@@ -485,6 +493,14 @@ impl Simulation {
                 }
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
+                }
+                let counters = self.counters();
+                let before = self
+                    .tally
+                    .last()
+                    .map_or_else(Counters::default, |&(_, counters)| counters);
+                if self.keep == Keep::Trace && counters != before {
+                    self.tally.push((id, counters));
                 }
                 let faults = self.script.after_fact(self.scenario.seed, &event);
                 struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));

@@ -56,7 +56,7 @@ pub fn Counters(props: &CountersProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 struct LawProps {
-    counters: crate::replay::board::Counters,
+    counters: crate::sim::ledger::Counters,
 }
 
 /// `sent = delivered + lost + late + in flight`, as a bar; duplicates stand outside it.

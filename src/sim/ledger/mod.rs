@@ -10,7 +10,7 @@ mod quantiles;
 mod verdict;
 
 pub use quantiles::{Quantile, nearest_rank};
-pub use verdict::{Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
+pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
@@ -134,19 +134,14 @@ impl Ledger {
         }
     }
 
-    /// The totals as they stand; their law holds at every fact.
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Surplus copies that are visible now.
-    pub fn duplicates(&self) -> u32 {
-        self.verdict.dup
-    }
-
-    /// Readable log entries, copies included.
-    pub fn stored(&self) -> u64 {
-        self.verdict.stored
+    /// The totals as they stand; the law of [`Counts`] holds at every fact.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            counts: self.counts,
+            stored: self.verdict.stored,
+            duplicates: self.verdict.dup,
+            rows: self.verdict.rows,
+        }
     }
 
     /// Takes in one fact.

@@ -135,6 +135,18 @@ impl Counts {
     }
 }
 
+/// The totals on screen at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    pub counts: Counts,
+    /// Readable log entries, copies included.
+    pub stored: u64,
+    /// Surplus copies that are visible.
+    pub duplicates: u32,
+    /// Visible rows.
+    pub rows: u32,
+}
+
 /// What became of a segment's events, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
