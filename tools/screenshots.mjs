@@ -18,8 +18,7 @@ for (const theme of ["light", "dark"]) {
     if (only && !name.includes(only)) continue;
     const { page } = await site.visit("", { viewport: { width, height }, colorScheme: theme });
     const shot = (what) => page.screenshot({ path: `${folder}/${name}-${what}.png` });
-    await page.waitForSelector("#run");
-    await page.waitForSelector(".poster svg");
+    await page.waitForSelector("#run:enabled");
     await page.waitForTimeout(300);
     await shot("1-start");
     await page.click("#run");

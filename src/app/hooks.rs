@@ -2,14 +2,15 @@
 
 use gloo::events::EventListener;
 use gloo::render::{AnimationFrame, request_animation_frame};
+use js_sys::Array;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, KeyboardEvent, ResizeObserver};
+use web_sys::{Element, KeyboardEvent, ResizeObserver, ResizeObserverEntry};
 use yew::{Callback, NodeRef, hook, use_effect_with, use_mut_ref, use_state_eq};
 
-/// The width of an element, in CSS px; 0 until it is known.
+/// The width of an element without its padding, in CSS px; 0 until it is known.
 #[hook]
 pub fn use_width(node: &NodeRef) -> u32 {
     let width = use_state_eq(|| 0_u32);
@@ -17,10 +18,10 @@ pub fn use_width(node: &NodeRef) -> u32 {
         let width = width.clone();
         use_effect_with(node.clone(), move |node| {
             let element = node.cast::<Element>();
-            let measured = element.clone();
-            let on_resize = Closure::<dyn Fn()>::new(move || {
-                if let Some(element) = &measured {
-                    width.set(element.client_width().max(0) as u32);
+            let on_resize = Closure::<dyn Fn(Array)>::new(move |entries: Array| {
+                if let Some(entry) = entries.iter().next_back() {
+                    let entry: ResizeObserverEntry = entry.unchecked_into();
+                    width.set(entry.content_rect().width().max(0.0) as u32);
                 }
             });
             let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok();

@@ -15,7 +15,7 @@ use crate::job::Reply;
 use crate::sim::kernel::Time;
 use components::header::Header;
 use components::lesson::LessonPanel;
-use components::settings::Settings;
+use components::settings::{Settings, Shown};
 use components::stage::{Stage, opening_view};
 use components::start::Start;
 use head::{Head, Move};
@@ -24,7 +24,7 @@ use lab::{Action, AfterRun, Face, Lab, Panel};
 use runner::Runner;
 use yew::{Callback, Html, component, html, use_effect_with, use_memo, use_reducer_eq, use_state};
 
-/// Puts the page in the place of what the static shell shows.
+/// Starts the page. The static shell of `index.html` stays in view until there is something to take its place.
 pub fn mount() {
     let document = web_sys::window().and_then(|window| window.document());
     let Some(root) = document
@@ -39,8 +39,15 @@ pub fn mount() {
     {
         let _ = html.set_attribute("data-theme", &theme);
     }
-    root.set_inner_html("");
     yew::Renderer::<App>::with_root(root).render();
+}
+
+/// Takes the static shell away.
+fn unveil() {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(shell) = document.and_then(|document| document.get_element_by_id("shell")) {
+        shell.remove();
+    }
 }
 
 /// A view parameter of the address.
@@ -89,6 +96,11 @@ fn App() -> Html {
             }
         });
     }
+    use_effect_with(lab.done.is_some() || lab.problem.is_some(), |&ready| {
+        if ready {
+            unveil();
+        }
+    });
     let on_frame = {
         let dispatch = head.dispatcher();
         Callback::from(move |micros| dispatch.dispatch(Move::Tick(micros)))
@@ -118,18 +130,25 @@ fn App() -> Html {
         && !lab.running
         && lab.first_stop() > Time::ZERO
         && head.at >= lab.first_stop();
+    let shown = lab.done.as_ref().map_or_else(Shown::default, |done| Shown {
+        outcomes: done
+            .run
+            .outcomes
+            .partition_point(|outcome| outcome.at <= head.at),
+        ended: head.at >= done.run.end,
+    });
     html! {
-        <div class="page" data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
+        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
             <Header lab={lab.clone()} />
             if lab.face == Face::Start {
-                <Start view={opening_view(&lab)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
+                <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
             } else {
                 <div class="workbench">
                     <LessonPanel lab={lab.clone()} head={head.dispatcher()} {watched} playing={head.playing} {on_lit} />
                     <Stage lab={lab.clone()} head={head.clone()} />
-                    <Settings lab={lab.clone()} lit={(*lit).clone()} />
+                    <Settings lab={lab.clone()} {shown} lit={(*lit).clone()} />
                 </div>
                 <Tabs lab={lab.clone()} />
             }

@@ -160,8 +160,8 @@ impl Clocks {
                 (5.0, 3.0),
             )?;
             pen.label(
-                x(bound) + 3.0,
-                strip.top + 6.0,
+                x(bound) + 4.0,
+                strip.bottom - 8.0,
                 "window ends",
                 Anchor::Start,
             )?;
@@ -173,7 +173,7 @@ impl Clocks {
             1.0,
             (1.5, 3.0),
         )?;
-        pen.label(strip.right - 6.0, strip.top + 6.0, "no delay", Anchor::End)?;
+        pen.label(strip.right - 2.0, strip.top + 20.0, "no delay", Anchor::End)?;
         self.draw_watermark(pen, view, &strip, &x, &y)?;
         let seen: Vec<&Point> = self.seen(view.playhead).collect();
         let every = seen.len().div_ceil(POINTS).max(1);

@@ -120,7 +120,7 @@ impl Lag {
         let count = labels.len() as f64;
         let mut above = f64::MIN;
         for (index, (n, lag, words)) in labels.into_iter().enumerate() {
-            let lowest = strip.bottom - 2.0 - (count - 1.0 - index as f64) * 13.0;
+            let lowest = strip.bottom - 7.0 - (count - 1.0 - index as f64) * 13.0;
             let y = strip.y(lag as f64 / most).min(lowest).max(above + 13.0);
             above = y;
             pen.text(

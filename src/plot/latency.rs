@@ -100,11 +100,7 @@ impl Latency {
                     format!("P95 misses the SLA by {}", duration(most - sla))
                 }
                 Some(sla) => format!("P95 keeps the SLA with {} to spare", duration(sla - most)),
-                None => format!(
-                    "Half show within {}; P95 {}",
-                    duration(half),
-                    duration(most)
-                ),
+                None => format!("Half show within {}", duration(half)),
             },
             _ => "No order is visible yet".into(),
         }
@@ -196,29 +192,55 @@ impl Latency {
         }
         // Markers, the highest percentile on top, each on a height of its own.
         let quantiles = self.quantiles(view.playhead, 0);
-        for ((percent, quantile), y) in PERCENTS.iter().zip(quantiles).rev().zip([32.0, 48.0, 64.0])
-        {
-            if let Quantile::Micros(micros) = quantile {
-                let x = scale.x(micros);
-                pen.dashed((x, y + 6.0), (x, bottom), palette.text, 1.5, (3.0, 2.0))?;
-                let room = x - left > 84.0;
-                let (at, anchor) = if room {
-                    (x + 2.0, Anchor::End)
-                } else {
-                    (x - 2.0, Anchor::Start)
-                };
-                pen.text(
-                    at,
+        let markers: Vec<(f64, f64, String)> = PERCENTS
+            .iter()
+            .zip(quantiles)
+            .rev()
+            .zip([32.0, 48.0, 64.0])
+            .filter_map(|((percent, quantile), y)| match quantile {
+                Quantile::Micros(micros) => Some((
+                    scale.x(micros),
                     y,
-                    &format!("P{percent} {}", duration(micros)),
-                    &Words {
-                        color: palette.text,
-                        size: 12.0,
-                        bold: true,
-                        anchor,
-                    },
-                )?;
-            }
+                    format!("P{percent} {}", duration(micros)),
+                )),
+                _ => None,
+            })
+            .collect();
+        for &(x, y, _) in &markers {
+            pen.dashed((x, y + 6.0), (x, bottom), palette.text, 1.5, (3.0, 2.0))?;
+        }
+        for (x, y, name) in &markers {
+            // About as wide as the words, so that no other marker's line runs through them.
+            let width = 6.6 * name.len() as f64;
+            let (from, anchor) = if x - left > 84.0 {
+                (x + 2.0 - width, Anchor::End)
+            } else {
+                (x - 2.0, Anchor::Start)
+            };
+            pen.fill(
+                from - 2.0,
+                y - 7.0,
+                from + width + 2.0,
+                y + 7.0,
+                palette.surface,
+                1.0,
+            )?;
+            let at = if anchor == Anchor::End {
+                x + 2.0
+            } else {
+                x - 2.0
+            };
+            pen.text(
+                at,
+                *y,
+                name,
+                &Words {
+                    color: palette.text,
+                    size: 12.0,
+                    bold: true,
+                    anchor,
+                },
+            )?;
         }
         Ok(())
     }

@@ -46,6 +46,8 @@ pub struct View {
     /// Where the plot area begins and how much is left free at its right, in px: so charts share one axis.
     pub plot_left: i32,
     pub plot_right: i32,
+    /// Whether the chart draws the playhead itself.
+    pub playhead_line: bool,
 }
 
 /// The colours of a theme, as the style sheet has them.
@@ -302,6 +304,7 @@ mod tests {
             highlight: Some(17),
             plot_left: 84,
             plot_right: 14,
+            playhead_line: true,
         }
     }
 

@@ -193,13 +193,11 @@ impl Outcomes {
         } else {
             (x - 8.0, Anchor::End)
         };
+        let count = labels.len();
         let mut above = f64::MIN;
-        for (value, words, color, bold) in labels {
-            let y = strip
-                .y(value / most)
-                .max(above + 14.0)
-                .min(strip.bottom - 2.0)
-                .max(above + 14.0);
+        for (index, (value, words, color, bold)) in labels.into_iter().enumerate() {
+            let lowest = strip.bottom - 7.0 - (count - 1 - index) as f64 * 13.0;
+            let y = strip.y(value / most).min(lowest).max(above + 13.0);
             above = y;
             pen.text(
                 x,

@@ -265,7 +265,10 @@ impl Strip {
 
     pub fn playhead<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
         let x = self.x(view.playhead);
-        pen.line(&[(x, 0.0), (x, pen.height())], pen.palette.text, 2.0)
+        if view.playhead_line {
+            pen.line(&[(x, 0.0), (x, pen.height())], pen.palette.text, 2.0)?;
+        }
+        Ok(())
     }
 
     /// A staircase through `steps` up to the playhead, ending at its last value; `most` is the top of the scale.

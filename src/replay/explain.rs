@@ -4,8 +4,8 @@ use crate::sim::kafka::protocol::BatchName;
 use crate::sim::kernel::Time;
 use crate::sim::ledger::{DupOrigin, LossOrigin, OutcomeKind};
 use crate::sim::origin::number;
-use crate::sim::trace::{Fact, FactId, SegmentId, Trace};
-use crate::sim::{Outcome, Run};
+use crate::sim::trace::{Fact, FactId, Row, SegmentId, Trace, TraceEvent};
+use crate::sim::{Outcome, Run, Scenario, control};
 
 /// One row of the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Link {
     /// The component in the words of the page.
     pub place: String,
     pub text: String,
-    /// The setting that decided it.
+    /// The setting that decided it, with its value: `retries=2147483647`.
     pub setting: Option<String>,
     pub kind: LinkKind,
 }
@@ -50,15 +50,31 @@ pub fn seconds(at: Time) -> String {
     )
 }
 
+/// When a fault of the script first struck, and the first order of the batch that was appended last before it.
+pub fn strike(trace: &Trace, fault: &str) -> Option<(Time, Option<u32>)> {
+    let struck = |event: &TraceEvent| matches!(&event.fact, Fact::Injected { fault: n } if trace.cast.faults[usize::from(*n)] == fault);
+    let index = trace.events.iter().position(struck)?;
+    let appended = |event: &TraceEvent| match &event.fact {
+        Fact::BatchAppended { origins, .. } => origins.first().map(|&origin| number(origin)),
+        _ => None,
+    };
+    let order = trace.events[..index].iter().rev().find_map(appended);
+    Some((trace.events[index].at, order))
+}
+
 /// Explains an order as far as the run has come at `until`.
-pub fn explain(run: &Run, order: u32, until: Time) -> Option<Explanation> {
+pub fn explain(scenario: &Scenario, run: &Run, order: u32, until: Time) -> Option<Explanation> {
     let trace = run.trace.as_ref()?;
     let outcome = run
         .outcomes
         .iter()
         .rfind(|outcome| outcome.order == order && outcome.at <= until)
         .copied();
-    let story = Story { trace, order };
+    let story = Story {
+        scenario,
+        trace,
+        order,
+    };
     let (heading, sentence, symptom) = match outcome.map(|outcome| outcome.kind) {
         Some(OutcomeKind::Duplicated(why)) => story.duplicated(why, outcome?.fact),
         Some(OutcomeKind::Lost(why)) => story.lost(why, outcome?.fact),
@@ -81,6 +97,7 @@ pub fn explain(run: &Run, order: u32, until: Time) -> Option<Explanation> {
 }
 
 struct Story<'a> {
+    scenario: &'a Scenario,
     trace: &'a Trace,
     order: u32,
 }
@@ -131,7 +148,7 @@ impl Story<'_> {
                     |(at, _)| format!("its acknowledgement was lost at {}", seconds(at)),
                 );
                 format!(
-                    "Order {order} is in the table twice because {lost},{again} and the broker could not tell that it was a repeat (enable.idempotence is off)."
+                    "Order {order} is in the table twice because {lost},{again} and the broker could not tell that it was a repeat (enable.idempotence=false)."
                 )
             }
             DupOrigin::AppResend => format!(
@@ -250,7 +267,7 @@ impl Story<'_> {
             ..
         } = &self.trace.get(symptom).fact
         {
-            let of_order = |row: &&crate::sim::trace::Row| {
+            let of_order = |row: &&Row| {
                 row.origins
                     .iter()
                     .any(|&(origin, _)| number(origin) == self.order)
@@ -317,35 +334,76 @@ impl Story<'_> {
 
     fn link(&self, id: FactId, kind: LinkKind) -> Link {
         let event = self.trace.get(id);
-        let place = place(self.trace.cast.host(event.host));
-        let text = match &event.fact {
-            Fact::Injected { fault } => {
-                format!("fault {}", self.trace.cast.faults[usize::from(*fault)])
-            }
-            fact => self.tell(fact),
+        let fault = match event.fact {
+            Fact::Injected { fault } => self
+                .scenario
+                .faults
+                .get(&self.trace.cast.faults[usize::from(fault)]),
+            _ => None,
+        };
+        let entry = fault.and_then(|fault| fault.menu());
+        let link = fault
+            .and_then(|fault| fault.place.as_deref().or(entry.map(|entry| entry.place)))
+            .filter(|place| place.contains('>'));
+        let place = match (&event.fact, link) {
+            (_, Some(link)) => link.replace('>', " > "),
+            // The store notes these for whoever asked it to write.
+            (
+                Fact::OffsetsLogged { .. } | Fact::BatchCommitted { .. } | Fact::StateSaved { .. },
+                _,
+            ) => "Spark".into(),
+            _ => place(self.trace.cast.host(event.host)),
         };
         Link {
             fact: id,
             at: event.at,
             place,
-            text,
-            setting: event.setting.clone(),
+            text: entry.map_or_else(|| self.tell(&event.fact), |entry| entry.plain.to_string()),
+            setting: self.decided_by(id).and_then(|key| self.with_value(key)),
             kind,
         }
+    }
+
+    /// The setting that decided a fact: the one it names, or the one that let a further copy through.
+    fn decided_by(&self, id: FactId) -> Option<&str> {
+        let event = self.trace.get(id);
+        let earlier = |batch: &BatchName| {
+            self.trace.events[..id.0 as usize].iter().any(
+                |event| matches!(&event.fact, Fact::BatchAppended { batch: other, .. } if other == batch),
+            )
+        };
+        match &event.fact {
+            Fact::BatchAppended { batch, .. } if earlier(batch) => Some("enable.idempotence"),
+            Fact::BecameVisible { rows, .. } if self.copies(rows) > 1 => {
+                Some("hoodie.datasource.write.operation")
+            }
+            _ => event.setting.as_deref(),
+        }
+    }
+
+    /// `key=value`, without what every key of its system begins with.
+    fn with_value(&self, key: &str) -> Option<String> {
+        let control = control::find(key)?;
+        let value = control::setting(self.scenario, key)?;
+        let short = key.strip_prefix("hoodie.datasource.").unwrap_or(key);
+        Some(format!("{short}={}", control.label(&value)))
+    }
+
+    /// Rows of the order among these.
+    fn copies(&self, rows: &[Row]) -> usize {
+        let of_order = |row: &&Row| {
+            row.origins
+                .iter()
+                .any(|&(origin, _)| number(origin) == self.order)
+        };
+        rows.iter().filter(of_order).count()
     }
 
     fn tell(&self, fact: &Fact) -> String {
         let order = self.order;
         match fact {
             Fact::BecameVisible { rows, .. } => {
-                let copies = rows
-                    .iter()
-                    .filter(|row| {
-                        row.origins
-                            .iter()
-                            .any(|&(origin, _)| number(origin) == order)
-                    })
-                    .count();
+                let copies = self.copies(rows);
                 if copies > 1 {
                     format!("{copies} rows of #{order} become visible")
                 } else {
@@ -557,7 +615,7 @@ mod tests {
             .expect("there is one")
             .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
-        let explanation = explain(&run, 17, run.end).expect("order 17 exists");
+        let explanation = explain(&scenario, &run, 17, run.end).expect("order 17 exists");
         let texts: Vec<&str> = explanation
             .chain
             .iter()
@@ -577,6 +635,19 @@ mod tests {
             texts.iter().any(|text| text.contains("attempt 2")),
             "{texts:?}"
         );
+        let settings: Vec<&str> = explanation
+            .chain
+            .iter()
+            .filter_map(|link| link.setting.as_deref())
+            .collect();
+        assert_eq!(
+            settings,
+            [
+                "write.operation=insert",
+                "enable.idempotence=false",
+                "retries=2147483647"
+            ]
+        );
     }
 
     #[test]
@@ -585,7 +656,7 @@ mod tests {
             .expect("there is one")
             .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
-        let explanation = explain(&run, 3, run.end).expect("order 3 exists");
+        let explanation = explain(&scenario, &run, 3, run.end).expect("order 3 exists");
         assert_eq!(explanation.heading, "delivered once");
         assert!(
             explanation

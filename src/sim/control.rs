@@ -65,7 +65,7 @@ pub const CONTROLS: &[Control] = &[
         path: &["producer", "enable.idempotence"],
         group: "Producer",
         kind: Kind::Choice(TRUE_FALSE),
-        since: "true since 3.0, unless acks or retries rule it out",
+        since: "since 3.0, unless acks or retries rule it out",
         plain: "The broker throws away repeats of the same send.",
         risk: "Off, every lost acknowledgement stores a batch twice.",
         docs: KAFKA_PRODUCER,

@@ -87,6 +87,10 @@ async function visit(browser, url, path, options) {
 /// Waits until the WebAssembly module is loaded and its main function has run.
 export const started = (page) => page.waitForFunction(() => globalThis.__started === true);
 
+/// The start page's picture, as text that does not depend on how it came about.
+export const poster = (page, root) =>
+  page.locator(`${root} .poster`).evaluate((place) => place.innerHTML.trim().replaceAll(/<!--.*?-->/gs, ''));
+
 /// Nothing went wrong while the page was open: no error, no blocked or missing file, and not one
 /// request to another host.
 export function assertClean(report) {

@@ -1,7 +1,7 @@
 //! The plots beside and below the timeline: drawn on canvases while the playhead moves, with sentence, table and export.
 
-use super::stage::View;
-use super::timeline::{LEFT, RIGHT, axis};
+use super::stage::{Fit, View};
+use super::timeline::{HISTOGRAM, LEFT, RIGHT, axis};
 use crate::app::head::Head;
 use crate::app::hooks::use_theme;
 use crate::plot::{Chart, Frame, Palette, Table, View as PlotView};
@@ -21,16 +21,39 @@ pub struct ChartsProps {
     pub view: View,
     /// Of the whole stage.
     pub width: u32,
+    pub fit: Fit,
     pub head: UseReducerHandle<Head>,
 }
 
 /// Redraws at most this often while playing, in µs of real time.
 const REDRAW: u64 = 100_000;
 
+/// The width of the charts' names beside them, in px.
+const TABS: u32 = 116;
+
+/// Heights of the charts that share the time axis, in px.
+const OUTCOMES: u32 = 74;
+const LAG: u32 = 64;
+const CLOCKS: u32 = 120;
+
+/// How far the charts below the timeline reach that the playhead goes through; only where all are shown at once.
+pub fn charts_height(fit: Fit) -> f64 {
+    if fit == Fit::Whole {
+        f64::from(OUTCOMES + LAG + CLOCKS - 16)
+    } else {
+        0.0
+    }
+}
+
 /// The four charts of a run.
 #[component]
 pub fn Charts(props: &ChartsProps) -> Html {
-    let ChartsProps { view, width, head } = props;
+    let ChartsProps {
+        view,
+        width,
+        fit,
+        head,
+    } = props;
     let horizon = view.horizon();
     let series = use_memo(view.done.clone(), |done| {
         Series::of(&done.scenario, &done.run, horizon)
@@ -48,7 +71,8 @@ pub fn Charts(props: &ChartsProps) -> Html {
         view.at
     };
     *drawn.borrow_mut() = playhead;
-    let axis = axis(*width, horizon);
+    let axis = axis(*width, *fit, horizon);
+    let wide = *fit == Fit::Whole;
     let shared = PlotView {
         playhead: playhead.micros(),
         from: 0,
@@ -56,9 +80,16 @@ pub fn Charts(props: &ChartsProps) -> Html {
         highlight: view.followed,
         plot_left: LEFT as i32,
         plot_right: RIGHT as i32,
+        // Where the timeline's own goes through all charts.
+        playhead_line: !wide,
     };
-    let wide = *width >= 700;
-    let strip = axis.width as u32;
+    // Where one chart is shown at a time, its name stands beside it, or above it on a phone.
+    let (strip, height) = match fit {
+        Fit::Whole => (axis.width as u32, None),
+        Fit::Phone => (axis.width as u32, Some(190)),
+        Fit::Low => ((axis.width as u32).saturating_sub(TABS), Some(146)),
+        Fit::Lowest => ((axis.width as u32).saturating_sub(TABS), Some(100)),
+    };
     let own = PlotView {
         plot_left: if wide { 8 } else { 40 },
         plot_right: 8,
@@ -70,27 +101,33 @@ pub fn Charts(props: &ChartsProps) -> Html {
             Chart::Outcomes(series.outcomes.clone()),
             shared,
             strip,
-            78,
+            height.unwrap_or(OUTCOMES),
         ),
-        ("Lag", Chart::Lag(series.lag.clone()), shared, strip, 66),
+        (
+            "Lag",
+            Chart::Lag(series.lag.clone()),
+            shared,
+            strip,
+            height.unwrap_or(LAG),
+        ),
         (
             "Two clocks",
             Chart::Clocks(series.clocks.clone()),
             shared,
             strip,
-            if wide { 122 } else { 180 },
+            height.unwrap_or(CLOCKS),
         ),
         (
             "Latency",
             Chart::Latency(series.latency.clone()),
             own,
-            if wide { 228 } else { strip },
-            if wide { 268 } else { 220 },
+            if wide { HISTOGRAM as u32 - 16 } else { strip },
+            height.unwrap_or(268),
         ),
     ];
     let latency = series.latency.clone();
     html! {
-        <div class="charts" data-wide={wide.to_string()} data-tab={tab.to_string()}>
+        <div class="charts" data-wide={wide.to_string()}>
             <div class="chart-tabs" role="tablist" aria-label="Plots">
                 { for charts.iter().enumerate().map(|(n, (name, ..))| {
                     let pick = { let tab = tab.clone(); Callback::from(move |_| tab.set(n)) };

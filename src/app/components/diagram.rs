@@ -25,6 +25,8 @@ const ROW: f64 = 21.0;
 const FIRST_ROW: f64 = 80.0;
 /// How long a record is shown moving after it arrived, in real time.
 const MOTION: Span = Span::from_ms(450);
+/// What changed so shortly before the playhead, in simulated time, is marked once the picture stands still.
+const LAST: Span = Span::from_ms(50);
 
 #[derive(Properties, PartialEq)]
 pub struct DiagramProps {
@@ -109,9 +111,10 @@ impl Drawing<'_> {
         1.0 - (1.0 - part) * (1.0 - part)
     }
 
-    /// Changed since the picture last stood still.
+    /// Changed last: since the picture stood still before, and only just now.
     pub fn is_fresh(&self, at: Time) -> bool {
-        !self.view.moving && at > self.view.rested && self.view.rested > Time::ZERO
+        let just_now = self.board.at.since(at) <= LAST;
+        !self.view.moving && just_now && at > self.view.rested
     }
 
     pub fn select(&self, order: u32) -> Callback<yew::MouseEvent> {
@@ -145,12 +148,12 @@ impl Drawing<'_> {
             })
             .collect();
         let rows = scene::rows(self.board, ROWS, self.followed());
-        let flags = scene::flags(self.board, self.scenario, &self.cast);
+        let flags = scene::flags(self.board, &self.view.done);
         html! {
             <svg class="diagram" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
                 { self.plates() }
                 { for blocks.iter().map(|block| self.rails(block)) }
-                { self.fan(&blocks, rows.len()) }
+                { self.fan(&blocks) }
                 { self.engine(&blocks) }
                 { for blocks.iter().map(|block| self.routes(block, &rows)) }
                 { for blocks.iter().map(|block| self.block(block)) }
@@ -207,12 +210,7 @@ impl Drawing<'_> {
     fn rails(&self, block: &Block) -> Html {
         let (write, read) = (block.write_rail(), block.read_rail());
         let rise = (write - PRODUCER).abs();
-        let end = block
-            .partition
-            .slots
-            .last()
-            .map_or(0, |slot| slot.offset + 1);
-        let rail_end = (block.edge(end) + SLOT).min(TOPIC + SLOT * SLOTS as f64);
+        let rail_end = TOPIC + SLOT * SLOTS as f64;
         html! {
             <>
                 { path(format!("M96 {PRODUCER}H104L{} {}H{}", px(104.0 + rise), px(write), px(rail_end)), "rail") }
@@ -223,18 +221,18 @@ impl Drawing<'_> {
     }
 
     /// From the engine to the rows.
-    fn fan(&self, blocks: &[Block], rows: usize) -> Html {
+    fn fan(&self, blocks: &[Block]) -> Html {
         let Some((first, last)) = blocks.first().zip(blocks.last()) else {
             return html! {};
         };
         let middle = |n: usize| FIRST_ROW + n as f64 * ROW + ROW / 2.0;
-        let low = middle(rows.saturating_sub(1)).max(last.read_rail());
+        let low = middle(ROWS - 1).max(last.read_rail());
         let high = middle(0).min(first.read_rail());
         html! {
             <>
                 { for blocks.iter().map(|block| path(format!("M610 {}H622", px(block.read_rail())), "rail")) }
-                { path(format!("M622 {}V{}", px(if rows > 0 { high } else { first.read_rail() }), px(low)), "rail") }
-                { for (0..rows).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
+                { path(format!("M622 {}V{}", px(high), px(low)), "rail") }
+                { for (0..ROWS).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
             </>
         }
     }
@@ -531,6 +529,7 @@ impl Drawing<'_> {
                     let x = 650.0 + n as f64 * 32.0;
                     html! { <>{ glyphs::dots(x, 57.0, filled) }{ text(x + 7.0, 72.0, short_seconds(batch.visible.unwrap_or(batch.planned)), "m s11 mu c") }</> }
                 }) }
+                { for (rows.len()..ROWS).map(|n| html! { <rect class="row" x={px(TABLE)} y={px(FIRST_ROW + n as f64 * ROW)} width="126" height={px(ROW - 2.0)} rx="2" /> }) }
                 { for rows.iter().enumerate().map(|(n, row)| self.row(row, n)) }
                 { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(ROWS - 1))) }
             </>

@@ -57,7 +57,7 @@ pub fn draw(drawing: &Drawing) -> Html {
     let rows = scene::rows(board, ROWS, followed);
     let [first, second] = scene::belief(board, followed);
     let lines = drawing.engine_lines();
-    let flags = scene::flags(board, drawing.scenario, &drawing.cast);
+    let flags = scene::flags(board, &drawing.view.done);
     html! {
         <svg class="diagram vertical" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
             { plate(8.0, 8.0, 76.0, "Producer", &format!("acks={}", acks(drawing.scenario))) }
@@ -89,7 +89,7 @@ pub fn draw(drawing: &Drawing) -> Html {
                 let (x, y, pole) = match flag.spot {
                     Spot::Producer => (232.0, 64.0, 40.0),
                     Spot::Link(0) => (52.0, 132.0, 40.0),
-                    Spot::Link(_) => (240.0, 128.0, 116.0),
+                    Spot::Link(_) => (236.0, 118.0, 106.0),
                     Spot::Broker(n) => (columns[n.min(columns.len() - 1)].x - 20.0, TOP - 22.0, 40.0),
                     Spot::Engine => (236.0, ENGINE + 40.0, 36.0),
                 };

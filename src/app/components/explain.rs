@@ -30,9 +30,14 @@ pub fn Explain(props: &ExplainProps) -> Html {
         });
     }
     // The whole story of the order is told, also while an earlier moment is looked at.
-    let explanation = view
-        .followed
-        .and_then(|order| explain(&view.done.run, order, view.done.run.end.max(view.at)));
+    let explanation = view.followed.and_then(|order| {
+        explain(
+            &view.done.scenario,
+            &view.done.run,
+            order,
+            view.done.run.end.max(view.at),
+        )
+    });
     let Some(explanation) = explanation else {
         return html! {};
     };

@@ -227,6 +227,10 @@ fn Reader(props: &ReaderProps) -> Html {
         }
     };
     let last = lesson.steps.len() - 1;
+    let unfold = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::Explain(false)))
+    };
     let to = |step: usize| {
         let enter = enter.clone();
         Callback::from(move |_| enter.emit(step))
@@ -234,6 +238,7 @@ fn Reader(props: &ReaderProps) -> Html {
     let mut tasks = step.tasks().zip(&standings).enumerate().peekable();
     html! {
         <>
+            <button class="unfold" onclick={unfold}>{ format!("Lesson {}: {}, step {} of {}", loaded.number, lesson.title, number + 1, last + 1) }</button>
             <p class="crumb">{ format!("{} · {}", loaded.number, loaded.module) }</p>
             <h1>{ lesson.title.clone() }</h1>
             <ol class="steps" aria-label="Steps">

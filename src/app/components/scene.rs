@@ -1,11 +1,12 @@
 //! What the diagram shows of a board: which slots, which rows, which routes. Plain numbers, drawn by `diagram`.
 
+use crate::app::lab::Done;
 use crate::replay::Board;
 use crate::replay::board::{FlightState, Partition, Slot, Strike, TableRow};
-use crate::replay::explain::place;
+use crate::replay::explain::{place, strike};
+use crate::sim::fault;
 use crate::sim::kernel::Time;
-use crate::sim::trace::Cast;
-use crate::sim::{Scenario, fault};
+use crate::sim::trace::{Cast, Trace};
 
 /// The slots of a partition that are in view.
 pub struct Track {
@@ -83,18 +84,20 @@ pub struct Flag {
 }
 
 /// Flags of what struck last at each spot, and of what is planned.
-pub fn flags(board: &Board, scenario: &Scenario, cast: &Cast) -> Vec<Flag> {
+pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
+    let scenario = &done.scenario;
+    let Some(trace) = &done.run.trace else {
+        return Vec::new();
+    };
+    let cast = &trace.cast;
     let mut flags: Vec<Flag> = Vec::new();
     for strike in &board.strikes {
         let Some(spec) = scenario.faults.get(&strike.id) else {
             continue;
         };
-        let spot = spot_of(
-            spec.menu().map_or("", |entry| entry.name),
-            strike_place(strike, spec.place.as_deref(), board, cast),
-            board,
-            cast,
-        );
+        let name = spec.menu().map_or("", |entry| entry.name);
+        let place = strike_place(strike, spec.place.as_deref(), board, cast);
+        let spot = spot_of(name, place, board, cast);
         flags.retain(|flag| flag.spot != spot);
         flags.push(Flag {
             spot,
@@ -113,16 +116,27 @@ pub fn flags(board: &Board, scenario: &Scenario, cast: &Cast) -> Vec<Flag> {
             .unwrap_or_else(|| entry.map_or("", |entry| entry.place).to_string());
         let spot = spot_of(entry.map_or("", |entry| entry.name), place, board, cast);
         if flags.iter().all(|flag| flag.spot != spot) {
-            let when = planned_when(spec);
-            let short = entry.map_or("fault", |entry| entry.short).to_string();
             flags.push(Flag {
                 spot,
-                lines: [format!("planned {when}"), short],
+                lines: planned_lines(trace, id, spec),
                 struck: false,
             });
         }
     }
     flags
+}
+
+/// When the run shows that a fault will strike, the flag says the time and whom it meets; else when it is planned for.
+fn planned_lines(trace: &Trace, id: &str, spec: &fault::FaultSpec) -> [String; 2] {
+    let short = spec.menu().map_or("fault", |entry| entry.short).to_string();
+    let Some((at, order)) = strike(trace, id) else {
+        return [format!("planned, {}", planned_when(spec)), short];
+    };
+    let what = match (spec.name.as_str(), order) {
+        ("net.drop_ack", Some(order)) => format!("ack of #{order} lost"),
+        _ => short,
+    };
+    [format!("planned, {}", seconds(at)), what]
 }
 
 /// When a fault is planned, in few words.

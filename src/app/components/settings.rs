@@ -1,9 +1,10 @@
 //! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line.
 
 use crate::app::lab::{Action, Lab};
+use crate::sim::OutcomeKind;
 use crate::sim::control::{CONTROLS, Control, Kind};
-use crate::sim::ledger::{DupOrigin, LossOrigin};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{
@@ -14,15 +15,29 @@ use yew::{
 #[derive(Properties, PartialEq)]
 pub struct SettingsProps {
     pub lab: UseReducerHandle<Lab>,
+    /// What the run has shown so far.
+    pub shown: Shown,
     /// Keys that a lesson is about stand out.
     #[prop_or_default]
     pub lit: Vec<String>,
 }
 
+/// How much of a run the playhead has passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// So many of the run's outcomes.
+    pub outcomes: usize,
+    pub ended: bool,
+}
+
 /// The panel at the right.
 #[component]
 pub fn Settings(props: &SettingsProps) -> Html {
-    let SettingsProps { lab, lit } = props;
+    let SettingsProps {
+        lab,
+        shown: so_far,
+        lit,
+    } = props;
     let filter = use_state(String::new);
     let open = use_state(Vec::<&'static str>::new);
     let on_filter = {
@@ -58,7 +73,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
     let any = CONTROLS.iter().any(shown);
     html! {
         <aside class="settings" id="settings" aria-label="Settings">
-            <Guarantee lab={lab.clone()} />
+            <Guarantee lab={lab.clone()} shown={*so_far} />
             <input class="filter" type="search" aria-label="Filter settings" placeholder="Filter keys and plain words" oninput={on_filter} />
             if !changed.is_empty() {
                 <p class="reset-all">{ format!("{} changed", changed.len()) }<button class="link" onclick={reset_all}>{ "Reset all" }</button></p>
@@ -92,68 +107,83 @@ pub fn Settings(props: &SettingsProps) -> Html {
     }
 }
 
-/// What this run has refuted. It says no more than one run can say.
+#[derive(Properties, PartialEq)]
+struct GuaranteeProps {
+    lab: UseReducerHandle<Lab>,
+    shown: Shown,
+}
+
+/// What this run has refuted up to the playhead. It says no more than one run can say.
 #[component]
 fn Guarantee(props: &GuaranteeProps) -> Html {
-    let lab = &props.lab;
+    let GuaranteeProps { lab, shown } = props;
     let Some(done) = &lab.done else {
         return html! {};
     };
-    let verdict = &done.run.verdict;
-    let (tone, head) = match (verdict.dup > 0, verdict.counts.lost > 0) {
+    let outcomes = &done.run.outcomes[..shown.outcomes];
+    let mut reasons: BTreeMap<String, u32> = BTreeMap::new();
+    let (mut doubled, mut lost) = (0, 0);
+    for outcome in outcomes {
+        let reason = match outcome.kind {
+            OutcomeKind::Duplicated(why) => {
+                doubled += 1;
+                why.name()
+            }
+            OutcomeKind::Lost(why) => {
+                lost += 1;
+                why.name()
+            }
+            OutcomeKind::Refused | OutcomeKind::DroppedLate => continue,
+        };
+        *reasons.entry(reason.replace('_', " ")).or_insert(0) += 1;
+    }
+    let (tone, head) = match (doubled > 0, lost > 0) {
         (true, true) => ("lost", "Neither at least once nor at most once."),
         (true, false) => ("dup", "Not exactly once."),
         (false, true) => ("lost", "Not at least once."),
-        (false, false) => ("ok", "Nothing refuted by this run."),
+        (false, false) => (
+            "ok",
+            if shown.ended {
+                "Nothing refuted by this run."
+            } else {
+                "Nothing refuted so far."
+            },
+        ),
     };
-    let because: Vec<String> = DupOrigin::ALL
-        .into_iter()
-        .filter_map(|why| {
-            verdict
-                .dup_by
-                .get(&why)
-                .filter(|&&n| n > 0)
-                .map(|n| format!("{n} by {}", why.name().replace('_', " ")))
-        })
-        .chain(LossOrigin::ALL.into_iter().filter_map(|why| {
-            verdict
-                .lost_by
-                .get(&why)
-                .filter(|&&n| n > 0)
-                .map(|n| format!("{n} by {}", why.name().replace('_', " ")))
-        }))
-        .collect();
-    let idempotence = if lab.scenario.producer.idempotence() {
+    let because = match reasons.len() {
+        0 => "One run can refute a guarantee, never prove one.".to_string(),
+        1 => format!("By {}.", reasons.into_keys().collect::<String>()),
+        _ => {
+            let each: Vec<String> = reasons
+                .into_iter()
+                .map(|(reason, n)| format!("{n} by {reason}"))
+                .collect();
+            format!("{}.", each.join(", "))
+        }
+    };
+    let counted = match (doubled, lost) {
+        (0, 0) => String::new(),
+        (doubled, 0) => format!("{}. ", count(doubled, "order doubled", "orders doubled")),
+        (0, lost) => format!(
+            "{}. ",
+            count(lost, "order lost silently", "orders lost silently")
+        ),
+        (doubled, lost) => format!("{doubled} doubled, {lost} lost silently. "),
+    };
+    let idempotence = if done.scenario.producer.idempotence() {
         ""
     } else {
         " Idempotence is off."
     };
-    let text = match (verdict.dup, verdict.counts.lost) {
-        (0, 0) => format!(
-            "One run can refute a guarantee, never prove one. Not explored further.{idempotence}"
-        ),
-        (dup, lost) => format!(
-            "{}{}{}: {}.{idempotence} Other crash points are not explored.",
-            if dup > 0 {
-                format!("{dup} duplicates")
-            } else {
-                String::new()
-            },
-            if dup > 0 && lost > 0 { ", " } else { "" },
-            if lost > 0 {
-                format!("{lost} silent losses")
-            } else {
-                String::new()
-            },
-            because.join(", ")
-        ),
-    };
-    html! { <section class="guarantee" data-tone={tone} aria-label="Guarantee"><b>{ if lab.stale { "Settings changed since this run." } else { head } }</b>{ text }</section> }
+    html! {
+        <section class="guarantee" data-tone={tone} aria-label="Guarantee">
+            <b>{ if lab.stale { "Changed since this run." } else { head } }</b>{ counted }{ because }{ idempotence }{ " Other crash points are not explored." }
+        </section>
+    }
 }
 
-#[derive(Properties, PartialEq)]
-struct GuaranteeProps {
-    lab: UseReducerHandle<Lab>,
+fn count(n: u32, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[derive(Properties, PartialEq)]
@@ -202,11 +232,11 @@ fn Setting(props: &SettingProps) -> Html {
     let field = match control.kind {
         Kind::Choice(values) => html! {
             <select id={id.clone()} onchange={set}>
-                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={value == **json}>{ *label }</option> }) }
+                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={value.to_string() == **json}>{ *label }</option> }) }
             </select>
         },
         Kind::Whole { least, most, .. } => html! {
-            <input id={id.clone()} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
+            <input class={(most < 1_000_000).then_some("short")} id={id.clone()} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
         },
     };
     let unit = if let Kind::Whole { unit, .. } = control.kind {

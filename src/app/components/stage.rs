@@ -9,7 +9,7 @@ use super::scene::money;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use crate::app::head::{Head, Move};
-use crate::app::hooks::{use_reduced_motion, use_width};
+use crate::app::hooks::{use_media, use_reduced_motion, use_width};
 use crate::app::lab::{Action, Done, Lab, Panel, Shared};
 use crate::replay::{Board, Playhead};
 use crate::sim::control;
@@ -55,6 +55,14 @@ impl View {
         }
     }
 
+    /// The same view, drawn from top to bottom or from left to right.
+    pub fn turned(&self, vertical: bool) -> View {
+        View {
+            vertical,
+            ..self.clone()
+        }
+    }
+
     /// The end of the time axis: the next whole second after the run.
     pub fn horizon(&self) -> Time {
         Time::from_ms(self.done.run.end.ms().div_ceil(1000).max(1) * 1000)
@@ -87,6 +95,40 @@ pub fn opening_view(lab: &Lab) -> Option<View> {
     })
 }
 
+/// How the parts of the stage share its height, so that nothing scrolls where the picture has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// One view at a time, from top to bottom.
+    Phone,
+    /// All charts at once, the histogram beside the time axis.
+    Whole,
+    /// One chart at a time.
+    Low,
+    /// One small chart, and the timeline without its commits: a frame in a course page.
+    Lowest,
+}
+
+impl Fit {
+    fn of(width: u32, low: bool, lowest: bool) -> Fit {
+        match (width < 700, low, lowest) {
+            (true, ..) => Fit::Phone,
+            (false, _, true) => Fit::Lowest,
+            (false, true, false) => Fit::Low,
+            (false, false, false) => Fit::Whole,
+        }
+    }
+
+    /// The name in the style sheet.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fit::Phone => "phone",
+            Fit::Whole => "whole",
+            Fit::Low => "low",
+            Fit::Lowest => "lowest",
+        }
+    }
+}
+
 #[derive(Properties, PartialEq)]
 pub struct StageProps {
     pub lab: UseReducerHandle<Lab>,
@@ -100,6 +142,8 @@ pub fn Stage(props: &StageProps) -> Html {
     let node = use_node_ref();
     let width = use_width(&node);
     let reduced = use_reduced_motion();
+    let low = use_media("(max-height: 850px)");
+    let lowest = use_media("(max-height: 650px)");
     let playhead = use_memo(lab.done.clone(), |done| {
         done.as_ref()
             .map(|done| Rc::new(RefCell::new(Playhead::new(&done.scenario, &done.run))))
@@ -127,8 +171,9 @@ pub fn Stage(props: &StageProps) -> Html {
         })
     };
     let plots_tab = lab.panel == Panel::Plots;
+    let fit = Fit::of(width, low, lowest);
     html! {
-        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-panel={if plots_tab { "plots" } else { "run" }}>
+        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-panel={if plots_tab { "plots" } else { "run" }}>
             if let Some(view) = view {
                 <section class="panel canvas" role="group" aria-label={summary(&view)}>
                     <Diagram scene={view.clone()} {on_select} />
@@ -139,8 +184,8 @@ pub fn Stage(props: &StageProps) -> Html {
                 if lab.explaining { <Explain view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
-                    <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} />
-                    <Charts {view} {width} head={head.clone()} />
+                    <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
+                    <Charts {view} {width} {fit} head={head.clone()} />
                 </section>
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
@@ -343,7 +388,7 @@ fn cure(kind: OutcomeKind) -> Option<(&'static control::Control, &'static str, &
         OutcomeKind::Duplicated(DupOrigin::ProducerRetry) => (
             "enable.idempotence",
             "true",
-            "Turn on enable.idempotence, run again",
+            "Turn on idempotence, run again",
         ),
         OutcomeKind::Duplicated(DupOrigin::AppResend) => (
             "hoodie.datasource.write.operation",

@@ -1,10 +1,12 @@
 //! Faults, commits and outcomes on one time axis, with the playhead through them.
 
+use super::charts::charts_height;
 use super::glyphs::{self, path, px, text};
 use super::scene::seconds;
-use super::stage::View;
+use super::stage::{Fit, View};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
+use crate::replay::explain::strike;
 use crate::sim::OutcomeKind;
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
@@ -16,7 +18,10 @@ use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_nod
 /// The labels at the left of every lane and chart, in px.
 pub const LEFT: f64 = 84.0;
 /// What is left free at the right.
-pub const RIGHT: f64 = 14.0;
+pub const RIGHT: f64 = 20.0;
+
+/// What the histogram takes where it stands beside the time axis, in px.
+pub const HISTOGRAM: f64 = 268.0;
 
 /// The time axis that lanes and charts share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,9 +60,12 @@ pub struct TimelineProps {
     pub head: UseReducerHandle<Head>,
     /// Of the whole stage.
     pub width: u32,
+    pub fit: Fit,
 }
 
 const HEIGHT: f64 = 94.0;
+/// What the lane of commits takes of it.
+const COMMITS: f64 = 22.0;
 
 /// The strip. Dragging a flag moves the fault; dragging elsewhere moves the playhead.
 #[component]
@@ -67,14 +75,21 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         lab,
         head,
         width,
+        fit,
     } = props;
     let node = use_node_ref();
     let dragged = use_state(|| None::<Drag>);
-    let axis = axis(*width, view.horizon());
+    let axis = axis(*width, *fit, view.horizon());
+    let below = charts_height(*fit);
+    let (height, outcomes_up) = if *fit == Fit::Lowest {
+        (HEIGHT - COMMITS, COMMITS)
+    } else {
+        (HEIGHT, 0.0)
+    };
     let ruler = axis.seconds().map(|second| {
         let x = axis.x(Time::from_ms(second * 1000));
         let unit = if second * 1000 == view.horizon().ms() { " s" } else { "" };
-        html! { <>{ path(format!("M{} 22V92", px(x)), "grid") }{ text(x, 15.0, format!("{second}{unit}"), "m s12 mu c") }</> }
+        html! { <>{ path(format!("M{} 22V{}", px(x), px(height - 2.0)), "grid") }{ text(x, 15.0, format!("{second}{unit}"), "m s12 mu c") }</> }
     });
     let lane = |y: f64, height: f64, name: &'static str| html! { <><rect class="lane" x={px(LEFT)} y={px(y)} width={px(axis.width - LEFT - RIGHT)} height={px(height)} />{ text(LEFT - 8.0, y + height / 2.0 + 4.0, name, "s12 mu e") }</> };
     let now = axis.x(view.at);
@@ -147,15 +162,17 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         .filter(|drag| drag.moved)
         .and_then(|drag| drag.fault.map(|fault| (fault, drag.at)));
     html! {
-        <svg class="timeline" ref={node} width={px(axis.width)} height={px(HEIGHT)} role="img" aria-label={summary(view)}
+        <svg class="timeline" ref={node} width={px(axis.width)} height={px(height)} role="img" aria-label={summary(view)}
             onpointerdown={on_down} onpointermove={on_move} onpointerup={on_up}>
-            { lane(22.0, 22.0, "faults") }{ lane(47.0, 18.0, "commits") }{ lane(68.0, 22.0, "outcomes") }
+            { lane(22.0, 22.0, "faults") }
+            if *fit != Fit::Lowest { { lane(47.0, 18.0, "commits") } }
+            { lane(68.0 - outcomes_up, 22.0, "outcomes") }
             { for ruler }
-            <rect class="future" x={px(now)} y="22" width={px((axis.width - RIGHT - now).max(0.0))} height="68" />
-            { commits(view, axis) }
-            { outcomes(view, axis) }
+            <rect class="future" x={px(now)} y="22" width={px((axis.width - RIGHT - now).max(0.0))} height={px(height - 26.0)} />
+            if *fit != Fit::Lowest { { commits(view, axis) } }
+            <g transform={format!("translate(0 -{outcomes_up})")}>{ outcomes(view, axis) }</g>
             { faults(view, lab, axis, preview) }
-            { playhead(now, HEIGHT - 2.0, &seconds(view.at), head.playing) }
+            { playhead(now, height - 2.0 + below, &seconds(view.at)) }
         </svg>
     }
 }
@@ -167,12 +184,12 @@ struct Drag {
     moved: bool,
 }
 
-/// The axis for a stage of this width: the histogram stands beside it where there is room.
-pub fn axis(width: u32, horizon: Time) -> Axis {
+/// The axis for a stage of this width.
+pub fn axis(width: u32, fit: Fit, horizon: Time) -> Axis {
     let width = f64::from(width);
     Axis {
-        width: if width >= 700.0 {
-            width - 244.0
+        width: if fit == Fit::Whole {
+            width - 2.0 - HISTOGRAM
         } else {
             width - 2.0
         },
@@ -180,7 +197,7 @@ pub fn axis(width: u32, horizon: Time) -> Axis {
     }
 }
 
-fn playhead(x: f64, bottom: f64, label: &str, _playing: bool) -> Html {
+fn playhead(x: f64, bottom: f64, label: &str) -> Html {
     let half = 29.0;
     let middle = x.max(half);
     html! {
@@ -209,18 +226,15 @@ pub fn move_fault(lab: &UseReducerHandle<Lab>, id: &str, at: Time) {
 /// When each fault struck in this run, and when those that did not are planned.
 pub fn strikes(view: &View, lab: &Lab) -> Vec<(String, Time, bool)> {
     let trace = view.done.run.trace.as_ref();
-    let struck = |id: &str| {
-        trace.and_then(|trace| trace.iter().find(|(_, event)| matches!(&event.fact, Fact::Injected { fault } if trace.cast.faults[usize::from(*fault)] == id)).map(|(_, event)| event.at))
-    };
     lab.scenario
         .faults
         .iter()
         .map(|(id, spec)| {
-            let planned = spec.at.map(Time::from_ms);
-            match struck(id) {
-                Some(at) => (id.clone(), at, true),
-                None => (id.clone(), planned.unwrap_or_default(), false),
-            }
+            let planned = spec.at.map(Time::from_ms).unwrap_or_default();
+            let struck = trace.and_then(|trace| strike(trace, id));
+            struck.map_or((id.clone(), planned, false), |(at, _)| {
+                (id.clone(), at, true)
+            })
         })
         .collect()
 }
@@ -278,14 +292,18 @@ fn commits(view: &View, axis: Axis) -> Html {
             } => {
                 let (from, to) = (axis.x(planned.unwrap_or(event.at)), axis.x(event.at));
                 let ahead = event.at > view.at;
-                let label = format!("batch {batch}");
-                let room = from - last_label > 50.0;
-                if room {
-                    last_label = to;
-                }
+                let gap = from - last_label;
+                let label = if gap > 58.0 {
+                    format!("batch {batch}")
+                } else if gap > 22.0 {
+                    batch.to_string()
+                } else {
+                    String::new()
+                };
+                last_label = to;
                 marks.push(html! { <g class={if ahead { "ahead" } else { "" }}>
                     <rect class="unit" x={px(from)} y="51" width={px((to - from).max(3.0))} height="10" />
-                    if room { { text(from - 4.0, 60.5, label, "s11 mu e") } }
+                    if !label.is_empty() { { text(from - 5.0, 60.5, label, "s11 mu e") } }
                 </g> });
             }
             Fact::BatchCommitted {

@@ -71,16 +71,18 @@ pub fn Transport(props: &TransportProps) -> Html {
     let state = if head.playing { "playing" } else { "paused" };
     html! {
         <div class="transport" role="group" aria-label="Run controls">
-            <button class="ic main" id="play" onclick={press(Command::PlayPause)} aria-label={if head.playing { "Pause" } else { "Play" }} aria-keyshortcuts="Space">
-                { icon(if head.playing { "M4 2h3v12H4zM9 2h3v12H9z" } else { "M4 2l10 6-10 6z" }) }
-            </button>
-            <button class="ic" id="step-back" onclick={press(Command::StepBack)} aria-label="Step back" aria-keyshortcuts=",">{ icon("M3 3h2v10H3zM13 3v10L6 8z") }</button>
-            <button class="ic" id="step" onclick={press(Command::Step)} aria-label="Step" aria-keyshortcuts=".">{ icon("M11 3h2v10h-2zM3 3v10l7-5z") }</button>
-            <button class="ic" id="next-outcome" onclick={press(Command::NextOutcome)} aria-label="To the next outcome" aria-keyshortcuts="Shift+.">{ icon("M2 3v10l5-5zM7 3v10l5-5zM12 3h2v10h-2z") }</button>
-            <span class="now"><b>{ seconds(head.at) }</b><small>{ format!("of {}, {state}", seconds(end)) }</small></span>
-            <label class="scrub"><span class="vh">{ "Time, in ms" }</span>
-                <input type="range" id="scrubber" min="0" max={end.ms().to_string()} step="10" value={head.at.ms().to_string()} oninput={on_seek} aria-valuetext={seconds(head.at)} />
-            </label>
+            <div class="at-hand">
+                <button class="ic main" id="play" onclick={press(Command::PlayPause)} aria-label={if head.playing { "Pause" } else { "Play" }} aria-keyshortcuts="Space">
+                    { icon(if head.playing { "M4 2h3v12H4zM9 2h3v12H9z" } else { "M4 2l10 6-10 6z" }) }
+                </button>
+                <button class="ic" id="step-back" onclick={press(Command::StepBack)} aria-label="Step back" aria-keyshortcuts=",">{ icon("M3 3h2v10H3zM13 3v10L6 8z") }</button>
+                <button class="ic" id="step" onclick={press(Command::Step)} aria-label="Step" aria-keyshortcuts=".">{ icon("M11 3h2v10h-2zM3 3v10l7-5z") }</button>
+                <button class="ic" id="next-outcome" onclick={press(Command::NextOutcome)} aria-label="To the next outcome" aria-keyshortcuts="Shift+.">{ icon("M2 3v10l5-5zM7 3v10l5-5zM12 3h2v10h-2z") }</button>
+                <span class="now"><b>{ seconds(head.at) }</b><small>{ format!("of {}, {state}", seconds(end)) }</small></span>
+                <label class="scrub"><span class="vh">{ "Time, in ms" }</span>
+                    <input type="range" id="scrubber" min="0" max={end.ms().to_string()} step="10" value={head.at.ms().to_string()} oninput={on_seek} aria-valuetext={seconds(head.at)} />
+                </label>
+            </div>
             <label class="speed"><span class="vh">{ "Speed" }</span>
                 <select id="speed" onchange={on_speed}>
                     { for SPEEDS.iter().map(|&speed| html! { <option value={speed.to_string()} selected={speed == head.speed}>{ speed_text(speed) }</option> }) }
