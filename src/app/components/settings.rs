@@ -229,10 +229,11 @@ fn Setting(props: &SettingProps) -> Html {
         .as_ref()
         .filter(|(key, _)| key == control.key)
         .map(|(_, why)| why.clone());
+    let json_text = value.to_string();
     let field = match control.kind {
         Kind::Choice(values) => html! {
             <select id={id.clone()} onchange={set}>
-                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={value.to_string() == **json}>{ *label }</option> }) }
+                { for values.iter().map(|(json, label)| html! { <option value={*json} selected={json_text == **json}>{ *label }</option> }) }
             </select>
         },
         Kind::Whole { least, most, .. } => html! {
