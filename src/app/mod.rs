@@ -39,7 +39,7 @@ pub fn mount() {
     {
         let _ = html.set_attribute("data-theme", &theme);
     }
-    root.set_inner_html("");
+    root.set_text_content(None);
     yew::Renderer::<App>::with_root(root).render();
 }
 
