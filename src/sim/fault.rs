@@ -467,6 +467,10 @@ fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
 
 /// Whether a crash of this name may strike this host.
 fn fits(name: &str, place: Place, cast: &Cast) -> bool {
+    if let Place::Link(a, b) = place {
+        // The store never fails, and neither does the way to it.
+        return name.starts_with("net.") && ![a, b].iter().any(|&end| cast.host(end) == "store");
+    }
     let Place::Host(host) = place else {
         return name.starts_with("net.") || name.starts_with("broker.");
     };

@@ -136,11 +136,22 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             Message::Done { ok: true }
         }
         Operation::Delete { paths, note } => {
-            for path in paths {
-                objects.remove(&path);
-            }
-            if let Some(note) = note {
-                cx.note(note);
+            let gone = paths.iter().filter(|path| objects.remove(*path).is_some());
+            let gone = gone.count() as u32;
+            match note {
+                Some(Fact::Reconciled {
+                    segment, instant, ..
+                }) => {
+                    cx.note(Fact::Reconciled {
+                        segment,
+                        instant,
+                        deleted: gone,
+                    });
+                }
+                Some(note) => {
+                    cx.note(note);
+                }
+                None => {}
             }
             Message::Done { ok: true }
         }

@@ -1,8 +1,8 @@
 //! A broker: appends, replicates, answers.
 //!
 //! Mirrors: `ReplicaManager`, `Partition`, `DelayedProduce`, `AbstractFetcherThread`, `SocketServer`'s channel muting.
-//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392); a follower is caught up only
-//! when its fetch finds nothing new; no NOT_ENOUGH_REPLICAS_AFTER_APPEND; producer ids come from a counter in memory.
+//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392); no
+//! NOT_ENOUGH_REPLICAS_AFTER_APPEND; producer ids come from a counter in memory.
 
 use super::config::{BrokerConfig, TopicConfig};
 use super::log::{Admission, Log, Writers};
@@ -48,6 +48,8 @@ pub struct Memory {
 struct Replica {
     state: PartitionState,
     writers: Writers,
+    /// As leader: where its log ended when it was elected.
+    epoch_start: u64,
     /// As leader: what each follower has, and when it had everything.
     followers: BTreeMap<HostId, Follower>,
 }
@@ -56,6 +58,8 @@ struct Replica {
 struct Follower {
     end: u64,
     caught_up: Time,
+    /// When it fetched last, and where the leader's log ended then.
+    fetched: (Time, u64),
 }
 
 #[derive(Clone)]
@@ -83,6 +87,16 @@ struct Parked {
     positions: Vec<FetchPosition>,
 }
 
+impl Follower {
+    fn new(now: Time) -> Self {
+        Follower {
+            end: 0,
+            caught_up: now,
+            fetched: (now, u64::MAX),
+        }
+    }
+}
+
 impl Program for Broker {
     type Disk = Disk;
     type Memory = Memory;
@@ -94,6 +108,7 @@ impl Program for Broker {
                 ..state.clone()
             },
             writers: Writers::default(),
+            epoch_start: 0,
             followers: BTreeMap::new(),
         };
         let mut memory = Memory {
@@ -190,6 +205,11 @@ impl Broker {
                 let result = match (replica.state.leader == Some(cx.host()), spec) {
                     (false, _) => Err(ErrorCode::NotLeaderOrFollower),
                     (true, OffsetSpec::Earliest) => Ok(0),
+                    // A new leader learns what is readable from its followers; until then it does not answer, because
+                    // the end of the topic would seem to move backwards (KIP-207, `Partition.fetchOffsetForTimestamp`).
+                    (true, OffsetSpec::Latest) if log.high_watermark < replica.epoch_start => {
+                        Err(ErrorCode::OffsetNotAvailable)
+                    }
                     (true, OffsetSpec::Latest) => Ok(log.high_watermark),
                 };
                 cx.send(from, Message::Offset { partition, result });
@@ -201,7 +221,9 @@ impl Broker {
             } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
-                let result = if replica.state.leader == Some(cx.host()) {
+                let result = if replica.state.leader == Some(cx.host()) && offset > log.end() {
+                    Err(ErrorCode::OffsetOutOfRange)
+                } else if replica.state.leader == Some(cx.host()) {
                     // A consumer reads below the high watermark only.
                     Ok(log.records(
                         offset,
@@ -331,8 +353,14 @@ impl Broker {
             .map(|&(partition, _)| partition)
             .collect();
         if acks == Acks::None {
-            // No answer exists. After an error the broker can only close the connection.
-            self.unmute(memory, client, cx);
+            // No answer exists. After an error the broker can only close the connection, so that the client looks for
+            // the leader anew. Source: `KafkaApis.handleProduceRequest`.
+            if request.results.iter().any(|(_, result)| result.is_err()) {
+                memory.channels.remove(&client);
+                cx.close(client);
+            } else {
+                self.unmute(memory, client, cx);
+            }
         } else {
             memory.requests.insert(number, request);
         }
@@ -518,18 +546,25 @@ impl Broker {
                 news = true;
                 continue;
             }
-            let known = replica.followers.entry(follower).or_insert(Follower {
-                end: 0,
-                caught_up: cx.now(),
-            });
+            let known = replica
+                .followers
+                .entry(follower)
+                .or_insert(Follower::new(cx.now()));
             known.end = position.offset;
+            // Who has now what the leader had at the fetch before was in sync then. Source: `Replica.updateFetchState`.
+            let (fetched, end_then) = known.fetched;
             if position.offset >= log.end() {
                 known.caught_up = cx.now();
-            } else {
-                news = true;
+            } else if position.offset >= end_then {
+                known.caught_up = fetched.max(known.caught_up);
             }
+            news |= position.offset < log.end();
+            known.fetched = (cx.now(), log.end());
             let state = &replica.state;
-            if !state.isr.contains(&follower) && position.offset >= log.high_watermark {
+            // Source: `Partition.isFollowerInSync`.
+            if !state.isr.contains(&follower)
+                && position.offset >= log.high_watermark.max(replica.epoch_start)
+            {
                 let joined = |id: &&HostId| state.isr.contains(id) || **id == follower;
                 let isr = state.replicas.iter().filter(joined).copied().collect();
                 cx.send(
@@ -585,8 +620,8 @@ impl Broker {
                 != Some(cx.host())
             {
                 FetchAnswer::Error(ErrorCode::NotLeaderOrFollower)
-            } else if let Some(end) = log.divergence(position) {
-                FetchAnswer::Diverges { end }
+            } else if let Some((epoch, end)) = log.divergence(position) {
+                FetchAnswer::Diverges { epoch, end }
             } else {
                 FetchAnswer::Batches {
                     batches: log.from(position.offset, FETCH_RECORDS_MAX),
@@ -595,6 +630,7 @@ impl Broker {
             };
             Fetched {
                 partition: position.partition,
+                offset: position.offset,
                 answer,
             }
         };
@@ -667,21 +703,28 @@ impl Broker {
         cx: &mut Context,
     ) {
         let mut failed = false;
-        for Fetched { partition, answer } in fetched {
+        for Fetched {
+            partition,
+            offset,
+            answer,
+        } in fetched
+        {
             if memory.partitions[usize::from(partition.0)].state.leader != Some(leader) {
                 continue;
             }
             let log = disk.entry(partition).or_default();
+            // The log was cut, or the leader changed and came back, while the answer was on its way. Source:
+            // `AbstractFetcherThread.processFetchRequest`, which drops it as well.
+            if offset != log.end() {
+                continue;
+            }
             match answer {
                 FetchAnswer::Batches {
                     batches,
                     high_watermark,
                 } => {
                     let before = log.end();
-                    batches
-                        .into_iter()
-                        .filter(|batch| batch.base_offset >= before)
-                        .for_each(|batch| log.copy(batch));
+                    batches.into_iter().for_each(|batch| log.copy(batch));
                     log.high_watermark = log.high_watermark.max(high_watermark.min(log.end()));
                     if log.end() > before {
                         cx.note(Fact::ReplicaAdvanced {
@@ -690,11 +733,13 @@ impl Broker {
                         });
                     }
                 }
-                FetchAnswer::Diverges { end } => {
-                    let from = log.truncate(end);
+                FetchAnswer::Diverges { epoch, end } => {
+                    // Source: `AbstractFetcherThread.getOffsetTruncationState`.
+                    let (_, own) = log.end_of_epoch(epoch);
+                    let from = log.truncate(end.min(own));
                     cx.note(Fact::LogTruncated {
                         partition,
-                        to: end,
+                        to: log.end(),
                         from,
                     });
                 }
@@ -731,10 +776,8 @@ impl Broker {
                     replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
                 if elected {
                     replica.writers = Writers::rebuilt(log);
-                    let follower = Follower {
-                        end: 0,
-                        caught_up: cx.now(),
-                    };
+                    replica.epoch_start = log.end();
+                    let follower = Follower::new(cx.now());
                     replica.followers = state
                         .replicas
                         .iter()
@@ -788,5 +831,341 @@ impl Broker {
                 self.fetch(disk, memory, leader, cx);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::LogBatch;
+    use super::super::stand::{B1, B2, B3, CONTROLLER, PRODUCER, Stand, batch, led_by_b1};
+    use super::*;
+
+    fn leader(min_insync_replicas: u8, isr: &[HostId]) -> Stand<Broker> {
+        let broker = Broker {
+            config: BrokerConfig::default(),
+            topic: TopicConfig {
+                replication_factor: 3,
+                min_insync_replicas,
+                ..TopicConfig::default()
+            },
+            controller: CONTROLLER,
+            initial: vec![led_by_b1(isr)],
+        };
+        Stand::new(B1, broker)
+    }
+
+    fn produce(stand: &mut Stand<Broker>, ordinal: u32, acks: Acks) -> Vec<Fact> {
+        let message = Message::Produce {
+            correlation: u64::from(ordinal),
+            attempt: 1,
+            acks,
+            timeout: Span::from_ms(30_000),
+            batches: vec![batch(ordinal, None)],
+        };
+        let mut facts = stand.tell(PRODUCER, message::Message::Kafka(message));
+        facts.extend(stand.pass(Span::from_ms(1)));
+        facts
+    }
+
+    /// A follower asks for what comes after `offset`, so it has everything before.
+    fn fetch(stand: &mut Stand<Broker>, follower: HostId, offset: u64) -> Vec<Fact> {
+        let position = FetchPosition {
+            partition: PartitionId(0),
+            offset,
+            last_epoch: 0,
+        };
+        let message = Message::Fetch {
+            positions: vec![position],
+        };
+        let mut facts = stand.tell(follower, message::Message::Kafka(message));
+        facts.extend(stand.pass(Span::from_ms(1)));
+        facts
+    }
+
+    /// What the producer was answered: correlation, and the offset or the error.
+    fn answers(stand: &mut Stand<Broker>) -> Vec<(u64, Result<u64, ErrorCode>)> {
+        let sent = stand.sent().into_iter();
+        let answer = |(to, message): (HostId, Message)| match message {
+            Message::ProduceResponse {
+                correlation,
+                results,
+            } => {
+                assert_eq!(to, PRODUCER);
+                Some((correlation, results[0].1))
+            }
+            _ => None,
+        };
+        sent.filter_map(answer).collect()
+    }
+
+    fn high_watermarks(facts: &[Fact]) -> Vec<u64> {
+        let of = |fact: &Fact| match fact {
+            Fact::HighWatermarkAdvanced { offset, .. } => Some(*offset),
+            _ => None,
+        };
+        facts.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn acks_1_is_answered_by_the_leader_alone_and_acks_all_once_every_in_sync_replica_has_the_batch()
+     {
+        let mut stand = leader(2, &[B1, B2, B3]);
+        produce(&mut stand, 0, Acks::Leader);
+        assert_eq!(answers(&mut stand), [(0, Ok(0))]);
+        produce(&mut stand, 1, Acks::All);
+        assert_eq!(answers(&mut stand), []);
+        fetch(&mut stand, B2, 2);
+        assert_eq!(answers(&mut stand), [], "b3 is in sync and has not got it");
+        let facts = fetch(&mut stand, B3, 2);
+        assert_eq!(high_watermarks(&facts), [2]);
+        assert_eq!(answers(&mut stand), [(1, Ok(1))]);
+    }
+
+    #[test]
+    fn the_high_watermark_is_the_smallest_end_of_the_in_sync_set_and_never_goes_back() {
+        let mut stand = leader(1, &[B1, B2, B3]);
+        (0..3).for_each(|n| drop(produce(&mut stand, n, Acks::Leader)));
+        assert_eq!(high_watermarks(&fetch(&mut stand, B2, 3)), [0; 0]);
+        assert_eq!(high_watermarks(&fetch(&mut stand, B3, 1)), [1]);
+        assert_eq!(high_watermarks(&fetch(&mut stand, B3, 0)), [0; 0]);
+        assert_eq!(high_watermarks(&fetch(&mut stand, B3, 3)), [3]);
+        // Who is not in sync holds nothing up.
+        let mut stand = leader(1, &[B1, B2]);
+        produce(&mut stand, 0, Acks::Leader);
+        assert_eq!(high_watermarks(&fetch(&mut stand, B2, 1)), [1]);
+    }
+
+    #[test]
+    fn below_the_minimum_only_acks_all_is_refused_and_nothing_becomes_visible() {
+        let mut stand = leader(2, &[B1]);
+        let facts = produce(&mut stand, 0, Acks::All);
+        assert!(
+            !facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::BatchAppended { .. }))
+        );
+        assert_eq!(
+            answers(&mut stand),
+            [(0, Err(ErrorCode::NotEnoughReplicas))]
+        );
+        let facts = produce(&mut stand, 1, Acks::Leader);
+        assert!(
+            facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::BatchAppended { base_offset: 0, .. }))
+        );
+        assert_eq!(answers(&mut stand), [(1, Ok(0))]);
+        assert_eq!(
+            high_watermarks(&facts),
+            [0; 0],
+            "acknowledged, and invisible to every reader"
+        );
+        let mut alone = leader(1, &[B1]);
+        assert_eq!(high_watermarks(&produce(&mut alone, 0, Acks::All)), [1]);
+        assert_eq!(
+            answers(&mut alone),
+            [(0, Ok(0))],
+            "acks=all may mean the leader alone"
+        );
+    }
+
+    #[test]
+    fn requests_of_one_connection_are_answered_strictly_in_order() {
+        let mut stand = leader(2, &[B1, B2]);
+        for (ordinal, acks) in [(0, Acks::All), (1, Acks::Leader)] {
+            produce(&mut stand, ordinal, acks);
+        }
+        assert_eq!(answers(&mut stand), [], "the second waits behind the first");
+        fetch(&mut stand, B2, 1);
+        assert_eq!(answers(&mut stand), [(0, Ok(0)), (1, Ok(1))]);
+    }
+
+    #[test]
+    fn a_request_that_waits_too_long_is_told_so_although_the_batch_is_stored() {
+        let mut stand = leader(2, &[B1, B2]);
+        let facts = produce(&mut stand, 0, Acks::All);
+        assert!(
+            facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::BatchAppended { .. }))
+        );
+        stand.pass(Span::from_ms(30_000));
+        assert_eq!(answers(&mut stand), [(0, Err(ErrorCode::RequestTimedOut))]);
+    }
+
+    #[test]
+    fn who_leads_no_more_says_so_and_hangs_up_on_acks_0() {
+        let mut stand = leader(1, &[B1, B2]);
+        let moved = PartitionState {
+            leader: Some(B2),
+            epoch: 1,
+            isr: vec![B2],
+            ..led_by_b1(&[])
+        };
+        stand.tell(
+            CONTROLLER,
+            message::Message::Kafka(Message::Partitions {
+                states: vec![moved],
+            }),
+        );
+        produce(&mut stand, 0, Acks::Leader);
+        assert_eq!(
+            answers(&mut stand),
+            [(0, Err(ErrorCode::NotLeaderOrFollower))]
+        );
+        produce(&mut stand, 1, Acks::None);
+        let memory = stand.host.memory.as_ref().expect("it is alive");
+        assert!(
+            !memory.channels.contains_key(&PRODUCER),
+            "the connection is closed"
+        );
+    }
+
+    #[test]
+    fn a_new_leader_does_not_tell_the_end_of_the_topic_before_its_followers_have_asked() {
+        let mut stand = leader(1, &[B1, B2]);
+        produce(&mut stand, 0, Acks::Leader);
+        let again = PartitionState {
+            epoch: 1,
+            ..led_by_b1(&[B1, B2])
+        };
+        stand.tell(
+            CONTROLLER,
+            message::Message::Kafka(Message::Partitions {
+                states: vec![again],
+            }),
+        );
+        let mut end = || {
+            let question = Message::ListOffsets {
+                partition: PartitionId(0),
+                spec: OffsetSpec::Latest,
+            };
+            stand.sent();
+            stand.tell(PRODUCER, message::Message::Kafka(question));
+            match stand.sent().pop() {
+                Some((_, Message::Offset { result, .. })) => result,
+                other => panic!("no offset but {other:?}"),
+            }
+        };
+        assert_eq!(end(), Err(ErrorCode::OffsetNotAvailable));
+        fetch(&mut stand, B2, 1);
+        let question = Message::ListOffsets {
+            partition: PartitionId(0),
+            spec: OffsetSpec::Latest,
+        };
+        stand.sent();
+        stand.tell(PRODUCER, message::Message::Kafka(question));
+        assert!(matches!(
+            stand.sent().pop(),
+            Some((_, Message::Offset { result: Ok(1), .. }))
+        ));
+    }
+
+    #[test]
+    fn a_follower_always_one_batch_behind_stays_in_sync_and_a_silent_one_does_not() {
+        let mut stand = leader(1, &[B1, B2, B3]);
+        // b2 always has what there was at its last fetch; b3 never asks.
+        for n in 0..30 {
+            produce(&mut stand, n, Acks::Leader);
+            fetch(&mut stand, B2, u64::from(n));
+            stand.pass(Span::from_ms(2_000));
+        }
+        let asked = stand
+            .sent()
+            .into_iter()
+            .filter_map(|(_, message)| match message {
+                Message::AlterIsr { isr, .. } => Some(isr),
+                _ => None,
+            });
+        let asked: Vec<Vec<HostId>> = asked.collect();
+        assert!(
+            !asked.is_empty() && asked.iter().all(|isr| isr == &[B1, B2]),
+            "{asked:?}"
+        );
+    }
+
+    #[test]
+    fn a_follower_is_taken_back_once_it_has_the_high_watermark() {
+        let mut stand = leader(1, &[B1]);
+        (0..2).for_each(|n| drop(produce(&mut stand, n, Acks::Leader)));
+        let asks = |stand: &mut Stand<Broker>| {
+            let sent = stand.sent();
+            sent.iter().any(
+                |(_, message)| matches!(message, Message::AlterIsr { isr, .. } if isr == &[B1, B3]),
+            )
+        };
+        fetch(&mut stand, B3, 1);
+        assert!(!asks(&mut stand), "the high watermark is 2");
+        fetch(&mut stand, B3, 2);
+        assert!(asks(&mut stand));
+    }
+
+    #[test]
+    fn a_returning_replica_cuts_what_the_new_leader_never_had() {
+        let mut stand = leader(1, &[B1]);
+        (0..3).for_each(|n| drop(produce(&mut stand, n, Acks::Leader)));
+        let moved = PartitionState {
+            leader: Some(B2),
+            epoch: 1,
+            isr: vec![B2],
+            ..led_by_b1(&[])
+        };
+        stand.tell(
+            CONTROLLER,
+            message::Message::Kafka(Message::Partitions {
+                states: vec![moved],
+            }),
+        );
+        let fetched = Fetched {
+            partition: PartitionId(0),
+            offset: 3,
+            answer: FetchAnswer::Diverges { epoch: 0, end: 1 },
+        };
+        let facts = stand.tell(
+            B2,
+            message::Message::Kafka(Message::FetchResponse {
+                fetched: vec![fetched],
+            }),
+        );
+        assert!(
+            matches!(facts[..], [Fact::LogTruncated { to: 1, from: 3, .. }]),
+            "{facts:?}"
+        );
+    }
+
+    #[test]
+    fn an_answer_to_a_question_from_before_the_cut_is_dropped() {
+        let mut stand = leader(1, &[B1]);
+        produce(&mut stand, 0, Acks::Leader);
+        let moved = PartitionState {
+            leader: Some(B2),
+            epoch: 1,
+            isr: vec![B2],
+            ..led_by_b1(&[])
+        };
+        let states = vec![moved];
+        stand.tell(
+            CONTROLLER,
+            message::Message::Kafka(Message::Partitions { states }),
+        );
+        let old = LogBatch {
+            base_offset: 2,
+            epoch: 0,
+            batch: batch(2, None),
+        };
+        let fetched = vec![Fetched {
+            partition: PartitionId(0),
+            offset: 2,
+            answer: FetchAnswer::Batches {
+                batches: vec![old],
+                high_watermark: 3,
+            },
+        }];
+        let facts = stand.tell(
+            B2,
+            message::Message::Kafka(Message::FetchResponse { fetched }),
+        );
+        assert!(facts.is_empty(), "{facts:?}");
+        assert_eq!(stand.host.disk[&PartitionId(0)].end(), 1);
     }
 }

@@ -173,3 +173,101 @@ fn elect(state: &mut PartitionState, alive: &BTreeMap<HostId, u64>, cx: &mut Con
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::stand::{B1, B2, B3, CONTROLLER, Stand, led_by_b1};
+    use super::*;
+    use crate::sim::kafka::protocol::PartitionId;
+
+    fn stand() -> Stand<Controller> {
+        let controller = Controller {
+            config: BrokerConfig::default(),
+            initial: vec![led_by_b1(&[B1, B2, B3])],
+            brokers: vec![B1, B2, B3],
+        };
+        Stand::new(CONTROLLER, controller)
+    }
+
+    fn state(stand: &Stand<Controller>) -> &PartitionState {
+        &stand.host.memory.as_ref().expect("it is alive").partitions[0]
+    }
+
+    /// Everybody but these is silent for longer than a session lasts.
+    fn silence_except(stand: &mut Stand<Controller>, alive: &[HostId]) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for _ in 0..5 {
+            for &broker in alive {
+                facts.extend(stand.tell(broker, message::Message::Kafka(Message::Heartbeat)));
+            }
+            facts.extend(stand.pass(Span::from_ms(2_000)));
+        }
+        facts
+    }
+
+    #[test]
+    fn the_first_living_in_sync_replica_in_assignment_order_leads_next() {
+        let mut stand = stand();
+        silence_except(&mut stand, &[B2, B3]);
+        assert_eq!(
+            (
+                state(&stand).leader,
+                state(&stand).epoch,
+                &state(&stand).isr[..]
+            ),
+            (Some(B2), 1, &[B2, B3][..])
+        );
+        silence_except(&mut stand, &[B3]);
+        assert_eq!((state(&stand).leader, state(&stand).epoch), (Some(B3), 2));
+    }
+
+    #[test]
+    fn the_last_in_sync_replica_stays_in_the_set_and_the_partition_waits_for_it() {
+        let mut stand = stand();
+        silence_except(&mut stand, &[B3]);
+        let facts = silence_except(&mut stand, &[]);
+        assert!(
+            facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::PartitionOffline { .. }))
+        );
+        assert_eq!(
+            (state(&stand).leader, &state(&stand).isr[..]),
+            (None, &[B3][..])
+        );
+        // Others are no use: they may lack what was committed.
+        stand.tell(B1, message::Message::Kafka(Message::Register));
+        assert_eq!(state(&stand).leader, None);
+        stand.tell(B3, message::Message::Kafka(Message::Register));
+        assert_eq!(state(&stand).leader, Some(B3));
+    }
+
+    #[test]
+    fn a_leader_that_restarts_within_its_session_leads_no_more() {
+        let mut stand = stand();
+        stand.tell(B1, message::Message::Kafka(Message::Register));
+        assert_eq!(
+            (state(&stand).leader, &state(&stand).isr[..]),
+            (Some(B2), &[B2, B3][..])
+        );
+    }
+
+    #[test]
+    fn only_the_leader_of_this_epoch_changes_the_in_sync_set_and_only_to_the_living() {
+        let ask = |stand: &mut Stand<Controller>, from, epoch, isr: &[HostId]| {
+            let message = Message::AlterIsr {
+                partition: PartitionId(0),
+                epoch,
+                isr: isr.to_vec(),
+            };
+            stand.tell(from, message::Message::Kafka(message));
+            state(stand).isr.clone()
+        };
+        let mut stand = stand();
+        assert_eq!(ask(&mut stand, B2, 0, &[B2]), [B1, B2, B3]);
+        assert_eq!(ask(&mut stand, B1, 7, &[B1]), [B1, B2, B3]);
+        assert_eq!(ask(&mut stand, B1, 0, &[B1, B2]), [B1, B2]);
+        silence_except(&mut stand, &[B1, B2]);
+        assert_eq!(ask(&mut stand, B1, 0, &[B1, B2, B3]), [B1, B2]);
+    }
+}

@@ -108,18 +108,22 @@ impl Log {
             .collect()
     }
 
-    /// Where a follower's log parts from this one, if it does: the end offset of the follower's last epoch here.
-    pub fn divergence(&self, position: &FetchPosition) -> Option<u64> {
+    /// The newest epoch here that is not newer than `epoch`, and where it ends. Source: `LeaderEpochFileCache.endOffsetFor`.
+    pub fn end_of_epoch(&self, epoch: u32) -> (u32, u64) {
+        let known = self.batches.partition_point(|batch| batch.epoch <= epoch);
+        known.checked_sub(1).map_or((0, 0), |last| {
+            (self.batches[last].epoch, self.batches[last].end())
+        })
+    }
+
+    /// Where a follower's log parts from this one, if it does: the last epoch that both may share, and where it ends
+    /// here. An epoch that this log never had counts as well, however far the follower is (KIP-101, KIP-595).
+    pub fn divergence(&self, position: &FetchPosition) -> Option<(u32, u64)> {
         if position.offset == 0 {
             return None;
         }
-        let known = self
-            .batches
-            .partition_point(|batch| batch.epoch <= position.last_epoch);
-        let end = known
-            .checked_sub(1)
-            .map_or(0, |last| self.batches[last].end());
-        (end < position.offset).then_some(end)
+        let (epoch, end) = self.end_of_epoch(position.last_epoch);
+        (epoch < position.last_epoch || end < position.offset).then_some((epoch, end))
     }
 
     /// Cuts the log to `end`; answers where it ended before.
@@ -323,9 +327,72 @@ mod tests {
         assert_eq!(leader.divergence(&position(3, 0)), None);
         assert_eq!(
             leader.divergence(&position(5, 0)),
-            Some(3),
+            Some((0, 3)),
             "two records of epoch 0 that the leader never had"
         );
         assert_eq!(leader.divergence(&position(4, 2)), None);
+        assert_eq!(
+            leader.divergence(&position(2, 1)),
+            Some((0, 3)),
+            "epoch 1 is unknown here, although offset 2 is not"
+        );
+        assert_eq!(leader.divergence(&position(0, 0)), None);
+        assert_eq!(Log::default().divergence(&position(2, 0)), Some((0, 0)));
+    }
+
+    #[test]
+    fn sequences_count_records_and_wrap_to_0() {
+        assert_eq!(next_sequence(0), 1);
+        assert_eq!(next_sequence(0x7fff_ffff), 0);
+        assert_eq!(last_sequence(0x7fff_fffe, 3), 0);
+        let known = after(&[batch(0, 0x7fff_fffe, 2)]);
+        assert_eq!(known.admit(&batch(0, 0, 1)), Admission::Append);
+    }
+
+    #[test]
+    fn a_new_epoch_forgets_the_sequences_of_the_old_one() {
+        let known = after(&[batch(0, 0, 1), batch(0, 1, 1), batch(1, 0, 1)]);
+        assert_eq!(known.admit(&batch(1, 0, 1)), Admission::Duplicate(2));
+        assert_eq!(known.admit(&batch(1, 1, 1)), Admission::Append);
+        assert_eq!(
+            known.admit(&batch(0, 1, 1)),
+            Admission::Refuse(ErrorCode::InvalidProducerEpoch)
+        );
+    }
+
+    #[test]
+    fn a_follower_knows_the_writers_from_its_copy_and_forgets_with_what_it_cuts() {
+        let mut leader = Log::default();
+        leader.append(0, batch(0, 0, 2));
+        leader.append(0, batch(0, 2, 1));
+        let mut follower = Log::default();
+        leader
+            .from(0, 500)
+            .into_iter()
+            .for_each(|b| follower.copy(b));
+        let repeat = batch(0, 2, 1);
+        assert_eq!(
+            Writers::rebuilt(&follower).admit(&repeat),
+            Admission::Duplicate(2)
+        );
+        assert_eq!(follower.truncate(2), 3);
+        assert_eq!(
+            Writers::rebuilt(&follower).admit(&repeat),
+            Admission::Append
+        );
+    }
+
+    #[test]
+    fn a_reader_gets_the_records_of_its_range_and_their_offsets() {
+        let mut log = Log::default();
+        log.append(0, batch(0, 0, 3));
+        log.append(0, batch(0, 3, 2));
+        let offsets = |from, to| {
+            let records = log.records(from, to).into_iter();
+            records.map(|(offset, _)| offset).collect::<Vec<u64>>()
+        };
+        assert_eq!(offsets(1, 4), [1, 2, 3]);
+        assert_eq!(offsets(4, 9), [4]);
+        assert!(offsets(5, 9).is_empty() && offsets(2, 2).is_empty());
     }
 }

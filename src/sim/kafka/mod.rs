@@ -12,3 +12,5 @@ pub mod log;
 pub mod partitioner;
 pub mod producer;
 pub mod protocol;
+#[cfg(test)]
+mod stand;

@@ -384,7 +384,9 @@ impl Producer {
         if !self.config.idempotence() {
             return true;
         }
-        if memory.unresolved {
+        // What has a sequence already is repeated first; nothing new goes out while it is open which sequences the
+        // broker has. Source: `RecordAccumulator.shouldStopDrainBatchesForPartition`.
+        if memory.unresolved && head.writer.is_none() {
             return false;
         }
         // A batch that is repeated waits until it is the oldest one outstanding.
@@ -531,10 +533,15 @@ impl Producer {
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
+        // A batch behind one that was given up, and that the broker never had, meets a gap that nothing will fill. It
+        // gets a new sequence in the next epoch. Source: `TransactionManager.canRetry`, KIP-360.
+        if error == ErrorCode::OutOfOrderSequenceNumber && memory.unresolved {
+            batch.writer = None;
+        }
         // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
         let expected = queue.last_acknowledged.map_or(0, next_sequence);
         let behind = error == ErrorCode::OutOfOrderSequenceNumber
-            && batch.writer.is_some_and(|w| w.sequence != expected);
+            && batch.writer.is_none_or(|w| w.sequence != expected);
         let in_time =
             cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
         let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
@@ -558,14 +565,26 @@ impl Producer {
                 retry_in,
             },
         ));
-        let sequence_of = |batch: &Pending| batch.writer.map(|writer| writer.sequence);
-        let position = match sequence_of(&batch) {
-            Some(sequence) => queue
+        // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
+        let position = if self.config.idempotence() {
+            queue
                 .batches
-                .partition_point(|other| sequence_of(other).is_some_and(|s| s < sequence)),
-            None => 0,
+                .partition_point(|other| other.name.ordinal < batch.name.ordinal)
+        } else {
+            0
         };
         queue.batches.insert(position, batch);
+        if memory.unresolved {
+            // The broker refused one of these for its gap, so it can have none of those behind it.
+            let refused = queue
+                .batches
+                .iter()
+                .position(|batch| batch.writer.is_none())
+                .unwrap_or(queue.batches.len());
+            for behind in queue.batches.range_mut(refused..) {
+                behind.writer = None;
+            }
+        }
     }
 
     fn report_success(
@@ -674,9 +693,12 @@ impl Producer {
         }
     }
 
-    /// After a batch was given up: once nothing of it is in flight, a new epoch begins with sequence 0.
+    /// After a batch was given up: once nothing of the old epoch is in flight or to be repeated, a new epoch begins with sequence 0.
     fn bump_epoch(&self, memory: &mut Memory, cx: &mut Context) {
-        if !memory.unresolved || memory.queues.iter().any(|queue| queue.in_flight > 0) {
+        let open = |queue: &Queue| {
+            queue.in_flight > 0 || queue.batches.iter().any(|batch| batch.writer.is_some())
+        };
+        if !memory.unresolved || memory.queues.iter().any(open) {
             return;
         }
         memory.unresolved = false;
@@ -734,5 +756,275 @@ impl Producer {
             memory.wake = Some(next);
             cx.after(next.since(cx.now()), Message::Send);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stand::{B1, PRODUCER, Stand, record};
+    use super::*;
+
+    fn producer(json: &str) -> Stand<Producer> {
+        let config: ProducerConfig = serde_json::from_str(json).expect("valid");
+        config.validate().unwrap_or_else(|error| panic!("{error}"));
+        let producer = Producer {
+            config,
+            partitions: 1,
+            brokers: vec![B1],
+            leaders: vec![Some(B1)],
+        };
+        let mut stand = Stand::new(PRODUCER, producer);
+        // Opens the connection, and gets an identity where one is asked for.
+        stand.tell(PRODUCER, message::Message::Order(record(1)));
+        stand.pass(Span::from_ms(10));
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        if stand.host.program.config.idempotence() {
+            stand.tell(
+                B1,
+                message::Message::Kafka(Message::ProducerId {
+                    producer_id: 7,
+                    epoch: 0,
+                }),
+            );
+        }
+        stand
+    }
+
+    type Sent = (u64, u32, Option<(u16, u32)>);
+
+    /// What went over the wire: correlation, ordinal, and the epoch and first sequence of each batch.
+    fn wire(stand: &mut Stand<Producer>) -> Vec<Sent> {
+        let sent = stand.sent().into_iter();
+        let batches = sent.filter_map(|(_, message)| match message {
+            Message::Produce {
+                correlation,
+                batches,
+                ..
+            } => Some((correlation, batches)),
+            _ => None,
+        });
+        let told = batches.map(|(correlation, batches)| {
+            let writer = batches[0]
+                .writer
+                .map(|writer| (writer.epoch, writer.sequence));
+            (correlation, batches[0].name.ordinal, writer)
+        });
+        told.collect()
+    }
+
+    fn ordinals(stand: &mut Stand<Producer>) -> Vec<u32> {
+        wire(stand)
+            .into_iter()
+            .map(|(_, ordinal, _)| ordinal)
+            .collect()
+    }
+
+    fn answer(
+        stand: &mut Stand<Producer>,
+        correlation: u64,
+        result: Result<u64, ErrorCode>,
+    ) -> Vec<Fact> {
+        let message = Message::ProduceResponse {
+            correlation,
+            results: vec![(PartitionId(0), result)],
+        };
+        stand.tell(B1, message::Message::Kafka(message))
+    }
+
+    /// Batches of one record, sent at once.
+    const ONE_EACH: &str = r#""linger.ms": 0, "batch.size": 120"#;
+
+    fn order(stand: &mut Stand<Producer>, orders: std::ops::RangeInclusive<u32>) {
+        for n in orders {
+            stand.tell(PRODUCER, message::Message::Order(record(n)));
+        }
+    }
+
+    #[test]
+    fn records_join_the_open_batch_until_linger_ends_or_it_is_full() {
+        let mut stand = producer(r#"{"linger.ms": 50, "batch.size": 360}"#);
+        order(&mut stand, 2..=2);
+        assert_eq!(ordinals(&mut stand), [0; 0]);
+        order(&mut stand, 3..=3);
+        assert_eq!(
+            ordinals(&mut stand),
+            [0],
+            "three records of 120 bytes fill it"
+        );
+        order(&mut stand, 4..=4);
+        stand.pass(Span::from_ms(49));
+        assert_eq!(ordinals(&mut stand), [0; 0]);
+        stand.pass(Span::from_ms(1));
+        assert_eq!(ordinals(&mut stand), [1]);
+    }
+
+    #[test]
+    fn no_more_requests_are_unanswered_than_allowed() {
+        let mut stand = producer(&format!(
+            "{{{ONE_EACH}, \"max.in.flight.requests.per.connection\": 3}}"
+        ));
+        order(&mut stand, 2..=6);
+        let sent = wire(&mut stand);
+        assert_eq!(sent.len(), 3);
+        answer(&mut stand, sent[0].0, Ok(0));
+        assert_eq!(ordinals(&mut stand), [3]);
+    }
+
+    fn break_and_reconnect(stand: &mut Stand<Producer>) {
+        stand.tell(B1, message::Message::Disconnected);
+        // Back-offs pass; the broker accepts the connection and says that it leads.
+        for _ in 0..20 {
+            stand.pass(Span::from_ms(50));
+            let mut waiting = Vec::new();
+            for (_, message) in stand.sent() {
+                match message {
+                    Message::Connect => waiting.push(Message::Connected),
+                    Message::MetadataRequest => waiting.push(Message::Metadata {
+                        leaders: vec![Some(B1)],
+                    }),
+                    Message::Produce { .. } => {
+                        panic!("the test looks for these itself");
+                    }
+                    _ => {}
+                }
+            }
+            for message in waiting {
+                stand.tell(B1, message::Message::Kafka(message));
+            }
+            if stand.host.memory.as_ref().expect("alive").connections[&B1].state == Link::Up
+                && stand.host.memory.as_ref().expect("alive").leaders == [Some(B1)]
+            {
+                return;
+            }
+        }
+        panic!("no connection");
+    }
+
+    #[test]
+    fn one_broken_connection_sends_all_in_flight_in_reverse_without_idempotence() {
+        let mut stand = producer(&format!("{{{ONE_EACH}, \"enable.idempotence\": false}}"));
+        order(&mut stand, 2..=5);
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        break_and_reconnect(&mut stand);
+        stand.pass(Span::from_ms(200));
+        assert_eq!(ordinals(&mut stand), [4, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn with_idempotence_it_sends_them_one_by_one_in_the_order_of_their_sequences() {
+        let mut stand = producer(&format!("{{{ONE_EACH}}}"));
+        order(&mut stand, 2..=5);
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        break_and_reconnect(&mut stand);
+        stand.pass(Span::from_ms(200));
+        let mut order = Vec::new();
+        for offset in 0..5 {
+            let sent = wire(&mut stand);
+            assert_eq!(sent.len(), 1, "a repeat waits until it is the oldest");
+            order.push((sent[0].1, sent[0].2));
+            answer(&mut stand, sent[0].0, Ok(offset));
+        }
+        let expected: Vec<(u32, Option<(u16, u32)>)> = (0..5).map(|n| (n, Some((0, n)))).collect();
+        assert_eq!(order, expected, "with the sequences of the first attempt");
+    }
+
+    #[test]
+    fn a_send_is_given_up_at_the_batchs_deadline_whether_it_is_stored_or_not() {
+        let mut stand = producer(&format!(
+            "{{{ONE_EACH}, \"enable.idempotence\": false, \"delivery.timeout.ms\": 2000, \"request.timeout.ms\": 1500}}"
+        ));
+        let sent = wire(&mut stand);
+        let facts = stand.pass(Span::from_ms(2_000));
+        let failed = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::SendFailed {
+                    error: ErrorCode::DeliveryTimeout,
+                    ..
+                }
+            )
+        };
+        assert_eq!(facts.iter().filter(|fact| failed(fact)).count(), 1);
+        // The answer comes after all, and tells nobody anything.
+        assert!(answer(&mut stand, sent[0].0, Ok(0)).is_empty());
+    }
+
+    #[test]
+    fn an_error_is_repeated_if_it_may_pass_and_reported_if_not() {
+        for (error, retries, repeated) in [
+            (ErrorCode::NotEnoughReplicas, 3, true),
+            (ErrorCode::RequestTimedOut, 3, true),
+            (ErrorCode::NotEnoughReplicas, 0, false),
+            (ErrorCode::InvalidProducerEpoch, 3, false),
+        ] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"enable.idempotence\": false, \"retries\": {retries}}}"
+            ));
+            let sent = wire(&mut stand);
+            let facts = answer(&mut stand, sent[0].0, Err(error));
+            assert_eq!(
+                facts
+                    .iter()
+                    .any(|fact| matches!(fact, Fact::AttemptFailed { .. })),
+                repeated,
+                "{error}"
+            );
+            assert_eq!(
+                facts
+                    .iter()
+                    .any(|fact| matches!(fact, Fact::SendFailed { .. })),
+                !repeated,
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_a_new_epoch_begins() {
+        let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
+        let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
+        stand.pass(Span::from_ms(1_000));
+        order(&mut stand, 2..=2);
+        assert_eq!(ordinals(&mut stand), [0, 1]);
+        // Both are stored, and no answer comes; the first reaches its deadline.
+        stand.tell(B1, message::Message::Disconnected);
+        let facts = stand.pass(Span::from_ms(1_000));
+        assert_eq!(
+            facts
+                .iter()
+                .filter(|fact| matches!(fact, Fact::SendFailed { .. }))
+                .count(),
+            1
+        );
+        order(&mut stand, 3..=3);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        stand.tell(
+            B1,
+            message::Message::Kafka(Message::Metadata {
+                leaders: vec![Some(B1)],
+            }),
+        );
+        stand.pass(Span::from_ms(300));
+        let sent = wire(&mut stand);
+        let told: Vec<(u32, Option<(u16, u32)>)> = sent
+            .iter()
+            .map(|&(_, ordinal, writer)| (ordinal, writer))
+            .collect();
+        assert_eq!(
+            told,
+            [(1, Some((0, 1)))],
+            "the repeat keeps its sequence, so the broker can recognise it"
+        );
+        answer(&mut stand, sent[0].0, Ok(1));
+        stand.pass(Span::from_ms(10));
+        let told: Vec<(u32, Option<(u16, u32)>)> = wire(&mut stand)
+            .into_iter()
+            .map(|(_, ordinal, writer)| (ordinal, writer))
+            .collect();
+        assert_eq!(
+            told,
+            [(2, Some((1, 0)))],
+            "new batches begin the next epoch at 0"
+        );
     }
 }

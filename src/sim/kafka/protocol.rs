@@ -49,6 +49,10 @@ pub enum ErrorCode {
     RequestTimedOut,
     OutOfOrderSequenceNumber,
     InvalidProducerEpoch,
+    /// The leader is so new that it cannot tell yet what is readable (KIP-207).
+    OffsetNotAvailable,
+    /// The offset asked for lies beyond the log's end.
+    OffsetOutOfRange,
     /// The client's: the connection broke with the request outstanding.
     NetworkException,
     /// The client's `TimeoutException`: `delivery.timeout.ms` has passed.
@@ -63,6 +67,8 @@ impl ErrorCode {
             ErrorCode::RequestTimedOut => "REQUEST_TIMED_OUT",
             ErrorCode::OutOfOrderSequenceNumber => "OUT_OF_ORDER_SEQUENCE_NUMBER",
             ErrorCode::InvalidProducerEpoch => "INVALID_PRODUCER_EPOCH",
+            ErrorCode::OffsetNotAvailable => "OFFSET_NOT_AVAILABLE",
+            ErrorCode::OffsetOutOfRange => "OFFSET_OUT_OF_RANGE",
             ErrorCode::NetworkException => "NETWORK_EXCEPTION",
             ErrorCode::DeliveryTimeout => "TimeoutException",
         }
@@ -74,9 +80,11 @@ impl ErrorCode {
             ErrorCode::NotLeaderOrFollower
             | ErrorCode::NotEnoughReplicas
             | ErrorCode::RequestTimedOut
+            | ErrorCode::OffsetNotAvailable
             | ErrorCode::NetworkException => true,
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::InvalidProducerEpoch
+            | ErrorCode::OffsetOutOfRange
             | ErrorCode::DeliveryTimeout => false,
         }
     }
@@ -151,6 +159,8 @@ pub struct FetchPosition {
 #[derive(Clone, Debug)]
 pub struct Fetched {
     pub partition: PartitionId,
+    /// Where the question began.
+    pub offset: u64,
     pub answer: FetchAnswer,
 }
 
@@ -160,8 +170,9 @@ pub enum FetchAnswer {
         batches: Vec<LogBatch>,
         high_watermark: u64,
     },
-    /// The follower's log parts from the leader's here: truncate to it.
+    /// The follower's log parts from the leader's: what they share ends in this epoch, at this offset at the latest.
     Diverges {
+        epoch: u32,
         end: u64,
     },
     Error(ErrorCode),

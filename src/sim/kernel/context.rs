@@ -121,6 +121,11 @@ impl Context<'_> {
         }
     }
 
+    /// Hangs up: the connection breaks for both ends.
+    pub fn close(&mut self, peer: HostId) {
+        self.kernel.reset(self.host, peer, self.cause);
+    }
+
     /// Sends a message to oneself: a timer, or the next step of something that a crash may tear apart.
     pub fn after(&mut self, span: Span, message: impl Into<Message>) {
         let what = What::Wake {

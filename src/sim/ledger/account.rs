@@ -20,12 +20,13 @@ pub(super) struct Account {
     pub forgotten: bool,
     /// Copies in the leader's log.
     pub stored: u32,
-    pub ever_stored: bool,
     /// A copy was cut off by a change of leader.
     pub truncated: bool,
     /// A batch that held it was skipped by the sink.
     pub skipped: bool,
     pub late: bool,
+    /// It came as far as a windowed operator.
+    pub reached: bool,
     /// A row of it was replaced by a newer write of its key.
     pub superseded: bool,
     pub entries: Vec<Entry>,
@@ -38,7 +39,8 @@ pub(super) struct Entry {
     pub row: u64,
     pub record_key: String,
     pub source: Source,
-    pub batch: u64,
+    /// The checkpoint, counted from 1, and the batch of it.
+    pub batch: (u32, u64),
     /// Why it is one too many, if it is.
     pub surplus: Option<DupOrigin>,
 }
@@ -56,10 +58,10 @@ impl Default for Account {
             failed: false,
             forgotten: false,
             stored: 0,
-            ever_stored: false,
             truncated: false,
             skipped: false,
             late: false,
+            reached: false,
             superseded: false,
             entries: Vec::new(),
             first_visible: None,

@@ -75,11 +75,21 @@ pub struct Ledger {
     verdict: Verdict,
     outcomes: Vec<Outcome>,
     /// Index: partition. The leader's log: who lies at each offset, and which session of the producer put it there.
-    logs: Vec<Vec<(u32, u32)>>,
+    logs: Vec<Vec<LogEntry>>,
+    /// What each replica has, so that a new leader's log is known; index: partition.
+    replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
+    /// Index: partition. Who leads, and who led before.
+    leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
     /// Index: partition. Where the next batch of this segment begins; none before its first batch.
     position: Vec<Option<u64>>,
     planned: BTreeMap<u64, Vec<OffsetRange>>,
+    /// Index: partition. Up to where tasks have begun to work on the topic.
+    begun: Vec<u64>,
+    /// The batch that tasks of this life of the query are working on.
+    running: Option<u64>,
+    /// How many checkpoints the query has begun: batch ids of two of them say nothing to each other.
+    checkpoints: u32,
     /// Visible rows: amount, origins, and the key they go by.
     rows: BTreeMap<u64, VisibleRow>,
     /// Per record key: the newest event time that was ever visible, and those visible now.
@@ -97,7 +107,13 @@ pub struct Ledger {
     last_visible: Time,
     state_rows: u32,
     state_since: Time,
+    state_history: Vec<(Time, u32)>,
+    /// Per event: where the copies lay that this checkpoint's state has counted.
+    counted: BTreeMap<u32, BTreeSet<Source>>,
 }
+
+/// Who lies at an offset, and which session of the producer put it there.
+type LogEntry = (u32, u32);
 
 #[derive(Clone)]
 struct VisibleRow {
@@ -116,9 +132,14 @@ impl Ledger {
             verdict: Verdict::default(),
             outcomes: Vec::new(),
             logs: vec![Vec::new(); partitions],
+            replicas: BTreeMap::new(),
+            leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
             position: vec![None; partitions],
             planned: BTreeMap::new(),
+            begun: vec![0; partitions],
+            running: None,
+            checkpoints: 0,
             rows: BTreeMap::new(),
             versions: BTreeMap::new(),
             last_of_customer: BTreeMap::new(),
@@ -131,6 +152,8 @@ impl Ledger {
             last_visible: Time::ZERO,
             state_rows: 0,
             state_since: Time::ZERO,
+            state_history: Vec::new(),
+            counted: BTreeMap::new(),
         }
     }
 
@@ -228,14 +251,25 @@ impl Ledger {
                 origins,
                 ..
             } => self.appended(id, event, batch, *base_offset, origins),
-            Fact::HighWatermarkAdvanced { partition, offset } => {
+            Fact::HighWatermarkAdvanced { partition, offset }
+                if self.leaders[usize::from(partition.0)][0] == Some(event.host) =>
+            {
                 self.high_watermarks[usize::from(partition.0)] = *offset;
                 self.verdict.stored = self.high_watermarks.iter().sum();
             }
-            Fact::LeaderElected { partition, end, .. } => self.cut(id, event, *partition, *end),
-            Fact::LogTruncated { partition, .. } => {
-                // A follower's own tail; the leader's log was judged when the leader was elected.
-                let _ = partition;
+            Fact::ReplicaAdvanced { partition, end } => {
+                self.copied(event.host, *partition, *end as usize)
+            }
+            Fact::LeaderElected { partition, .. } => self.elected(id, event, *partition),
+            // The log that counts is the leader's; it is judged when a leader is elected.
+            Fact::LogTruncated { partition, to, .. } => {
+                self.replica(event.host, *partition).truncate(*to as usize);
+            }
+            // Nothing is ever flushed here, so the power takes all of it.
+            Fact::Crashed {
+                loses: Loses::Unflushed | Loses::Disk,
+            } => {
+                self.replicas.remove(&event.host);
             }
             _ => {}
         }
@@ -249,34 +283,76 @@ impl Ledger {
         base_offset: u64,
         origins: &[Origin],
     ) {
-        let log = &mut self.logs[usize::from(batch.partition.0)];
+        let place = usize::from(batch.partition.0);
+        let entries = origins
+            .iter()
+            .map(|&origin| (number(origin), batch.session));
+        let own = self.replica(event.host, batch.partition);
         assert_eq!(
-            log.len() as u64,
+            own.len() as u64,
             base_offset,
             "a leader appends at the end of its log"
         );
-        log.extend(
-            origins
-                .iter()
-                .map(|&origin| (number(origin), batch.session)),
-        );
+        own.extend(entries.clone());
         self.verdict.cost += origins.len() as u64 * RECORD_BYTES * self.terms.replicas / 100;
+        // A deposed leader that has not heard of it yet still appends, to a log that will be cut.
+        let leads = self.leaders[place][0] == Some(event.host);
+        if leads {
+            self.logs[place].extend(entries);
+        }
         self.each(id, event, origins, |account| {
-            account.stored += 1;
-            account.ever_stored = true;
+            account.stored += u32::from(leads);
+            account.truncated |= !leads;
         });
     }
 
-    /// The new leader's log is the log: what the old one had beyond it is gone.
-    fn cut(&mut self, id: FactId, event: &TraceEvent, partition: PartitionId, end: u64) {
-        let log = &mut self.logs[usize::from(partition.0)];
-        let gone = log.split_off(log.len().min(end as usize));
-        for (order, _) in gone {
+    fn replica(&mut self, host: HostId, partition: PartitionId) -> &mut Vec<LogEntry> {
+        let partitions = self.logs.len();
+        let logs = self
+            .replicas
+            .entry(host)
+            .or_insert_with(|| vec![Vec::new(); partitions]);
+        &mut logs[usize::from(partition.0)]
+    }
+
+    /// A follower copies from the leader, or for a moment still from the one before.
+    fn copied(&mut self, host: HostId, partition: PartitionId, end: usize) {
+        let place = usize::from(partition.0);
+        let from = self.replica(host, partition).len();
+        let holds = |leader: &HostId| {
+            let log = self.replicas.get(leader).map(|logs| &logs[place]);
+            log.and_then(|log| log.get(from..end)).map(<[_]>::to_vec)
+        };
+        let news = self.leaders[place].iter().flatten().find_map(holds);
+        self.replica(host, partition)
+            .extend(news.unwrap_or_default());
+    }
+
+    /// The new leader's log is the log: what the old one had beyond it is gone, and what only the new one had counts.
+    fn elected(&mut self, id: FactId, event: &TraceEvent, partition: PartitionId) {
+        let place = usize::from(partition.0);
+        let log = self.replica(event.host, partition).clone();
+        let old = std::mem::replace(&mut self.logs[place], log.clone());
+        let [leader, _] = self.leaders[place];
+        if leader != Some(event.host) {
+            self.leaders[place] = [Some(event.host), leader];
+        }
+        let same = old.iter().zip(&log).take_while(|(a, b)| a == b).count();
+        for &(order, _) in &log[same..] {
+            self.accounts[order as usize - 1].stored += 1;
+            self.judge(id, event.at, order);
+        }
+        for &(order, _) in &old[same..] {
             let account = &mut self.accounts[order as usize - 1];
             account.stored -= 1;
             account.truncated = true;
             self.judge(id, event.at, order);
         }
+        let end = log.len() as u64;
+        let most = |offset: &mut u64| *offset = (*offset).min(end);
+        most(&mut self.high_watermarks[place]);
+        self.position[place].iter_mut().for_each(most);
+        self.verdict.stored = self.high_watermarks.iter().sum();
     }
 
     // ---- the engine --------------------------------------------------------------------------------------------
@@ -284,10 +360,13 @@ impl Ledger {
     fn fold_engine(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
             Fact::Restored { recovery, .. } => {
+                self.running = None;
                 match recovery {
                     Recovery::Fresh => {
                         self.held.clear();
+                        self.counted.clear();
                         self.position.fill(None);
+                        self.checkpoints += 1;
                     }
                     Recovery::Rerun(_) => self.verdict.batches_replayed += 1,
                     Recovery::Continue(_) => {}
@@ -314,6 +393,15 @@ impl Ledger {
                     self.position[usize::from(range.partition.0)] = Some(range.end);
                 }
             }
+            Fact::TaskStarted { batch, .. } if self.running != Some(*batch) => {
+                self.running = Some(*batch);
+                for range in self.planned.get(batch).into_iter().flatten() {
+                    let begun = &mut self.begun[usize::from(range.partition.0)];
+                    let again = range.end.min(*begun).saturating_sub(range.start);
+                    self.verdict.replayed += again as u32;
+                    *begun = range.end.max(*begun);
+                }
+            }
             Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
             Fact::Accumulated {
                 window, origins, ..
@@ -324,12 +412,23 @@ impl Ledger {
                         .iter()
                         .map(|&(origin, source)| (source, number(origin))),
                 );
+                for &(origin, source) in origins {
+                    let order = number(origin);
+                    self.accounts[order as usize - 1].reached = true;
+                    let copies = self.counted.entry(order).or_default();
+                    if copies.insert(source) && copies.len() > 1 {
+                        self.verdict.state_dup += 1;
+                    }
+                }
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
                 self.touch(id, &origins);
             }
             Fact::DroppedLate { origins, .. } => {
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.each(id, event, &origins, |account| account.late = true);
+                self.each(id, event, &origins, |account| {
+                    account.late = true;
+                    account.reached = true;
+                });
             }
             Fact::WindowClosed { window, .. } => {
                 // The row may still be on its way to the table: the window is held until the batch is committed.
@@ -340,6 +439,7 @@ impl Ledger {
                 self.verdict.cost += rows_ms / 1000;
                 self.state_rows = *rows;
                 self.state_since = event.at;
+                self.state_history.push((event.at, *rows));
                 self.verdict.state_end = *rows;
                 self.verdict.state_peak = self.verdict.state_peak.max(*rows);
             }
@@ -424,7 +524,7 @@ impl Ledger {
                     row: row.row,
                     record_key: row.record_key.clone(),
                     source,
-                    batch,
+                    batch: (self.checkpoints, batch),
                     surplus: None,
                 },
             );
@@ -442,7 +542,10 @@ impl Ledger {
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
         let account = &self.accounts[order as usize - 1];
         let customer = account.customer;
-        if let Some(first) = account.entries.first() {
+        // A copy that shows the same log entry as another is a replay, whatever the first copy was.
+        let alike = |other: &&Entry| other.source == entry.source;
+        let twin = account.entries.iter().find(alike);
+        if let Some(first) = twin.or(account.entries.first()) {
             let why = self.why_doubled(first, &entry);
             entry.surplus = Some(why);
             self.verdict.dup += 1;
@@ -577,14 +680,15 @@ impl Ledger {
     /// Whether something of the event is still where it can be read: then it is not lost but stuck.
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
-        if account.is_unreported() && !account.forgotten && !account.ever_stored {
+        // Its producer still holds it, or the application's outbox does.
+        if account.is_unreported() && !account.forgotten {
             return true;
         }
         let in_window = self
             .held
             .values()
             .any(|held| held.iter().any(|&(_, held)| held == order));
-        let unread = |(partition, log): (usize, &Vec<(u32, u32)>)| {
+        let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
             let from = self.position[partition].unwrap_or(0) as usize;
             log.get(from.min(log.len())..)
                 .unwrap_or_default()
@@ -645,7 +749,18 @@ impl Ledger {
             .values()
             .filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest))
             .count() as u32;
-        let missing = u64::from(self.counts.lost + self.counts.late);
+        let terms = &self.terms;
+        let missing = self.accounts.iter().filter(|account| {
+            matches!(account.fate, Fate::Lost | Fate::DroppedLate)
+                && account.emitted_at >= terms.warm_up
+        });
+        let missing = missing.count() as u64;
+        verdict.reached = self.accounts.iter().filter(|a| a.reached).count() as u32;
+        // The state when half of the events had been handed over.
+        let half = self.accounts.get(self.accounts.len() / 2);
+        let half = half.map_or(Time::ZERO, |account| account.emitted_at);
+        let until_half = self.state_history.iter().take_while(|(at, _)| *at <= half);
+        verdict.state_at_half = until_half.last().map_or(0, |&(_, rows)| rows);
         self.latencies.sort_unstable();
         self.freshness.sort_unstable();
         verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));

@@ -168,6 +168,12 @@ pub struct Verdict {
     pub fresh_p95: Quantile,
     pub state_peak: u32,
     pub state_end: u32,
+    /// When half of the events had been handed over.
+    pub state_at_half: u32,
+    /// Surplus copies that a window counted, whether it is still open or not.
+    pub state_dup: u32,
+    /// Events that came as far as a windowed operator.
+    pub reached: u32,
     /// Thousandths of an event per second.
     pub tput_milli: u64,
     /// Units: tenths of a kB written by brokers, requests, work of tasks, state over time, files.
@@ -177,6 +183,8 @@ pub struct Verdict {
     pub garbage_at_crash: u32,
     pub rollbacks: u32,
     pub batches_replayed: u32,
+    /// Log entries that tasks began to work on once more, after a restart.
+    pub replayed: u32,
     pub batches_skipped: u32,
     pub batches_ignored: u32,
     pub retries: u32,
@@ -196,9 +204,9 @@ pub struct Metric {
 }
 
 macro_rules! metrics {
-    ($( $name:ident: $read:expr ),* $(,)?) => {
+    ($( $name:ident $(. $part:ident)?: $read:expr ),* $(,)?) => {
         /// Every metric of a verdict that is one number. `dup_by.X` and `lost_by.X` come on top.
-        pub const METRICS: &[Metric] = &[ $( Metric { name: stringify!($name), read: $read } ),* ];
+        pub const METRICS: &[Metric] = &[ $( Metric { name: concat!(stringify!($name) $(, ".", stringify!($part))?), read: $read } ),* ];
     };
 }
 
@@ -216,7 +224,7 @@ metrics! {
     stale: |v| Some(v.stale.into()),
     reorder: |v| Some(v.reorder.into()),
     late: |v| Some(v.counts.late.into()),
-    late_rate: |v| Some(f64::from(v.counts.late) / f64::from((v.counts.delivered + v.counts.late).max(1))),
+    late_rate: |v| Some(f64::from(v.counts.late) / f64::from(v.reached.max(1))),
     p50: |v| v.latency[0].ms(),
     p95: |v| v.latency[1].ms(),
     p99: |v| v.latency[2].ms(),
@@ -224,6 +232,9 @@ metrics! {
     fresh_p95: |v| v.fresh_p95.ms(),
     state_peak: |v| Some(v.state_peak.into()),
     state_end: |v| Some(v.state_end.into()),
+    state_at_half: |v| Some(v.state_at_half.into()),
+    state.dup: |v| Some(v.state_dup.into()),
+    sink.dup: |v| Some(v.dup.into()),
     tput: |v| Some(v.tput_milli as f64 / 1000.0),
     cost: |v| Some(v.cost as f64),
     down_ms: |v| Some(v.down_ms as f64),
@@ -231,6 +242,7 @@ metrics! {
     garbage_at_crash: |v| Some(v.garbage_at_crash.into()),
     rollbacks: |v| Some(v.rollbacks.into()),
     batches_replayed: |v| Some(v.batches_replayed.into()),
+    replayed: |v| Some(v.replayed.into()),
     batches_skipped: |v| Some(v.batches_skipped.into()),
     batches_ignored: |v| Some(v.batches_ignored.into()),
     retries: |v| Some(v.retries.into()),

@@ -2,8 +2,7 @@
 //!
 //! Mirrors: `MicroBatchExecution.runActivatedStream`, `constructNextBatch`, `populateStartOffsets`; `HoodieStreamingSink.addBatch`.
 //! Simplified: the checkpoint is never damaged; a query that failed stays down; the first batch waits for the first multiple
-//! of the trigger; offsets that are gone do not fail the query (no `failOnDataLoss`); a lost task does not wait for an
-//! executor to come back.
+//! of the trigger; `failOnDataLoss` is always on; a lost task does not wait for an executor to come back.
 
 use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::sinks::hudi::{
@@ -17,6 +16,9 @@ use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, W
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Time};
 use crate::sim::message;
 use std::collections::{BTreeMap, VecDeque};
+
+/// Why a query ends whose offsets the topic does not have.
+const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
 
 /// A driver's configuration.
 #[derive(Clone)]
@@ -311,7 +313,7 @@ impl Driver {
 
     fn planned(&self, memory: &mut Memory, partition: PartitionId, latest: u64, cx: &mut Context) {
         let partitions = memory.leaders.partitions().count();
-        let Some(batch) = &mut memory.batch else {
+        let Some(batch) = &memory.batch else {
             return;
         };
         if batch
@@ -326,10 +328,18 @@ impl Driver {
             StartingOffsets::Latest => latest,
         };
         let start = *memory.position.entry(partition).or_insert(beginning);
+        // `failOnDataLoss` is true by default. Source: `KafkaMicroBatchStream`, `KafkaOffsetReader` (reportDataLoss).
+        if latest < start {
+            self.fail(memory, DATA_LOSS, cx);
+            return;
+        }
+        let Some(batch) = &mut memory.batch else {
+            return;
+        };
         batch.ranges.push(OffsetRange {
             partition,
             start,
-            end: latest.max(start),
+            end: latest,
         });
         batch.ranges.sort_by_key(|range| range.partition);
         if batch.ranges.len() < partitions {
@@ -404,7 +414,7 @@ impl Driver {
                     .failed
                     .pop_front()
                     .expect("a failed write is being looked up");
-                let timeline = batch.timeline.as_ref().expect("the timeline is read");
+                let timeline = batch.timeline.as_mut().expect("the timeline is read");
                 let steps = timeline.rollback(failed, objects, cx.now());
                 self.do_steps(memory, Phase::RollingBack, steps, cx);
             }
@@ -449,14 +459,14 @@ impl Driver {
 
     fn roll_back_or_request(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        let timeline = batch.timeline.as_ref().expect("the timeline is read");
+        let timeline = batch.timeline.as_mut().expect("the timeline is read");
         if let Some(&failed) = batch.failed.front() {
             let prefix = timeline.markers(failed);
             memory.phase = Phase::FindingMarkers;
             self.ask_store(Operation::List { prefix }, cx);
             return;
         }
-        batch.instant = cx.now();
+        batch.instant = timeline.take_instant(cx.now());
         let step = timeline.mark(batch.instant, InstantState::Requested, batch.id);
         self.do_steps(memory, Phase::Requesting, vec![step], cx);
     }
@@ -707,6 +717,7 @@ impl Driver {
         match output {
             Output::Rows(rows) => batch.rows.extend(rows),
             Output::Slice(slice) => batch.slices.push(slice),
+            Output::OffsetsGone => return self.fail(memory, DATA_LOSS, cx),
             Output::StateMissing => {
                 return self.fail(memory, "the state store has no such version", cx);
             }
@@ -776,5 +787,40 @@ fn limit(ranges: &mut [OffsetRange], most: Option<u64>) {
         let backlog = range.end - range.start;
         let share = (u128::from(backlog) * u128::from(most) / u128::from(total)) as u64;
         range.end = range.start + share.max(u64::from(backlog > 0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(backlogs: &[u64], most: Option<u64>) -> Vec<u64> {
+        let range = |(index, &backlog): (usize, &u64)| OffsetRange {
+            partition: PartitionId(index as u16),
+            start: 100,
+            end: 100 + backlog,
+        };
+        let mut ranges: Vec<OffsetRange> = backlogs.iter().enumerate().map(range).collect();
+        limit(&mut ranges, most);
+        ranges.iter().map(|range| range.end - range.start).collect()
+    }
+
+    /// Source: `KafkaMicroBatchStream.rateLimit`.
+    #[test]
+    fn a_batch_takes_its_limit_in_proportion_to_the_backlogs_and_at_least_one_of_each() {
+        for (backlogs, most, expected) in [
+            (&[30, 10][..], None, &[30, 10][..]),
+            (&[30, 10], Some(40), &[30, 10]),
+            (&[30, 10], Some(20), &[15, 5]),
+            (&[30, 10], Some(10), &[7, 2]),
+            (&[1_000, 1, 0], Some(10), &[9, 1, 0]),
+            (&[5, 5, 5], Some(1), &[1, 1, 1]),
+        ] {
+            assert_eq!(
+                limited(backlogs, most),
+                expected,
+                "{backlogs:?} limited to {most:?}"
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Mirrors: `Executor` and `Task`, `KafkaDataConsumer` (reads exactly the planned range), `StateStore` (load version N, save
 //! N+1). Simplified: no slots, no speculation, no cached consumers; state is read from the store for every batch.
 
-use super::super::super::kafka::protocol::Message as Kafka;
+use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId};
 use super::super::super::sinks::hudi::{self, HudiConfig};
 use super::super::super::store::{self, Object, Operation};
 use super::super::super::trace::{Fact, Row, SegmentId, Source};
@@ -121,14 +121,13 @@ impl Program for Executor {
             }
             message::Message::Kafka(Kafka::ReadResponse { partition, result }) => match result {
                 Ok(records) => {
-                    let reads = |running: &Running| matches!(&running.stage, Stage::Reading { work: Work::Read { partition: p, .. }, .. } if *p == partition);
-                    let task = memory
-                        .running
-                        .iter()
-                        .find(|(_, running)| reads(running))
-                        .map(|(&task, _)| task);
-                    if let Some(task) = task {
+                    if let Some(task) = reader_of(memory, partition) {
                         self.take(memory, task, records, cx);
+                    }
+                }
+                Err(ErrorCode::OffsetOutOfRange) => {
+                    if let Some(task) = reader_of(memory, partition) {
+                        self.finish(memory, task, Output::OffsetsGone, cx);
                     }
                 }
                 Err(_) => {
@@ -157,6 +156,15 @@ impl Program for Executor {
             _ => {}
         }
     }
+}
+
+/// The task that reads a partition.
+fn reader_of(memory: &Memory, partition: PartitionId) -> Option<u32> {
+    let reads = |running: &Running| matches!(&running.stage, Stage::Reading { work: Work::Read { partition: p, .. }, .. } if *p == partition);
+    let mut running = memory.running.iter();
+    running
+        .find(|(_, running)| reads(running))
+        .map(|(&task, _)| task)
 }
 
 impl Executor {

@@ -156,6 +156,8 @@ pub enum Work {
 pub enum Output {
     Rows(Vec<Row>),
     Slice(hudi::Slice),
+    /// The topic does not hold what was planned.
+    OffsetsGone,
     /// The state version that the task needs is not there.
     StateMissing,
 }

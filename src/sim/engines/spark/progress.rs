@@ -96,3 +96,77 @@ pub fn resume(checkpoint: &Objects) -> Resume {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::kafka::protocol::PartitionId;
+
+    fn at(ms: i64) -> EventTime {
+        EventTime::from_ms(ms)
+    }
+
+    /// Offset entries 0..offsets and commit entries 0..commits; batch n plans [10 n, 10 n + 10) at watermark 100 n.
+    fn checkpoint(offsets: u64, commits: u64) -> Objects {
+        let mut objects = Objects::new();
+        for batch in 0..offsets {
+            let range = OffsetRange {
+                partition: PartitionId(0),
+                start: batch * 10,
+                end: batch * 10 + 10,
+            };
+            let entry = Entry::Offsets {
+                batch,
+                ranges: vec![range],
+                watermark: at(batch as i64 * 100),
+            };
+            objects.insert(offsets_path("c/", batch), Object::Progress(entry));
+        }
+        for batch in 0..commits {
+            let watermark = at(batch as i64 * 100 + 100);
+            objects.insert(
+                commit_path("c/", batch),
+                Object::Progress(Entry::Commit { batch, watermark }),
+            );
+        }
+        objects
+    }
+
+    fn range(resume: &Resume) -> (u64, u64) {
+        (resume.ranges[0].start, resume.ranges[0].end)
+    }
+
+    #[test]
+    fn without_offsets_a_query_begins_anew() {
+        let resume = resume(&checkpoint(0, 0));
+        assert_eq!(resume.recovery, Recovery::Fresh);
+        assert!(resume.ranges.is_empty());
+    }
+
+    #[test]
+    fn after_a_committed_batch_the_next_one_is_planned() {
+        let resume = resume(&checkpoint(3, 3));
+        assert_eq!(resume.recovery, Recovery::Continue(3));
+        assert_eq!(range(&resume), (20, 30));
+        assert_eq!(
+            (resume.watermark, resume.late),
+            (at(300), at(200)),
+            "from the commit log; late is one batch older"
+        );
+    }
+
+    #[test]
+    fn a_batch_without_its_commit_runs_again_over_the_same_offsets() {
+        for (offsets, commits, rerun) in [(3, 2, 2), (1, 0, 0), (3, 0, 2)] {
+            let resume = resume(&checkpoint(offsets, commits));
+            assert_eq!(
+                resume.recovery,
+                Recovery::Rerun(rerun),
+                "only the newest entry is run again"
+            );
+            assert_eq!(range(&resume), (rerun * 10, rerun * 10 + 10));
+            assert_eq!(resume.watermark, at(rerun as i64 * 100));
+            assert_eq!(resume.late, at((rerun as i64 * 100 - 100).max(0)));
+        }
+    }
+}

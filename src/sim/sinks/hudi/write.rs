@@ -9,7 +9,7 @@
 use super::{
     Action, File, HudiConfig, PartitionPathField, RecordKeyField, SinkWriter, Slice, WriteOperation,
 };
-use crate::sim::kernel::Time;
+use crate::sim::kernel::{Span, Time};
 use crate::sim::store::{Object, Objects, Operation};
 use crate::sim::trace::{Fact, InstantState, Row, SegmentId};
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ pub type Step = Operation;
 pub struct Timeline {
     segment: SegmentId,
     instants: Vec<(Time, File)>,
+    /// The newest instant that was read or taken.
+    newest: Option<Time>,
 }
 
 /// Rows for one file group.
@@ -75,9 +77,11 @@ impl Timeline {
             Object::Hudi(file @ File::Instant { instant, .. }) => Some((*instant, file.clone())),
             _ => None,
         });
+        let instants: Vec<(Time, File)> = instants.collect();
         Timeline {
             segment,
-            instants: instants.collect(),
+            newest: instants.last().map(|&(instant, _)| instant),
+            instants,
         }
     }
 
@@ -118,10 +122,11 @@ impl Timeline {
             let File::Instant { slices, .. } = file else {
                 continue;
             };
-            for slice in slices
-                .iter()
-                .filter(|slice| slice.group.starts_with(partition))
-            {
+            let inside = |slice: &&Slice| {
+                let rest = slice.group.strip_prefix(partition);
+                rest.is_some_and(|rest| rest.starts_with('/'))
+            };
+            for slice in slices.iter().filter(inside) {
                 groups.insert(slice.group.clone(), slice.path.clone());
             }
         }
@@ -150,14 +155,25 @@ impl Timeline {
             .collect()
     }
 
+    /// The instant of a new action: now, but later than every instant before it. Instants grow strictly (Hudi's
+    /// `TimeGenerator`).
+    pub fn take_instant(&mut self, now: Time) -> Time {
+        let instant = self
+            .newest
+            .map_or(now, |newest| now.max(newest + Span::from_micros(1)));
+        self.newest = Some(instant);
+        instant
+    }
+
     /// Where the marker files of a failed write lie.
     pub fn markers(&self, failed: Time) -> String {
         temp_prefix(self.segment, failed)
     }
 
     /// Undoes a failed write: plan it, delete its files, take it off the timeline.
-    pub fn rollback(&self, failed: Time, markers: &Objects, now: Time) -> Vec<Step> {
+    pub fn rollback(&mut self, failed: Time, markers: &Objects, now: Time) -> Vec<Step> {
         let segment = self.segment;
+        let now = self.take_instant(now);
         let state = |state| File::Instant {
             segment,
             instant: now,
@@ -244,7 +260,6 @@ impl Timeline {
             _ => None,
         };
         let losers: Vec<String> = markers.values().filter_map(unclaimed).collect();
-        let deleted = losers.len() as u32;
         let identifier = (config.writer == SinkWriter::Native).then(|| config.identifier.clone());
         let old = self.expired(&slices);
         let file = File::Instant {
@@ -262,7 +277,8 @@ impl Timeline {
                 note: Some(Fact::Reconciled {
                     segment,
                     instant,
-                    deleted,
+                    // The store counts what was really there: an attempt may have died with its marker alone.
+                    deleted: 0,
                 }),
             },
             put(
@@ -469,5 +485,270 @@ impl WriteTask {
             }
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::kafka::protocol::PartitionId;
+    use crate::sim::kernel::EventTime;
+    use crate::sim::origin::Origin;
+    use crate::sim::trace::Source;
+
+    const MAIN: SegmentId = SegmentId::MAIN;
+
+    fn row(n: u64, key: &str, partition: u16) -> Row {
+        let source = Source {
+            partition: PartitionId(partition),
+            offset: n,
+        };
+        Row {
+            row: n,
+            record_key: key.into(),
+            amount: 1,
+            event_time: EventTime::from_ms(0),
+            window: None,
+            origins: vec![(Origin::nth(n as u32 + 1), source)],
+        }
+    }
+
+    fn config(operation: WriteOperation) -> HudiConfig {
+        HudiConfig {
+            operation,
+            partition_path: PartitionPathField::KafkaPartition,
+            ..HudiConfig::default()
+        }
+    }
+
+    /// A table after these commits: in each, file groups and what their newest slice holds.
+    fn table(commits: &[&[(&str, &[Row])]]) -> Objects {
+        let mut objects = Objects::new();
+        for (n, groups) in commits.iter().enumerate() {
+            let instant = Time::from_ms(n as u64 + 1);
+            let mut slices = Vec::new();
+            for (group, rows) in *groups {
+                let path = format!("{}{group}_{n}.parquet", WriteTask::data_prefix(MAIN));
+                objects.insert(
+                    path.clone(),
+                    Object::Hudi(File::Data {
+                        rows: rows.to_vec(),
+                    }),
+                );
+                slices.push(Slice {
+                    group: (*group).into(),
+                    path,
+                });
+            }
+            let file = File::Instant {
+                segment: MAIN,
+                instant,
+                action: Action::Commit,
+                state: InstantState::Completed,
+                batch: n as u64,
+                identifier: Some("mine".into()),
+                slices,
+            };
+            objects.insert(instant_path(MAIN, instant), Object::Hudi(file));
+        }
+        objects
+    }
+
+    /// Group and keys of each file that a batch writes.
+    fn placed(
+        operation: WriteOperation,
+        objects: &Objects,
+        rows: Vec<Row>,
+    ) -> Vec<(String, Vec<String>)> {
+        let timeline = Timeline::read(objects, MAIN);
+        let placements = place(&config(operation), &timeline, objects, rows, |_| true);
+        let keys = |rows: Vec<Row>| rows.into_iter().map(|row| row.record_key).collect();
+        placements
+            .into_iter()
+            .map(|placement| (placement.group, keys(placement.rows)))
+            .collect()
+    }
+
+    fn group(name: &str, keys: &[&str]) -> (String, Vec<String>) {
+        (name.into(), keys.iter().map(|key| (*key).into()).collect())
+    }
+
+    #[test]
+    fn only_upsert_combines_equal_keys_of_a_batch() {
+        let batch = || vec![row(1, "a", 0), row(2, "a", 0), row(3, "b", 0)];
+        let empty = Objects::new();
+        assert_eq!(
+            placed(WriteOperation::Upsert, &empty, batch()),
+            [group("kafka=0/group-0", &["a", "b"])]
+        );
+        for operation in [WriteOperation::Insert, WriteOperation::BulkInsert] {
+            assert_eq!(
+                placed(operation, &empty, batch()),
+                [group("kafka=0/group-0", &["a", "a", "b"])]
+            );
+        }
+    }
+
+    #[test]
+    fn upsert_goes_where_the_key_is_insert_into_the_small_file_and_bulk_insert_into_a_new_one() {
+        let objects = table(&[&[
+            ("kafka=0/group-0", &[row(1, "a", 0)]),
+            ("kafka=0/group-1", &[row(2, "b", 0)]),
+        ]]);
+        let batch = || vec![row(3, "b", 0), row(4, "c", 0)];
+        assert_eq!(
+            placed(WriteOperation::Upsert, &objects, batch()),
+            [
+                group("kafka=0/group-0", &["c"]),
+                group("kafka=0/group-1", &["b"])
+            ]
+        );
+        assert_eq!(
+            placed(WriteOperation::Insert, &objects, batch()),
+            [group("kafka=0/group-0", &["b", "c"])]
+        );
+        assert_eq!(
+            placed(WriteOperation::BulkInsert, &objects, batch()),
+            [group("kafka=0/group-2", &["b", "c"])]
+        );
+    }
+
+    #[test]
+    fn the_index_is_per_table_partition_and_10_is_not_1() {
+        let objects = table(&[&[("kafka=10/group-0", &[row(1, "a", 10)])]]);
+        assert_eq!(
+            placed(
+                WriteOperation::Upsert,
+                &objects,
+                vec![row(2, "a", 1), row(3, "a", 10)]
+            ),
+            [
+                group("kafka=1/group-0", &["a"]),
+                group("kafka=10/group-0", &["a"])
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reader_sees_the_newest_completed_slice_of_each_group() {
+        let mut objects = table(&[
+            &[("kafka=0/group-0", &[row(1, "a", 0)])],
+            &[("kafka=0/group-0", &[row(1, "a", 0), row(2, "b", 0)])],
+        ]);
+        let timeline = Timeline::read(&objects, MAIN);
+        let open = timeline.mark(Time::from_ms(9), InstantState::Inflight, 7);
+        let Operation::Put { path, object, .. } = open else {
+            panic!("a mark is a put")
+        };
+        objects.insert(path, object);
+        let timeline = Timeline::read(&objects, MAIN);
+        assert!(
+            timeline
+                .current("kafka=0/group-0")
+                .expect("there is one")
+                .ends_with("group-0_1.parquet")
+        );
+        assert_eq!(timeline.unfinished(), [Time::from_ms(9)]);
+        assert_eq!(
+            timeline.last_batch("mine"),
+            Some(1),
+            "an unfinished write remembers nothing"
+        );
+        assert_eq!(timeline.last_batch("other"), None);
+    }
+
+    #[test]
+    fn a_rollback_deletes_what_the_markers_name_and_then_the_instant() {
+        let failed = Time::from_ms(5);
+        let mut timeline = Timeline::read(&table(&[]), MAIN);
+        let marker = |data: &str| Object::Hudi(File::Marker { data: data.into() });
+        let markers: Objects = [
+            ("m/1".to_string(), marker("d/1")),
+            ("m/2".to_string(), marker("d/2")),
+        ]
+        .into();
+        let steps = timeline.rollback(failed, &markers, Time::from_ms(6));
+        let deleted = |step: &Step| match step {
+            Operation::Delete { paths, .. } => paths.clone(),
+            _ => Vec::new(),
+        };
+        assert_eq!(deleted(&steps[1]), ["m/1", "m/2", "d/1", "d/2"]);
+        assert_eq!(deleted(&steps[2]), [instant_path(MAIN, failed)]);
+        let note = |step: &Step| match step {
+            Operation::Put { note, .. } => note.clone(),
+            _ => None,
+        };
+        assert!(
+            matches!(note(&steps[0]), Some(Fact::RollbackRequested { instant, .. }) if instant == failed)
+        );
+        assert!(
+            matches!(note(&steps[3]), Some(Fact::RolledBack { instant, files: 2, .. }) if instant == failed)
+        );
+    }
+
+    #[test]
+    fn instants_grow_strictly_even_within_a_microsecond() {
+        let objects = table(&[&[("kafka=0/group-0", &[])]]);
+        let mut timeline = Timeline::read(&objects, MAIN);
+        let now = Time::from_ms(1);
+        let first = timeline.take_instant(now);
+        let second = timeline.take_instant(now);
+        assert!(now < first && first < second);
+        assert_eq!(timeline.take_instant(Time::from_ms(8)), Time::from_ms(8));
+    }
+
+    #[test]
+    fn which_copies_a_record_key_names_alike() {
+        let key = |field, offset, attempt| record_key(field, 17, 0, offset, Time::from_ms(attempt));
+        for (field, replay, retry) in [
+            (RecordKeyField::OrderId, true, true),
+            (RecordKeyField::KafkaOffset, true, false),
+            (RecordKeyField::Uuid, false, false),
+        ] {
+            assert_eq!(
+                key(field, 5, 1) == key(field, 5, 2),
+                replay,
+                "{field:?}: the same offset, read again"
+            );
+            assert_eq!(
+                key(field, 5, 1) == key(field, 6, 1),
+                retry,
+                "{field:?}: another offset of one send"
+            );
+        }
+    }
+
+    #[test]
+    fn only_files_that_no_task_claims_are_deleted_before_the_commit() {
+        let timeline = Timeline::read(&table(&[]), MAIN);
+        let marker = |data: &str| Object::Hudi(File::Marker { data: data.into() });
+        let markers: Objects = [
+            ("m/0".to_string(), marker("d/0")),
+            ("m/1".to_string(), marker("d/1")),
+        ]
+        .into();
+        let claimed = Slice {
+            group: "g".into(),
+            path: "d/1".into(),
+        };
+        let steps = timeline.complete(
+            &config(WriteOperation::Insert),
+            Time::from_ms(3),
+            1,
+            vec![claimed],
+            &markers,
+        );
+        assert!(matches!(&steps[0], Operation::Delete { paths, .. } if paths == &["d/0"]));
+        assert!(
+            matches!(
+                &steps[1],
+                Operation::Put {
+                    note: Some(Fact::TableCommitted { .. }),
+                    ..
+                }
+            ),
+            "the commit point"
+        );
+        assert!(matches!(&steps[2], Operation::Delete { paths, .. } if paths == &["m/0", "m/1"]));
     }
 }
