@@ -40,9 +40,10 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
         };
         match event.key().as_str() {
             " " => travel(Command::PlayPause),
+            // Shift and the full stop give another character on every keyboard.
+            "." | ">" | ":" if event.shift_key() => travel(Command::NextOutcome),
             "." => travel(Command::Step),
             "," => travel(Command::StepBack),
-            ">" | ":" => travel(Command::NextOutcome),
             "Home" => travel(Command::Start),
             "End" => travel(Command::End),
             "[" => head.dispatch(Move::Speed(head.shifted(false))),

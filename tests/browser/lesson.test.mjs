@@ -22,7 +22,7 @@ test('predict, run, observe, explain, two tasks: each step holds the learner to 
     await wanted.click();
     return wanted;
   };
-  const option = (text) => lesson.locator('.options label', { hasText: text }).first().click();
+  const option = (text) => lesson.locator('.options').getByText(text, { exact: true }).click();
   assert.match(await lesson.locator('h1').innerText(), /The lost acknowledgement/);
 
   await step('run');

@@ -43,6 +43,12 @@ const expected = (json) => ({
   duplicates: json.dup,
 });
 const digest = (page) => page.locator('#digest').getAttribute('data-digest');
+/// Presses End, and waits until the page shows the end.
+const toEnd = async (page) => {
+  await page.waitForFunction(() => document.querySelector('.now small')?.textContent.includes('playing'));
+  await page.keyboard.press('End');
+  await ended(page);
+};
 const ended = (page) => page.waitForFunction(() => document.querySelector('.now small')?.textContent.includes('paused'));
 
 test('with the mouse: run, see order 17 twice, read why, switch idempotence on, see it once', async () => {
@@ -66,7 +72,7 @@ test('with the mouse: run, see order 17 twice, read why, switch idempotence on, 
 
   await page.click('#cure');
   await page.waitForFunction((first) => document.getElementById('digest').dataset.digest !== first, first);
-  await page.keyboard.press('End');
+  await toEnd(page);
   assert.match(await page.locator('.verdict').innerText(), /Same seed, same faults\. 0 duplicates/);
   assert.deepEqual(await counters(page), expected(terminal('--patch', CURED)));
   assert.equal(await digest(page), terminal('--patch', CURED).digest);
@@ -101,7 +107,7 @@ test('with the keyboard alone: the same, and the setting switched in its own fie
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press('r');
   await page.waitForFunction(() => !document.getElementById('again'));
-  await page.keyboard.press('End');
+  await toEnd(page);
   assert.equal(await counter(page, 'duplicates'), 0);
   assert.equal(await counter(page, 'sent'), 40);
   assertClean(report);
@@ -127,7 +133,8 @@ test("the page's counters are the terminal's, at the end and whatever is set", a
       await page.waitForFunction(() => !document.getElementById('again'));
     }
     await page.evaluate(() => document.activeElement.blur());
-    await page.keyboard.press('End');
+    if (key) await toEnd(page);
+    else await page.keyboard.press('End');
     const patch = key ? { [section]: { [key]: JSON.parse(value) } } : {};
     const json = terminal('--patch', JSON.stringify(patch));
     assert.deepEqual(await counters(page), expected(json), key);
@@ -161,7 +168,11 @@ test('a combination that the real client refuses is refused in its words, and no
   await page.locator('[id="set-enable.idempotence"]').selectOption('true');
   await page.locator('[id="set-acks"]').selectOption('"1"');
   assert.match(await page.locator('.setting .problem').innerText(), /ConfigException/);
-  assert.equal(await page.inputValue('[id="set-acks"]'), '"all"');
+  assert.match(await page.locator('.setting .problem').innerText(), /Still in force: all/);
+  assert.equal(await page.inputValue('[id="set-acks"]'), '"1"', 'what was chosen is not lost');
+  await page.locator('[id="set-linger.ms"]').or(page.locator('[id="set-trigger"]')).first().fill('500');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.inputValue('[id="set-acks"]'), '"all"', 'the field follows what is in force');
   await close();
 });
 
@@ -261,7 +272,7 @@ test('play, pause, step and step back move the playhead exactly', async () => {
   assert.equal(await text(), stepped);
   await page.keyboard.press('Home');
   assert.equal(await at(), 0);
-  await page.keyboard.press('Shift+.');
+  await page.keyboard.press('Shift+Period');
   assert.match(await page.locator('.verdict').innerText(), /Order 17 was billed twice/, 'the first outcome');
   await close();
 });

@@ -9,7 +9,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{
     Callback, Event, Html, InputEvent, Properties, UseReducerHandle, classes, component, html,
-    use_state,
+    use_effect_with, use_node_ref, use_state,
 };
 
 #[derive(Properties, PartialEq)]
@@ -230,14 +230,32 @@ fn Setting(props: &SettingProps) -> Html {
         .filter(|(key, _)| key == control.key)
         .map(|(_, why)| why.clone());
     let json_text = value.to_string();
+    let node = use_node_ref();
+    {
+        // What was refused stays in its field until something else is in force; then the field follows.
+        let node = node.clone();
+        use_effect_with(
+            (json_text.clone(), problem.is_some()),
+            move |(text, refused)| {
+                if *refused {
+                    return;
+                }
+                if let Some(select) = node.cast::<HtmlSelectElement>() {
+                    select.set_value(text);
+                } else if let Some(input) = node.cast::<HtmlInputElement>() {
+                    input.set_value(text);
+                }
+            },
+        );
+    }
     let field = match control.kind {
         Kind::Choice(values) => html! {
-            <select id={id.clone()} onchange={set}>
+            <select id={id.clone()} ref={node} onchange={set}>
                 { for values.iter().map(|(json, label)| html! { <option value={*json} selected={json_text == **json}>{ *label }</option> }) }
             </select>
         },
         Kind::Whole { least, most, .. } => html! {
-            <input class={(most < 1_000_000).then_some("short")} id={id.clone()} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
+            <input class={(most < 1_000_000).then_some("short")} id={id.clone()} ref={node} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
         },
     };
     let unit = if let Kind::Whole { unit, .. } = control.kind {
@@ -250,7 +268,7 @@ fn Setting(props: &SettingProps) -> Html {
             <label for={id}><code>{ control.key }</code></label>
             <span class="field">{ field }if !unit.is_empty() { <i>{ unit }</i> }</span>
             <p>{ control.plain }</p>
-            if let Some(problem) = problem { <p class="problem" role="alert">{ problem }</p> }
+            if let Some(problem) = problem { <p class="problem" role="alert">{ problem }{ format!(" Still in force: {}.", control.label(&value)) }</p> }
             <p class="meta">
                 if changed { <span class="tag">{ "changed" }</span> } else if value != default { <span class="tag of-scenario">{ "scenario" }</span> }
                 <span>{ if value == default { format!("default, {}", control.since) } else { format!("default {}, {}", default_words(control, &default), control.since) } }</span>

@@ -102,7 +102,8 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         }
     };
     let on_down = {
-        let (place, head, dragged) = (place.clone(), head.clone(), dragged.clone());
+        let (node, place, head, dragged) =
+            (node.clone(), place.clone(), head.clone(), dragged.clone());
         Callback::from(move |event: PointerEvent| {
             let target = event
                 .target()
@@ -110,10 +111,8 @@ pub fn Timeline(props: &TimelineProps) -> Html {
             let fault = target
                 .and_then(|element| element.closest("[data-fault]").ok().flatten())
                 .and_then(|element| element.get_attribute("data-fault"));
-            if let Some(element) = event
-                .current_target()
-                .and_then(|target| target.dyn_into::<Element>().ok())
-            {
+            // The strip itself: Yew's own listener sits on the root, so the event's current target is not the strip.
+            if let Some(element) = node.cast::<Element>() {
                 let _ = element.set_pointer_capture(event.pointer_id());
             }
             let Some(at) = place(&event) else { return };
@@ -186,7 +185,8 @@ struct Drag {
 
 /// The axis for a stage of this width.
 pub fn axis(width: u32, fit: Fit, horizon: Time) -> Axis {
-    let width = f64::from(width);
+    // Before the stage is measured its width is 0.
+    let width = f64::from(width.max(320));
     Axis {
         width: if fit == Fit::Whole {
             width - 2.0 - HISTOGRAM
