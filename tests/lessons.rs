@@ -4,7 +4,7 @@ use std::fs;
 use streamproof::lesson::check::{Evidence, Standing};
 use streamproof::lesson::course::Course;
 use streamproof::lesson::{Ask, AskKind, Lesson, Step};
-use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, control};
+use streamproof::sim::{Keep, OutcomeKind, Patch, Run, Scenario, Simulation, control};
 
 const COURSE: &str = "lessons/course.json";
 
@@ -92,6 +92,36 @@ fn every_claim_holds_on_the_run_of_its_step() {
         }
     }
     assert!(claims > 0);
+}
+
+#[test]
+fn outcomes_and_totals_tell_the_same() {
+    let of = |run: &Run, wanted: fn(&OutcomeKind) -> bool| {
+        run.outcomes
+            .iter()
+            .filter(|outcome| wanted(&outcome.kind))
+            .count() as u32
+    };
+    for (id, lesson) in lessons() {
+        for number in 0..lesson.steps.len() {
+            let scenario = lesson.scenario(number).expect("valid");
+            for seed in 1..=5 {
+                let run = run(&scenario, seed);
+                let counts = run.verdict.counts;
+                let told = [
+                    of(&run, |kind| *kind == OutcomeKind::Refused),
+                    of(&run, |kind| matches!(kind, OutcomeKind::Lost(_))),
+                    of(&run, |kind| *kind == OutcomeKind::DroppedLate),
+                ];
+                assert_eq!(
+                    told,
+                    [counts.refused, counts.lost, counts.late],
+                    "{id}, step {}, seed {seed}: refused, lost, late",
+                    number + 1
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -205,17 +205,19 @@ impl Clocks {
                         palette.dup_line,
                         1.5,
                     )?;
-                    pen.text(
-                        px + 9.0,
-                        py + 8.0,
-                        &format!("#{}", point.order),
-                        &Words {
-                            color: palette.dup_text,
-                            size: 11.0,
-                            bold: true,
-                            anchor: Anchor::Start,
-                        },
-                    )?;
+                    if view.highlight == Some(point.order) {
+                        pen.text(
+                            px + 9.0,
+                            py + 8.0,
+                            &format!("#{}", point.order),
+                            &Words {
+                                color: palette.dup_text,
+                                size: 11.0,
+                                bold: true,
+                                anchor: Anchor::Start,
+                            },
+                        )?;
+                    }
                 }
                 Kind::Late => {
                     pen.polygon(

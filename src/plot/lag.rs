@@ -123,7 +123,7 @@ impl Lag {
             let lowest = strip.bottom - 7.0 - (count - 1.0 - index as f64) * 13.0;
             let y = strip.y(lag as f64 / most).min(lowest).max(above + 13.0);
             above = y;
-            pen.text(
+            pen.text_on_ground(
                 x,
                 y,
                 &words,

@@ -167,7 +167,14 @@ impl Latency {
         pen.line(&[(left, bottom), (right, bottom)], palette.rule, 1.0)?;
         for (at, name) in scale.marks() {
             pen.line(&[(at, bottom), (at, bottom + 4.0)], palette.rule, 1.0)?;
-            pen.label(at, bottom + 12.0, &name, Anchor::Middle)?;
+            let anchor = if at - left < 20.0 {
+                Anchor::Start
+            } else if right - at < 16.0 {
+                Anchor::End
+            } else {
+                Anchor::Middle
+            };
+            pen.label(at, bottom + 12.0, &name, anchor)?;
         }
         let top = 84.0_f64.min(bottom - 4.0);
         if let Some(sla) = self.sla {
@@ -210,27 +217,12 @@ impl Latency {
             pen.dashed((x, y + 6.0), (x, bottom), palette.text, 1.5, (3.0, 2.0))?;
         }
         for (x, y, name) in &markers {
-            // About as wide as the words, so that no other marker's line runs through them.
-            let width = 6.6 * name.len() as f64;
-            let (from, anchor) = if x - left > 84.0 {
-                (x + 2.0 - width, Anchor::End)
+            let (at, anchor) = if x - left > 84.0 {
+                (x + 2.0, Anchor::End)
             } else {
                 (x - 2.0, Anchor::Start)
             };
-            pen.fill(
-                from - 2.0,
-                y - 7.0,
-                from + width + 2.0,
-                y + 7.0,
-                palette.surface,
-                1.0,
-            )?;
-            let at = if anchor == Anchor::End {
-                x + 2.0
-            } else {
-                x - 2.0
-            };
-            pen.text(
+            pen.text_on_ground(
                 at,
                 *y,
                 name,

@@ -199,7 +199,7 @@ impl Outcomes {
             let lowest = strip.bottom - 7.0 - (count - 1 - index) as f64 * 13.0;
             let y = strip.y(value / most).min(lowest).max(above + 13.0);
             above = y;
-            pen.text(
+            pen.text_on_ground(
                 x,
                 y,
                 &words,

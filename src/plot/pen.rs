@@ -173,6 +173,27 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
             .draw(&Text::new(words.to_string(), self.to_px(x, y), style))
     }
 
+    /// The same with ground under it, for words that may stand on a line.
+    pub fn text_on_ground(&self, x: f64, y: f64, words: &str, look: &Words) -> Drawn<DB> {
+        // About as wide as the words.
+        let width = 0.54 * look.size * words.chars().count() as f64;
+        let left = match look.anchor {
+            Anchor::Start => x,
+            Anchor::Middle => x - width / 2.0,
+            Anchor::End => x - width,
+        };
+        let half = look.size * 0.55;
+        self.fill(
+            left - 2.0,
+            y - half,
+            left + width + 2.0,
+            y + half,
+            self.palette.surface,
+            0.85,
+        )?;
+        self.text(x, y, words, look)
+    }
+
     pub fn title(&self, x: f64, words: &str) -> Drawn<DB> {
         self.text(
             x,

@@ -2,6 +2,7 @@
 
 use crate::plot::{Clocks, Kind, Lag, Latency, Mark, Outcomes, Point, Sample};
 use crate::sim::kernel::{EventTime, Time};
+use crate::sim::ledger::Counters;
 use crate::sim::origin::number;
 use crate::sim::trace::{Fact, SegmentId};
 use crate::sim::{OutcomeKind, Run, Scenario};
@@ -30,34 +31,32 @@ impl Series {
 }
 
 fn outcomes(run: &Run, end: Time) -> Outcomes {
-    let count = |wanted: fn(OutcomeKind) -> bool| {
-        let mut steps = Vec::new();
-        for (n, outcome) in run
-            .outcomes
-            .iter()
-            .filter(|outcome| wanted(outcome.kind))
-            .enumerate()
-        {
-            steps.push((outcome.at.micros(), n as u32 + 1));
+    // Totals, which may also go down: a copy is taken away, a refused order turns out to be stored.
+    let totals = |total: fn(&Counters) -> u32| {
+        let mut steps: Vec<(u64, u32)> = Vec::new();
+        for (fact, counters) in &run.tally {
+            let before = steps.last().map_or(0, |&(_, n)| n);
+            if let Some(trace) = &run.trace
+                && total(counters) != before
+            {
+                steps.push((trace.get(*fact).at.micros(), total(counters)));
+            }
         }
         steps
     };
-    // Duplicates can also go away again, so theirs are the totals and not the outcomes.
-    let mut duplicates: Vec<(u64, u32)> = Vec::new();
-    for (fact, counters) in &run.tally {
-        let before = duplicates.last().map_or(0, |&(_, n)| n);
-        if let Some(trace) = &run.trace
-            && counters.duplicates != before
-        {
-            duplicates.push((trace.get(*fact).at.micros(), counters.duplicates));
-        }
-    }
+    let losses = run
+        .outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.kind, OutcomeKind::Lost(_)));
     Outcomes {
         end: end.micros(),
-        duplicates,
-        lost: count(|kind| matches!(kind, OutcomeKind::Lost(_))),
-        refused: count(|kind| matches!(kind, OutcomeKind::Refused)),
-        late: count(|kind| matches!(kind, OutcomeKind::DroppedLate)),
+        duplicates: totals(|counters| counters.duplicates),
+        lost: losses
+            .zip(1..)
+            .map(|(outcome, n)| (outcome.at.micros(), n))
+            .collect(),
+        refused: totals(|counters| counters.counts.refused),
+        late: totals(|counters| counters.counts.late),
     }
 }
 

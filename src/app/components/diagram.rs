@@ -181,7 +181,8 @@ impl Drawing<'_> {
                 { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", acks(self.scenario))) }
                 { plate(TOPIC, 280.0, format!("Topic {}", topic.name), format!("replication {}, min.insync.replicas={}", topic.replication_factor, topic.min_insync_replicas)) }
                 { plate(ENGINE, 110.0, "Spark".into(), trigger(self.scenario)) }
-                { plate(TABLE, 126.0, "Hudi table".into(), self.sink_words()) }
+                { plate(TABLE, 126.0, "Hudi table".into(), String::new()) }
+                { text(TABLE + 126.0, 44.0, self.sink_words(), "m mu s12 e") }
             </>
         }
     }
@@ -572,6 +573,11 @@ impl Drawing<'_> {
     }
 
     fn flag(&self, flag: &Flag, blocks: &[Block]) -> Html {
+        if let Spot::Broker(n) = flag.spot {
+            let block = &blocks[n.min(blocks.len() - 1)];
+            let words = flag.lines[0].clone();
+            return glyphs::flag_low(TOPIC + 142.0, block.write_rail(), words, flag.struck);
+        }
         let (x, y, pole, left) = match flag.spot {
             Spot::Producer => (90.0, 96.0, 44.0, false),
             Spot::Link(n) => {
@@ -582,13 +588,7 @@ impl Drawing<'_> {
                     (138.0, block.write_rail() + 32.0, -10.0, true)
                 }
             }
-            Spot::Broker(n) => (
-                TOPIC + 150.0,
-                blocks[n.min(blocks.len() - 1)].write_rail(),
-                if n == 0 { 18.0 } else { 44.0 },
-                false,
-            ),
-            Spot::Engine => (ENGINE + 14.0, 150.0, 20.0, false),
+            Spot::Broker(_) | Spot::Engine => (ENGINE + 14.0, 150.0, 20.0, false),
         };
         let ack = match flag.spot {
             Spot::Link(n) => {
@@ -720,7 +720,7 @@ pub fn sink_words(scenario: &Scenario) -> String {
     };
     let writer = match hudi.writer {
         SinkWriter::Native => "native",
-        SinkWriter::ForeachBatch => "foreachB.",
+        SinkWriter::ForeachBatch => "foreachBatch",
     };
     format!("{operation}, {writer}")
 }

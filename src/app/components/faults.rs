@@ -9,7 +9,9 @@ use crate::sim::fault::{FaultSpec, MENU};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
-use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, use_state};
+use yew::{
+    Callback, Event, Html, KeyboardEvent, Properties, UseReducerHandle, component, html, use_state,
+};
 
 #[derive(Properties, PartialEq)]
 pub struct FaultMenuProps {
@@ -98,6 +100,14 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
         let (lab, head, armed) = (lab.clone(), head.clone(), armed.clone());
         Callback::from(move |_| inject(&lab, &head, &armed))
     };
+    let on_escape = {
+        let open = open.clone();
+        Callback::from(move |event: KeyboardEvent| {
+            if event.key() == "Escape" {
+                open.set(false);
+            }
+        })
+    };
     let plain = |name: &str| {
         MENU.iter()
             .find(|entry| entry.name == name)
@@ -107,7 +117,7 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
         <div class="faults">
             <button class="btn" id="faults" onclick={toggle} aria-expanded={open.to_string()} aria-controls="fault-panel" aria-keyshortcuts="f">{ "Faults" }<kbd>{ "F" }</kbd></button>
             if *open {
-                <section class="fault-panel" id="fault-panel" aria-label="Faults">
+                <section class="fault-panel" id="fault-panel" aria-label="Faults" onkeydown={on_escape}>
                     <h2>{ "Inject a fault" }</h2>
                     <div class="row">
                         <label><span class="vh">{ "Which fault" }</span>

@@ -142,6 +142,19 @@ pub fn flag(x: f64, y: f64, pole: f64, lines: [String; 2], struck: bool, left: b
     }
 }
 
+/// A flag of one line, where there is little room.
+pub fn flag_low(x: f64, y: f64, words: String, struck: bool) -> Html {
+    html! {
+        <g class={if struck { "flag" } else { "flag planned" }}>
+            <path class="pole" d={format!("M{} {}v-25", px(x), px(y))} />
+            <circle cx={px(x)} cy={px(y)} r="3.5" />
+            <path class="cloth" d={format!("M{} {}h108l-6 9l6 9h-108z", px(x), px(y - 26.0))} />
+            <path class="bolt" d={format!("M{} {}l-5 8h4l-2 6l7 -9h-5l3 -5z", px(x + 12.0), px(y - 24.0))} />
+            <text class="b" x={px(x + 20.0)} y={px(y - 12.5)}>{ words }</text>
+        </g>
+    }
+}
+
 /// A small flag for the strip.
 pub fn flag_small(x: f64, y: f64) -> Html {
     html! {

@@ -179,8 +179,10 @@ pub fn Stage(props: &StageProps) -> Html {
                     <Diagram scene={view.clone()} {on_select} />
                     <VerdictBar view={view.clone()} lab={lab.clone()} head={head.clone()} />
                 </section>
-                <Counters view={view.clone()} lab={lab.clone()} />
-                if lab.listing.is_some() { <Listing view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
+                <div class="tally">
+                    <Counters view={view.clone()} lab={lab.clone()} />
+                    if lab.listing.is_some() { <Listing view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
+                </div>
                 if lab.explaining { <Explain view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />

@@ -240,35 +240,51 @@ pub fn strikes(view: &View, lab: &Lab) -> Vec<(String, Time, bool)> {
 }
 
 fn faults(view: &View, lab: &Lab, axis: Axis, preview: Option<(String, Time)>) -> Html {
-    let flags = strikes(view, lab).into_iter().map(|(id, at, struck)| {
-        let at = preview
-            .as_ref()
-            .filter(|(moved, _)| *moved == id)
-            .map_or(at, |&(_, at)| at);
-        let x = axis.x(at);
-        let words = lab
-            .scenario
-            .faults
-            .get(&id)
-            .and_then(FaultSpec::menu)
-            .map_or(id.clone(), |entry| entry.short.to_string());
-        let dim = if !struck {
-            " planned"
-        } else if at > view.at {
-            " ahead"
-        } else {
-            ""
-        };
-        let (label_x, class) = if x > axis.width * 0.62 {
-            (x - 6.0, "s12 e fault-word")
-        } else {
-            (x + 24.0, "s12 fault-word")
-        };
-        html! { <g class={format!("on-strip{dim}")} data-fault={id.clone()}>
-            <rect class="grip" x={px(x - 4.0)} y="22" width="30" height="22" />
-            { glyphs::flag_small(x, 44.0) }{ text(label_x, 37.0, words, class) }
-        </g> }
-    });
+    /// What a label takes beside its flag, in px.
+    const LABEL: f64 = 116.0;
+    let mut flags: Vec<(f64, String, Time, bool)> = strikes(view, lab)
+        .into_iter()
+        .map(|(id, at, struck)| {
+            let at = preview
+                .as_ref()
+                .filter(|(moved, _)| *moved == id)
+                .map_or(at, |&(_, at)| at);
+            (axis.x(at), id, at, struck)
+        })
+        .collect();
+    flags.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let places: Vec<f64> = flags.iter().map(|flag| flag.0).collect();
+    let flags = flags
+        .into_iter()
+        .enumerate()
+        .map(|(n, (x, id, at, struck))| {
+            let words = lab
+                .scenario
+                .faults
+                .get(&id)
+                .and_then(FaultSpec::menu)
+                .map_or(id.clone(), |entry| entry.short.to_string());
+            let dim = if !struck {
+                " planned"
+            } else if at > view.at {
+                " ahead"
+            } else {
+                ""
+            };
+            let next = places.get(n + 1).copied().unwrap_or(axis.width + 40.0);
+            let before = n.checked_sub(1).map_or(LEFT - 40.0, |n| places[n]);
+            let label = if next - x > LABEL {
+                text(x + 24.0, 37.0, words, "s12 fault-word")
+            } else if x - before > LABEL {
+                text(x - 6.0, 37.0, words, "s12 e fault-word")
+            } else {
+                html! { <title>{ words }</title> }
+            };
+            html! { <g class={format!("on-strip{dim}")} data-fault={id.clone()}>
+                <rect class="grip" x={px(x - 4.0)} y="22" width="30" height="22" />
+                { glyphs::flag_small(x, 44.0) }{ label }
+            </g> }
+        });
     html! { <>{ for flags }</> }
 }
 

@@ -735,6 +735,12 @@ impl Ledger {
                 kind: OutcomeKind::Lost(why),
             });
         }
+        // What looked refused and turned out to be stored after all was not refused.
+        let accounts = &self.accounts;
+        self.outcomes.retain(|outcome| {
+            outcome.kind != OutcomeKind::Refused
+                || accounts[outcome.order as usize - 1].fate == Fate::Refused
+        });
         self.outcomes
             .sort_by_key(|outcome| (outcome.fact, outcome.order));
         let mut verdict = self.verdict;
