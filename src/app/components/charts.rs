@@ -86,7 +86,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
     // Where one chart is shown at a time, its name stands beside it, or above it on a phone.
     let (strip, height) = match fit {
         Fit::Whole => (axis.width as u32, None),
-        Fit::Phone => (axis.width as u32, Some(190)),
+        Fit::Phone => (axis.width as u32, Some(300)),
         Fit::Low => ((axis.width as u32).saturating_sub(TABS), Some(146)),
         Fit::Lowest => ((axis.width as u32).saturating_sub(TABS), Some(100)),
     };
@@ -97,7 +97,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
     };
     let charts: [(&'static str, Chart, PlotView, u32, u32); 4] = [
         (
-            "Lost, doubled",
+            "Outcomes",
             Chart::Outcomes(series.outcomes.clone()),
             shared,
             strip,

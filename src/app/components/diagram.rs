@@ -573,12 +573,13 @@ impl Drawing<'_> {
     }
 
     fn flag(&self, flag: &Flag, blocks: &[Block]) -> Html {
-        if let Spot::Broker(n) = flag.spot {
-            let block = &blocks[n.min(blocks.len() - 1)];
-            let words = flag.lines[0].clone();
-            return glyphs::flag_low(TOPIC + 142.0, block.write_rail(), words, flag.struck);
-        }
+        let low = |x: f64, y: f64| glyphs::flag_low(x, y, flag.brief.clone(), flag.struck);
         let (x, y, pole, left) = match flag.spot {
+            Spot::Broker(n) => {
+                let block = &blocks[n.min(blocks.len() - 1)];
+                return low(TOPIC + 142.0, block.write_rail());
+            }
+            Spot::Engine => return low(ENGINE, 156.0),
             Spot::Producer => (90.0, 96.0, 44.0, false),
             Spot::Link(n) => {
                 let block = &blocks[n.min(blocks.len() - 1)];
@@ -588,7 +589,6 @@ impl Drawing<'_> {
                     (138.0, block.write_rail() + 32.0, -10.0, true)
                 }
             }
-            Spot::Broker(_) | Spot::Engine => (ENGINE + 14.0, 150.0, 20.0, false),
         };
         let ack = match flag.spot {
             Spot::Link(n) => {

@@ -80,6 +80,8 @@ pub enum Spot {
 pub struct Flag {
     pub spot: Spot,
     pub lines: [String; 2],
+    /// The same in one line.
+    pub brief: String,
     pub struck: bool,
 }
 
@@ -102,6 +104,11 @@ pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
         flags.push(Flag {
             spot,
             lines: struck_lines(strike, spec, cast),
+            brief: match name.strip_prefix("driver.crash.") {
+                Some(point) => format!("{} crash {point}", seconds(strike.at)),
+                None if name.starts_with("executor") => format!("{} executor", seconds(strike.at)),
+                None => format!("{} crash", seconds(strike.at)),
+            },
             struck: true,
         });
     }
@@ -116,9 +123,11 @@ pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
             .unwrap_or_else(|| entry.map_or("", |entry| entry.place).to_string());
         let spot = spot_of(entry.map_or("", |entry| entry.name), place, board, cast);
         if flags.iter().all(|flag| flag.spot != spot) {
+            let lines = planned_lines(trace, id, spec);
             flags.push(Flag {
                 spot,
-                lines: planned_lines(trace, id, spec),
+                brief: lines[0].clone(),
+                lines,
                 struck: false,
             });
         }

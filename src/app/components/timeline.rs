@@ -294,7 +294,7 @@ fn commits(view: &View, axis: Axis) -> Html {
     };
     let mut planned = None;
     let mut marks = Vec::new();
-    let mut last_label = f64::MIN;
+    let mut last_label = LEFT - 8.0;
     for event in &trace.events {
         match &event.fact {
             Fact::OffsetsLogged {
