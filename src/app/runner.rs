@@ -8,7 +8,7 @@ use super::worker::PORT;
 use crate::job::{Reply, Request};
 use crate::sim::Scenario;
 use gloo::timers::callback::Timeout;
-use js_sys::{Function, Reflect, Uint8Array};
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::closure::Closure;
@@ -20,7 +20,7 @@ use yew::Callback;
 const LOADER: &str = "./worker_loader.js";
 const PROGRAM: &str = "./worker.js";
 /// How long a worker may take to start, in ms, before the page does its work.
-const PATIENCE: u32 = 2_500;
+const PATIENCE: u32 = 5_000;
 /// How long the page may take to load the worker's program, in ms, before it says so.
 const LAST_PATIENCE: u32 = 30_000;
 
@@ -65,9 +65,12 @@ impl Runner {
         let runner = Runner {
             state: Rc::new(RefCell::new(state)),
         };
-        match Worker::new(LOADER) {
-            Ok(worker) => runner.start_worker(worker),
-            Err(_) => runner.start_here(),
+        match early_worker() {
+            Some((worker, ready)) => runner.start_worker(worker, ready),
+            None => match Worker::new(LOADER) {
+                Ok(worker) => runner.start_worker(worker, false),
+                Err(_) => runner.start_here(),
+            },
         }
         runner
     }
@@ -95,13 +98,18 @@ impl Runner {
         }
     }
 
-    fn start_worker(&self, worker: Worker) {
+    /// Takes a worker on; `ready`: it has said already that it is up.
+    fn start_worker(&self, worker: Worker, ready: bool) {
         worker.set_onmessage(Some(&self.listener()));
         let runner = self.clone();
         let on_error = Closure::<dyn Fn()>::new(move || runner.give_up());
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         on_error.forget();
-        self.state.borrow_mut().host = Host::Worker(worker);
+        {
+            let mut state = self.state.borrow_mut();
+            state.host = Host::Worker(worker);
+            state.ready = ready;
+        }
         let runner = self.clone();
         Timeout::new(PATIENCE, move || runner.give_up()).forget();
     }
@@ -206,6 +214,15 @@ impl Runner {
         };
         on_reply.emit(reply);
     }
+}
+
+/// The worker that `static/early.js` started before this program was there, and whether it is up.
+fn early_worker() -> Option<(Worker, bool)> {
+    let early = Reflect::get(&js_sys::global(), &"streamproofEarly".into()).ok()?;
+    let worker = Reflect::get(&early, &"worker".into()).ok()?;
+    let heard = Reflect::get(&early, &"heard".into()).ok()?;
+    let heard: Array = heard.dyn_into().ok()?;
+    Some((worker.dyn_into().ok()?, heard.length() > 0))
 }
 
 impl Host {

@@ -7,6 +7,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { brotliDecompressSync } from 'node:zlib';
 
 import { fillIn } from '../../tools/csp.mjs';
 import { serve } from '../../tools/serve.mjs';
@@ -28,10 +29,11 @@ after(async () => {
 });
 
 /// `fetch` would tidy the path up, so the request is made by hand.
-const get = (path, method = 'GET') =>
+const get = (path, method = 'GET', headers = {}) =>
   new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port: site.port, path, method, agent: false }, (response) => {
+    request({ host: '127.0.0.1', port: site.port, path, method, headers, agent: false }, (response) => {
       let body = '';
+      response.setEncoding('latin1');
       response.on('data', (chunk) => (body += chunk));
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
     })
@@ -57,6 +59,14 @@ for (const [path, type] of [
     assert.equal(headers['access-control-allow-origin'], '*');
   });
 }
+
+test('text and programs are sent compressed to whoever can read that', async () => {
+  const { headers, body } = await get('/app.js', 'GET', { 'Accept-Encoding': 'gzip, br' });
+  assert.equal(headers['content-encoding'], 'br');
+  assert.equal(brotliDecompressSync(Buffer.from(body, 'latin1')).toString(), 'app.js');
+  assert.equal((await get('/font.woff2', 'GET', { 'Accept-Encoding': 'br' })).headers['content-encoding'], undefined);
+  assert.equal((await get('/app.js')).headers['content-encoding'], undefined);
+});
 
 for (const [path, status] of [
   ['/nothing.js', 404],
