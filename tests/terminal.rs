@@ -1,0 +1,128 @@
+//! The terminal program as it is built: what it prints, what it refuses, and that the README shows the truth.
+
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Output};
+use streamproof::sim::ledger::METRICS;
+
+fn streamproof(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_streamproof"))
+        .args(words)
+        .output()
+        .expect("the program starts")
+}
+
+fn printed(words: &[&str]) -> String {
+    let output = streamproof(words);
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn presets_are_one_a_line_with_the_name_first() {
+    let text = printed(&["presets"]);
+    assert!(
+        text.lines()
+            .any(|line| line.split('\t').next() == Some("order-billing"))
+    );
+}
+
+#[test]
+fn json_has_every_metric_by_its_name_and_the_digest_of_the_kept_trace() {
+    let json: Value =
+        serde_json::from_str(&printed(&["run", "order-billing", "--json"])).expect("a JSON object");
+    for metric in METRICS {
+        assert!(
+            json.get(metric.name).is_some(),
+            "{} is missing",
+            metric.name
+        );
+    }
+    assert_eq!(json["dup"], 1);
+    assert_eq!(json["dup_by.producer_retry"], 1);
+    let trace = std::env::temp_dir().join(format!("streamproof-{}.trace", std::process::id()));
+    let path = trace.to_str().expect("a plain path");
+    let again: Value = serde_json::from_str(&printed(&[
+        "run",
+        "order-billing",
+        "--json",
+        "--trace",
+        path,
+    ]))
+    .expect("a JSON object");
+    assert_eq!(again["digest"], json["digest"]);
+    let text = fs::read_to_string(&trace).expect("the trace was written");
+    fs::remove_file(&trace).expect("it can be removed");
+    assert!(text.lines().count() > 100);
+}
+
+#[test]
+fn a_scenario_file_runs_like_a_preset() {
+    let file = std::env::temp_dir().join(format!("streamproof-{}.json", std::process::id()));
+    fs::write(&file, r#"{"workload": {"orders": 3}}"#).expect("written");
+    let json: Value = serde_json::from_str(&printed(&[
+        "run",
+        file.to_str().expect("a plain path"),
+        "--seed",
+        "7",
+        "--json",
+    ]))
+    .expect("a JSON object");
+    fs::remove_file(&file).expect("it can be removed");
+    assert_eq!(json["src"], 3);
+}
+
+#[test]
+fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
+    for (words, named) in [
+        (&["rnu"][..], "\"rnu\""),
+        (&["run"][..], "needs a scenario"),
+        (&["run", "no-such-thing"][..], "\"no-such-thing\""),
+        (&["run", "order-billing", "--seed", "x"][..], "\"x\""),
+        (&["run", "order-billing", "--patch"][..], "needs a value"),
+        (&["run", "order-billing", "--patch", "[]"][..], "--patch"),
+        (
+            &[
+                "run",
+                "order-billing",
+                "--patch",
+                r#"{"producer": {"acsk": "1"}}"#,
+            ][..],
+            "did you mean \"acks\"?",
+        ),
+        (&["run", "order-billing", "--loud"][..], "\"--loud\""),
+        (&["run", "order-billing", "twice"][..], "\"twice\""),
+    ] {
+        let output = streamproof(words);
+        let message = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(message.contains(named), "{words:?}: {message}");
+    }
+}
+
+/// Every line of the README that begins with `$ cargo run ... streamproof -- WORDS` is followed by what that prints.
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = fs::read_to_string("README.md").expect("there is one");
+    let mut shown = 0;
+    for block in readme.split("$ cargo run ").skip(1) {
+        let (command, rest) = block.split_once('\n').expect("a line");
+        let (_, words) = command.split_once("streamproof -- ").expect("the program");
+        let words: Vec<&str> = match words.split_once(" '") {
+            Some((words, quoted)) => words
+                .split(' ')
+                .chain([quoted.trim_end_matches('\'')])
+                .collect(),
+            None => words.split(' ').collect(),
+        };
+        let output: String = rest
+            .split("```")
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .into();
+        assert_eq!(printed(&words).trim_end(), output, "{command}");
+        shown += 1;
+    }
+    assert_eq!(shown, 3, "examples in the README");
+}
