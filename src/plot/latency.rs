@@ -390,7 +390,7 @@ impl Scale {
                 n => format!("{} ms", (1000.0 / f64::from(1_u32 << -n)).round()),
             };
             let x = self.left + f64::from(place) * self.width;
-            if marks.last().is_none_or(|(last, _)| x - last > 46.0) {
+            if marks.last().is_none_or(|(last, _)| x - last > 58.0) {
                 marks.push((x, name));
             }
         }

@@ -6,7 +6,6 @@
 pub mod catalog;
 pub mod control;
 pub mod engines;
-pub mod explore;
 pub mod fault;
 pub mod kafka;
 pub mod kernel;

@@ -20,7 +20,9 @@ const TOPIC: f64 = 188.0;
 const PRODUCER: f64 = 142.0;
 const ENGINE: f64 = 500.0;
 const TABLE: f64 = 646.0;
+/// Rows of the table in view; fewer where the revenue stands below them.
 const ROWS: usize = 10;
+const ROWS_ABOVE_REVENUE: usize = 8;
 const ROW: f64 = 21.0;
 const FIRST_ROW: f64 = 80.0;
 /// How long a record is shown moving after it arrived, in real time.
@@ -147,7 +149,7 @@ impl Drawing<'_> {
                 y: 52.0 + 120.0 * n as f64,
             })
             .collect();
-        let rows = scene::rows(self.board, ROWS, self.followed());
+        let rows = scene::rows(self.board, self.row_places(), self.followed());
         let flags = scene::flags(self.board, &self.view.done);
         html! {
             <svg class="diagram" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
@@ -227,13 +229,13 @@ impl Drawing<'_> {
             return html! {};
         };
         let middle = |n: usize| FIRST_ROW + n as f64 * ROW + ROW / 2.0;
-        let low = middle(ROWS - 1).max(last.read_rail());
+        let low = middle(self.row_places() - 1).max(last.read_rail());
         let high = middle(0).min(first.read_rail());
         html! {
             <>
                 { for blocks.iter().map(|block| path(format!("M610 {}H622", px(block.read_rail())), "rail")) }
                 { path(format!("M622 {}V{}", px(high), px(low)), "rail") }
-                { for (0..ROWS).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
+                { for (0..self.row_places()).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
             </>
         }
     }
@@ -517,7 +519,7 @@ impl Drawing<'_> {
         let lost = self.lost();
         let ghosts = lost
             .iter()
-            .take(ROWS.saturating_sub(rows.len()).max(1))
+            .take(self.row_places().saturating_sub(rows.len()).max(1))
             .enumerate();
         html! {
             <>
@@ -530,9 +532,47 @@ impl Drawing<'_> {
                     let x = 650.0 + n as f64 * 32.0;
                     html! { <>{ glyphs::dots(x, 57.0, filled) }{ text(x + 7.0, 72.0, short_seconds(batch.visible.unwrap_or(batch.planned)), "m s11 mu c") }</> }
                 }) }
-                { for (rows.len()..ROWS).map(|n| html! { <rect class="row" x={px(TABLE)} y={px(FIRST_ROW + n as f64 * ROW)} width="126" height={px(ROW - 2.0)} rx="2" /> }) }
+                { for (rows.len()..self.row_places()).map(|n| html! { <rect class="row" x={px(TABLE)} y={px(FIRST_ROW + n as f64 * ROW)} width="126" height={px(ROW - 2.0)} rx="2" /> }) }
                 { for rows.iter().enumerate().map(|(n, row)| self.row(row, n)) }
-                { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(ROWS - 1))) }
+                { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(self.row_places() - 1))) }
+                if self.has_revenue() { { self.revenue() } }
+            </>
+        }
+    }
+
+    /// Whether a second query sums the orders by windows.
+    fn has_revenue(&self) -> bool {
+        !self.scenario.branches.is_empty()
+    }
+
+    fn row_places(&self) -> usize {
+        if self.has_revenue() {
+            ROWS_ABOVE_REVENUE
+        } else {
+            ROWS
+        }
+    }
+
+    /// The second query's windows, newest last: dashed while open, with a lid once the watermark has passed.
+    fn revenue(&self) -> Html {
+        let top = FIRST_ROW + ROWS_ABOVE_REVENUE as f64 * ROW;
+        let windows = scene::windows(self.board);
+        let shown = windows.len().saturating_sub(2);
+        html! {
+            <>
+                { text(TABLE, top + 9.0, "revenue by window", "s11 mu") }
+                if windows.is_empty() { { text(TABLE + 6.0, top + 25.0, "none yet", "s11 mu") } }
+                { for windows[shown..].iter().enumerate().map(|(n, window)| {
+                    let y = top + 13.0 + 18.0 * n as f64;
+                    html! { <g>
+                        <rect class={if window.closed { "row" } else { "row open" }} x={px(TABLE)} y={px(y)} width="126" height="16" rx="2" />
+                        if window.closed { <path class="lid" d={format!("M{} {}h126", px(TABLE), px(y))} /> }
+                        { text(TABLE + 6.0, y + 12.0, window.from.clone(), "m s11") }
+                        if window.late > 0 { { glyphs::late_small(TABLE + 50.0, y + 8.0) }{ text(TABLE + 59.0, y + 12.0, window.late.to_string(), "m s11 late-word") } }
+                        { text(TABLE + 121.0, y + 12.0, money(window.sum), "m s11 e") }
+                        <title>{ window.words.clone() }</title>
+                    </g> }
+                }) }
             </>
         }
     }

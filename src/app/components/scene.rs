@@ -2,10 +2,10 @@
 
 use crate::app::lab::Done;
 use crate::replay::Board;
-use crate::replay::board::{FlightState, Partition, Slot, Strike, TableRow};
+use crate::replay::board::{FlightState, Partition, Slot, Strike, TableRow, WindowView};
 use crate::replay::explain::{place, strike};
 use crate::sim::fault;
-use crate::sim::kernel::Time;
+use crate::sim::kernel::{EventTime, Time};
 use crate::sim::trace::{Cast, Trace};
 
 /// The slots of a partition that are in view.
@@ -62,6 +62,59 @@ pub fn rows(board: &Board, most: usize, followed: Option<u32>) -> Vec<TableRow> 
         .map(|index| index.saturating_sub(most / 2 - 1));
     let first = around.map_or(last, |index| index.min(last));
     rows.into_iter().skip(first).take(most).collect()
+}
+
+/// A window of the second query.
+pub struct Sum {
+    /// When it begins: `08:59`.
+    pub from: String,
+    pub sum: i64,
+    pub closed: bool,
+    /// Orders that came behind the watermark.
+    pub late: usize,
+    pub words: String,
+}
+
+/// The windows that orders were counted in or came too late for, oldest first.
+pub fn windows(board: &Board) -> Vec<Sum> {
+    let sum = |view: &WindowView| {
+        let open: i64 = view
+            .orders
+            .iter()
+            .map(|&(_, _, order)| board.amount(order))
+            .sum();
+        let from = clock(
+            view.window.start,
+            view.window.end.ms() - view.window.start.ms(),
+        );
+        let state = match view.closed {
+            Some((at, _)) => format!("emitted at {}", seconds(at)),
+            None => "open".to_string(),
+        };
+        Sum {
+            words: format!(
+                "window from {from}: {} orders counted, {} dropped late, {state}",
+                view.orders.len(),
+                view.dropped.len()
+            ),
+            from,
+            sum: view.closed.map_or(open, |(_, amount)| amount),
+            closed: view.closed.is_some(),
+            late: view.dropped.len(),
+        }
+    };
+    board.windows.values().map(sum).collect()
+}
+
+/// The time of day; seconds only where windows are not whole minutes.
+fn clock(time: EventTime, window_ms: i64) -> String {
+    let seconds = time.ms().div_euclid(1000).rem_euclid(86_400);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if window_ms % 60_000 == 0 {
+        format!("{hour:02}:{minute:02}")
+    } else {
+        format!("{hour:02}:{minute:02}:{second:02}")
+    }
 }
 
 /// Where a fault's flag stands.

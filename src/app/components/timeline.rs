@@ -7,10 +7,10 @@ use super::stage::{Fit, View};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::strike;
-use crate::sim::OutcomeKind;
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
 use crate::sim::trace::{Fact, SegmentId};
+use crate::sim::{Outcome, OutcomeKind};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, PointerEvent};
 use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_node_ref, use_state};
@@ -375,8 +375,13 @@ fn outcomes(view: &View, axis: Axis) -> Html {
         html! { <>{ glyph }if label { <text x={px(at_x)} y="83.5" {class}>{ words }</text> }</> }
     };
     let mut last = f64::MIN;
-    let now: Vec<Html> = view
-        .outcomes()
+    // Late drops happen in the second query.
+    let branches = view.done.run.branch_outcomes.values().flatten();
+    let late = branches.filter(|o| o.kind == OutcomeKind::DroppedLate && o.at <= view.at);
+    let mut so_far: Vec<&Outcome> = view.outcomes().chain(late).collect();
+    so_far.sort_by_key(|outcome| outcome.at);
+    let now: Vec<Html> = so_far
+        .into_iter()
         .map(|outcome| {
             let x = axis.x(outcome.at);
             let label = x - last > 110.0;
@@ -385,7 +390,7 @@ fn outcomes(view: &View, axis: Axis) -> Html {
         })
         .collect();
     // What went wrong in the run before and does not any more stands as a ghost.
-    let gone = |outcome: &&crate::sim::Outcome| {
+    let gone = |outcome: &&Outcome| {
         !view.done.run.outcomes.iter().any(|o| {
             o.order == outcome.order
                 && std::mem::discriminant(&o.kind) == std::mem::discriminant(&outcome.kind)
