@@ -341,7 +341,50 @@ fn no_acks_setting_survives_a_power_loss_of_all_replicas() {
 #[test]
 fn a_query_whose_offsets_are_gone_fails_instead_of_skipping_what_comes() {
     // failOnDataLoss is true by default: the positions of the checkpoint lie behind the end of the emptied log.
-    check(ALL_LOSE_POWER, ROW_7, "pending >= 1 && delivered < 40");
+    let never_flushed = Patch::parse(ROW_7)
+        .expect("valid")
+        .then(&Patch::parse(r#"{"brokers": {"page_cache_ms": 3600000}}"#).expect("valid"));
+    check(
+        ALL_LOSE_POWER,
+        &never_flushed.0.to_string(),
+        "pending >= 1 && delivered < 40",
+    );
+}
+
+#[test]
+fn power_takes_what_the_operating_system_had_not_written_out() {
+    let written = |ms: u32| {
+        format!(
+            r#"{{"producer": {{"acks": "all"}}, "brokers": {{"page_cache_ms": {ms}}}, "engine": {{"spark": {{"trigger": 4000}}}}}}"#
+        )
+    };
+    check(ALL_LOSE_POWER, &written(1), "lost_by.leader_loss <= 1");
+    check(
+        ALL_LOSE_POWER,
+        &written(3_600_000),
+        "lost_by.leader_loss >= 2",
+    );
+}
+
+/// Both followers copy seconds late, and the leader dies.
+const LEADER_DIES_AHEAD: &str = r#"{
+    "slow-2": {"do": "broker.slow", "where": "b2", "at": 2500, "for": 3000, "by": 2000},
+    "slow-3": {"do": "broker.slow", "where": "b3", "at": 2500, "for": 3000, "by": 2000},
+    "crash": {"do": "broker.crash.kept", "where": "b1", "at": 4500, "for": 6000}}"#;
+
+#[test]
+fn lagging_followers_make_acks_1_lose_what_acks_all_keeps() {
+    for row in [ROW_2, ROW_3] {
+        check(
+            LEADER_DIES_AHEAD,
+            &one_partition(row),
+            "lost_by.leader_loss >= 2 && dup == 0",
+        );
+    }
+    check(LEADER_DIES_AHEAD, &one_partition(ROW_7), EXACT);
+    let prompt =
+        r#"{"crash": {"do": "broker.crash.kept", "where": "b1", "at": 4500, "for": 6000}}"#;
+    check(prompt, &one_partition(ROW_3), "lost <= 1");
 }
 
 #[test]
@@ -606,6 +649,19 @@ fn what_is_processed_again_is_counted_and_a_skipped_batch_is_not() {
 }
 
 #[test]
+fn a_driver_can_die_at_a_point_by_chance() {
+    let by_chance =
+        |chance: u32| format!(r#"{{"crash": {{"do": "driver.crash.C5", "chance": {chance}}}}}"#);
+    let insert = sink("foreach_batch", "insert", "order_id");
+    check(
+        &by_chance(400_000),
+        &insert,
+        "dup >= 1 && dup_by.batch_replay == dup && lost == 0",
+    );
+    check(&by_chance(0), &insert, EXACT);
+}
+
+#[test]
 fn which_key_catches_which_copy() {
     // A producer retry makes two offsets of one send: the offset key names the copy, not the order.
     let with = |key: &str| {
@@ -699,6 +755,9 @@ fn a_lost_executor_costs_time_and_nothing_else() {
     for operation in ["insert", "upsert", "bulk_insert"] {
         check(kill, &sink("foreach_batch", operation, "order_id"), EXACT);
     }
+    // The only executor comes back after a second, and the task runs there.
+    let alone = r#"{"producer": {"enable.idempotence": true}, "engine": {"spark": {"executors": 1}}, "branches": {"revenue": null}}"#;
+    check(kill, alone, EXACT);
     let once = r#"{"engine": {"spark": {"spark.task.maxFailures": 1, "executors": 1}}, "branches": {"revenue": null}}"#;
     check(kill, once, "lost == 0 && dup == 0 && pending >= 1");
 }

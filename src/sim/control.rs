@@ -358,6 +358,7 @@ pub const ASSUMED: &[(&str, &[&str])] = &[
     ("network.min_us", &["network", "min_us"]),
     ("network.mean_extra_us", &["network", "mean_extra_us"]),
     ("brokers.append_us", &["brokers", "append_us"]),
+    ("brokers.page_cache_ms", &["brokers", "page_cache_ms"]),
     ("store.operation_us", &["store", "operation_us"]),
     ("engine.spark.task_us", &["engine", "spark", "task_us"]),
     ("engine.spark.executors", &["engine", "spark", "executors"]),
@@ -385,7 +386,14 @@ pub fn find(key: &str) -> Option<&'static Control> {
 impl Control {
     /// Its value in a scenario; none where the scenario has no such section.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {
-        scenario.get(self.path)
+        let value = scenario.get(self.path)?;
+        // What nobody set is what is in force.
+        match self.key {
+            "delivery.timeout.ms" if value.is_null() => {
+                Some(json!(scenario.producer.delivery_timeout_ms()))
+            }
+            _ => Some(value),
+        }
     }
 
     /// Its value if nobody sets it.
@@ -393,7 +401,7 @@ impl Control {
         // A branch has the defaults of a branch, not of a scenario without it.
         match self.path {
             ["branches", _, rest @ ..] => Scenario::default().get(rest),
-            path => Scenario::default().get(path),
+            _ => self.value(&Scenario::default()),
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Mirrors: `ProducerConfig`, `CommonClientConfigs`, `ReplicationConfigs`, `KRaftConfigs`, `LogConfig`; `linger.ms` 5 since
 //! KIP-1030, `acks=all` and idempotence since KIP-679. What the real client refuses at start is refused here, with its reason.
-//! Simplified: only settings that a rule of this model reads; a `delivery.timeout.ms` that nobody set is not raised to
-//! `linger.ms` + `request.timeout.ms`, as the client does, but refused like one that was set.
+//! Simplified: only settings that a rule of this model reads.
 
 use super::protocol::Acks;
 use crate::sim::scenario::ScenarioError;
 use serde::{Deserialize, Serialize};
+
+/// The Java producer's default of `delivery.timeout.ms`.
+const DELIVERY_TIMEOUT_MS: u64 = 120_000;
 
 /// The Java producer's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +20,9 @@ pub struct ProducerConfig {
     #[serde(rename = "enable.idempotence")]
     pub enable_idempotence: Option<bool>,
     pub retries: u32,
+    /// Not set: the default, raised to `linger.ms` + `request.timeout.ms` if it is below.
     #[serde(rename = "delivery.timeout.ms")]
-    pub delivery_timeout_ms: u64,
+    pub delivery_timeout_ms: Option<u64>,
     #[serde(rename = "request.timeout.ms")]
     pub request_timeout_ms: u64,
     #[serde(rename = "linger.ms")]
@@ -44,7 +47,7 @@ impl Default for ProducerConfig {
             acks: Acks::All,
             enable_idempotence: None,
             retries: 2_147_483_647,
-            delivery_timeout_ms: 120_000,
+            delivery_timeout_ms: None,
             request_timeout_ms: 30_000,
             linger_ms: 5,
             batch_size: 16_384,
@@ -63,6 +66,14 @@ impl ProducerConfig {
     pub fn idempotence(&self) -> bool {
         self.enable_idempotence
             .unwrap_or(self.acks == Acks::All && self.retries > 0)
+    }
+
+    /// What is in force: one that nobody set is raised with a warning where the others need more. Source:
+    /// `KafkaProducer.configureDeliveryTimeout`.
+    pub fn delivery_timeout_ms(&self) -> u64 {
+        let least = self.linger_ms + self.request_timeout_ms;
+        self.delivery_timeout_ms
+            .unwrap_or(DELIVERY_TIMEOUT_MS.max(least))
     }
 
     /// Refuses what the real client refuses at start, with its reason.
@@ -91,13 +102,12 @@ impl ProducerConfig {
                 ),
             );
         }
-        if self.delivery_timeout_ms < self.linger_ms + self.request_timeout_ms {
-            let least = self.linger_ms + self.request_timeout_ms;
+        let least = self.linger_ms + self.request_timeout_ms;
+        if let Some(set) = self.delivery_timeout_ms.filter(|&set| set < least) {
             return refuse(
                 "delivery.timeout.ms",
                 format!(
-                    "{} should be equal to or larger than linger.ms + request.timeout.ms, which is {least}",
-                    self.delivery_timeout_ms
+                    "{set} should be equal to or larger than linger.ms + request.timeout.ms, which is {least}"
                 ),
             );
         }
@@ -114,7 +124,7 @@ impl ProducerConfig {
             ("request.timeout.ms", self.request_timeout_ms, 1, 3_600_000),
             (
                 "delivery.timeout.ms",
-                self.delivery_timeout_ms,
+                self.delivery_timeout_ms(),
                 1,
                 36_000_000,
             ),
@@ -232,6 +242,9 @@ pub struct BrokerConfig {
     pub session_timeout_ms: u64,
     /// How long a broker works on one request before it appends, in microseconds. Not a setting of Kafka.
     pub append_us: u64,
+    /// How often the operating system writes the page cache out. Not a setting of Kafka, whose `log.flush.*` leave it to
+    /// the system.
+    pub page_cache_ms: u64,
 }
 
 impl Default for BrokerConfig {
@@ -244,6 +257,7 @@ impl Default for BrokerConfig {
             heartbeat_interval_ms: 2_000,
             session_timeout_ms: 9_000,
             append_us: 500,
+            page_cache_ms: 5_000,
         }
     }
 }
@@ -283,6 +297,7 @@ impl BrokerConfig {
                 3_600_000,
             ),
             ("append_us", self.append_us, 0, 10_000_000),
+            ("page_cache_ms", self.page_cache_ms, 1, 3_600_000),
         ] {
             if !(least..=most).contains(&value) {
                 return Err(ScenarioError::new(
@@ -324,5 +339,21 @@ mod tests {
         assert!(many(None).validate().is_err());
         assert!(many(Some(true)).validate().is_err());
         assert!(many(Some(false)).validate().is_ok());
+    }
+
+    #[test]
+    fn a_delivery_timeout_that_is_too_short_is_raised_unless_somebody_set_it() {
+        let config = |json: &str| serde_json::from_str::<ProducerConfig>(json).expect("valid JSON");
+        assert_eq!(config("{}").delivery_timeout_ms(), 120_000);
+        let slow = r#""request.timeout.ms": 200000"#;
+        let raised = config(&format!("{{{slow}}}"));
+        assert!(raised.validate().is_ok());
+        assert_eq!(raised.delivery_timeout_ms(), 200_005);
+        let set = config(&format!("{{{slow}, \"delivery.timeout.ms\": 120000}}"));
+        let error = set.validate().expect_err("refused").to_string();
+        assert!(
+            error.contains("ConfigException") && error.contains("200005"),
+            "{error}"
+        );
     }
 }

@@ -12,6 +12,12 @@ use crate::sim::message;
 use crate::sim::trace::Fact;
 use std::collections::BTreeMap;
 
+/// Ids in a block (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
+pub const PRODUCER_ID_BLOCK: u64 = 1_000;
+
+/// The pause before a broker is told again after its connection broke.
+const REPUBLISH: Span = Span::from_ms(100);
+
 /// The controller's configuration.
 #[derive(Clone)]
 pub struct Controller {
@@ -26,6 +32,8 @@ pub struct Memory {
     /// Alive brokers, each with the number of its last heartbeat.
     alive: BTreeMap<HostId, u64>,
     beats: u64,
+    /// The first producer id that no broker has been given.
+    producer_ids: u64,
 }
 
 impl Memory {
@@ -48,6 +56,7 @@ impl Program for Controller {
             partitions: self.initial.clone(),
             alive: BTreeMap::new(),
             beats: 0,
+            producer_ids: 0,
         };
         for &broker in &self.brokers {
             self.heard(&mut memory, broker, cx);
@@ -63,8 +72,14 @@ impl Program for Controller {
         message: message::Message,
         cx: &mut Context,
     ) {
-        let message::Message::Kafka(message) = message else {
-            return;
+        let message = match message {
+            message::Message::Kafka(message) => message,
+            // Brokers read the metadata log from where they were, so what was on a broken connection comes again.
+            message::Message::Disconnected if memory.alive.contains_key(&from) => {
+                cx.after(REPUBLISH, Message::PublishTo { broker: from });
+                return;
+            }
+            _ => return,
         };
         match message {
             Message::Heartbeat => {
@@ -104,7 +119,20 @@ impl Program for Controller {
                 if state.leader == Some(from) && state.epoch == epoch && alive && state.isr != isr {
                     state.isr = isr;
                     self.publish(memory, cx);
+                } else {
+                    // Refused: the leader learns what holds.
+                    self.publish_to(memory, from, cx);
                 }
+            }
+            // Ids are handed out in blocks, so that no two brokers ever give the same. Source:
+            // `ProducerIdControlManager`.
+            Message::AllocateProducerIds => {
+                let first = memory.producer_ids;
+                memory.producer_ids += PRODUCER_ID_BLOCK;
+                cx.send(from, Message::ProducerIds { first });
+            }
+            Message::PublishTo { broker } if memory.alive.contains_key(&broker) => {
+                self.publish_to(memory, broker, cx);
             }
             _ => {}
         }
@@ -152,13 +180,13 @@ impl Controller {
 
     fn publish(&self, memory: &Memory, cx: &mut Context) {
         for &broker in memory.alive.keys() {
-            cx.send(
-                broker,
-                Message::Partitions {
-                    states: memory.partitions.clone(),
-                },
-            );
+            self.publish_to(memory, broker, cx);
         }
+    }
+
+    fn publish_to(&self, memory: &Memory, broker: HostId, cx: &mut Context) {
+        let states = memory.partitions.clone();
+        cx.send(broker, Message::Partitions { states });
     }
 }
 

@@ -1,8 +1,8 @@
 //! A replica's log and what it remembers of its writers.
 //!
 //! Mirrors: `UnifiedLog`, `ProducerStateManager`, `ProducerAppendInfo` (KIP-98), leader-epoch cache (KIP-101).
-//! Simplified: no segments, no retention; the high watermark checkpoint is always current; the operating system never
-//! flushes on its own, so a loss of power takes the whole log; producer ids never expire.
+//! Simplified: no segments, no retention; the high watermark checkpoint is always current; the operating system writes
+//! everything out at once, at fixed times; producer ids never expire.
 
 use super::protocol::{Batch, ErrorCode, FetchPosition, LogBatch};
 use crate::sim::workload::Record;
@@ -18,6 +18,8 @@ pub struct Log {
     pub high_watermark: u64,
     /// What the operating system has written out; the rest is lost with the power.
     pub flushed: u64,
+    /// Where it ended before a loss of power cut it, until the broker is back and says so.
+    pub cut_from: Option<u64>,
 }
 
 /// What a leader does with a batch that carries a sequence.
@@ -124,6 +126,14 @@ impl Log {
         }
         let (epoch, end) = self.end_of_epoch(position.last_epoch);
         (epoch < position.last_epoch || end < position.offset).then_some((epoch, end))
+    }
+
+    /// The machine lost power: what was not written out is gone.
+    pub fn lose_unflushed(&mut self) {
+        let before = self.truncate(self.flushed);
+        if before > self.end() {
+            self.cut_from = Some(before);
+        }
     }
 
     /// Cuts the log to `end`; answers where it ended before.

@@ -1,10 +1,8 @@
 //! The Java producer and the application around it.
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
-//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; a batch that was
-//! given up holds back all partitions until nothing is in flight, not its own only; an overdue request drops the connection
-//! on the client's side only; the application does not repeat a send that was reported as failed; it keeps what is
-//! unconfirmed in an outbox on disk.
+//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; the application
+//! does not repeat a send that was reported as failed; it keeps what is unconfirmed in an outbox on disk.
 
 use super::config::ProducerConfig;
 use super::log::{last_sequence, next_sequence};
@@ -46,8 +44,6 @@ pub struct Memory {
     /// Producer id and epoch, once they are assigned.
     identity: Option<(u64, u16)>,
     asking_identity: bool,
-    /// A batch was given up with its sequence used: the epoch is bumped when nothing is in flight.
-    unresolved: bool,
     correlations: u64,
     /// The earliest wake-up asked for that is still to come.
     wake: Option<Time>,
@@ -58,8 +54,15 @@ struct Queue {
     batches: VecDeque<Pending>,
     in_flight: u32,
     made: u32,
+    /// The epoch that its sequences belong to; the producer's own may be newer.
+    epoch: u16,
     next_sequence: u32,
     last_acknowledged: Option<u32>,
+    /// The sequence after a batch that was given up while it was being repeated: nobody knows whether the broker has it.
+    /// Nothing new goes out until those behind it have settled.
+    unresolved: Option<u32>,
+    /// There is a gap that nothing will fill: the epoch is bumped.
+    gap: bool,
 }
 
 /// A batch on its way, from the first record in it to the report.
@@ -74,6 +77,8 @@ struct Pending {
     /// Not before this: retry back-off.
     ready_at: Time,
     closed: bool,
+    /// It has failed before and was put back.
+    repeated: bool,
     writer: Option<Writer>,
     /// The last fact of its story: what comes next was caused by it.
     cause: Option<FactId>,
@@ -112,6 +117,25 @@ impl Memory {
     }
 }
 
+impl Queue {
+    /// Whether a batch with a sequence is on the wire or waits for its repeat.
+    fn is_open(&self) -> bool {
+        self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
+    }
+
+    /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
+    fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch = epoch;
+        self.next_sequence = 0;
+        self.last_acknowledged = None;
+        self.unresolved = None;
+        self.gap = false;
+        for batch in &mut self.batches {
+            batch.writer = None;
+        }
+    }
+}
+
 impl Program for Producer {
     type Disk = Disk;
     type Memory = Memory;
@@ -134,7 +158,6 @@ impl Program for Producer {
             metadata_at: Time::ZERO,
             identity: None,
             asking_identity: false,
-            unresolved: false,
             correlations: 0,
             wake: None,
         };
@@ -262,6 +285,7 @@ impl Producer {
             attempts: 0,
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
+            repeated: false,
             writer: None,
             cause,
         });
@@ -313,6 +337,9 @@ impl Producer {
             batch.closed = true;
             batch.attempts += 1;
             if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
+                if queue.epoch != epoch {
+                    queue.begin_epoch(epoch);
+                }
                 batch.writer = Some(Writer {
                     producer_id,
                     epoch,
@@ -385,8 +412,13 @@ impl Producer {
             return true;
         }
         // What has a sequence already is repeated first; nothing new goes out while it is open which sequences the
-        // broker has. Source: `RecordAccumulator.shouldStopDrainBatchesForPartition`.
-        if memory.unresolved && head.writer.is_none() {
+        // broker has, or while batches of an older epoch are under way. Source:
+        // `RecordAccumulator.shouldStopDrainBatchesForPartition`.
+        let older = memory
+            .identity
+            .is_some_and(|(_, epoch)| epoch != queue.epoch);
+        let waits = queue.unresolved.is_some() || (older && queue.is_open());
+        if queue.gap || (head.writer.is_none() && waits) {
             return false;
         }
         // A batch that is repeated waits until it is the oldest one outstanding.
@@ -489,13 +521,13 @@ impl Producer {
         let Some(connection) = memory.connections.get_mut(&broker) else {
             return;
         };
+        let index = mix(u64::from(broker.0)) ^ cx.now().micros();
+        let wait = cx.draw("reconnect", index).backoff(
+            Span::from_ms(self.config.reconnect_backoff_ms),
+            Span::from_ms(self.config.reconnect_backoff_max_ms),
+            connection.failures,
+        );
         connection.failures += 1;
-        let doublings = (connection.failures - 1).min(10);
-        let backoff = (self.config.reconnect_backoff_ms << doublings)
-            .min(self.config.reconnect_backoff_max_ms);
-        let wait = cx
-            .draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros())
-            .jitter(Span::from_ms(backoff), 20);
         connection.state = Link::Down {
             until: cx.now() + wait,
         };
@@ -533,29 +565,31 @@ impl Producer {
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
-        // A batch behind one that was given up, and that the broker never had, meets a gap that nothing will fill. It
-        // gets a new sequence in the next epoch. Source: `TransactionManager.canRetry`, KIP-360.
-        if error == ErrorCode::OutOfOrderSequenceNumber && memory.unresolved {
-            batch.writer = None;
+        // A batch behind one that is being repeated meets a gap; it is repeated in its turn. If it is itself the next one,
+        // or the first behind one that was given up, the gap stays: it gets a new sequence in the next epoch. Source:
+        // `TransactionManager.canRetry`, KIP-360.
+        let out_of_order = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some();
+        if let Some(writer) = batch.writer.filter(|_| out_of_order) {
+            let expected = queue.last_acknowledged.map_or(0, next_sequence);
+            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected);
         }
-        // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
-        let expected = queue.last_acknowledged.map_or(0, next_sequence);
-        let behind = error == ErrorCode::OutOfOrderSequenceNumber
-            && batch.writer.is_none_or(|w| w.sequence != expected);
         let in_time =
-            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
-        let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
+            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
+        let may_retry =
+            batch.attempts <= self.config.retries && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
             self.report_failure(disk, memory, batch, error, cx);
             return;
         }
-        let doublings = (batch.attempts - 1).min(10);
-        let backoff =
-            (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
         let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts))
             ^ u64::from(batch.name.partition.0);
-        let retry_in = cx.draw("retry", index).jitter(Span::from_ms(backoff), 20);
+        let retry_in = cx.draw("retry", index).backoff(
+            Span::from_ms(self.config.retry_backoff_ms),
+            Span::from_ms(self.config.retry_backoff_max_ms),
+            batch.attempts - 1,
+        );
         batch.ready_at = cx.now() + retry_in;
+        batch.repeated = true;
         batch.cause = Some(cx.note_setting(
             "retries",
             Fact::AttemptFailed {
@@ -574,17 +608,6 @@ impl Producer {
             0
         };
         queue.batches.insert(position, batch);
-        if memory.unresolved {
-            // The broker refused one of these for its gap, so it can have none of those behind it.
-            let refused = queue
-                .batches
-                .iter()
-                .position(|batch| batch.writer.is_none())
-                .unwrap_or(queue.batches.len());
-            for behind in queue.batches.range_mut(refused..) {
-                behind.writer = None;
-            }
-        }
     }
 
     fn report_success(
@@ -622,8 +645,18 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        // Its sequence is used up, so nothing after it would fit: KIP-360 bumps the epoch once the rest has settled.
-        memory.unresolved |= batch.writer.is_some();
+        // Its sequence is used up, so nothing after it would fit if the broker has not got it. One that was repeated may be
+        // stored or not; after any other error the broker has refused it. Source: `Sender.sendProducerData`,
+        // `TransactionManager.handleFailedBatch`.
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        if let Some((_, last)) = batch.sequences() {
+            let unknown = error == ErrorCode::DeliveryTimeout || error.is_retriable();
+            if !unknown {
+                queue.gap = true;
+            } else if batch.repeated || error != ErrorCode::DeliveryTimeout {
+                queue.unresolved = Some(next_sequence(last));
+            }
+        }
         for number in &batch.numbers {
             disk.outbox.remove(number);
         }
@@ -645,7 +678,7 @@ impl Producer {
 
     /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
     fn expire(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
-        let limit = Span::from_ms(self.config.delivery_timeout_ms);
+        let limit = Span::from_ms(self.config.delivery_timeout_ms());
         let cause = cx.cause();
         let now = cx.now();
         let too_old = |batch: &Pending| now.since(batch.created) >= limit;
@@ -689,38 +722,46 @@ impl Producer {
                     text: "a request is overdue, the connection is dropped".into(),
                 },
             );
+            cx.drop_connection(broker);
             self.on_disconnected(disk, memory, broker, cx);
         }
     }
 
-    /// After a batch was given up: once nothing of the old epoch is in flight or to be repeated, a new epoch begins with sequence 0.
+    /// After a batch was given up: once nothing of its partition is under way, either a later batch was stored, so the
+    /// broker had it, or the epoch is bumped and the partition's sequences begin at 0. Other partitions go on and follow
+    /// when theirs have settled. Source: `TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`.
     fn bump_epoch(&self, memory: &mut Memory, cx: &mut Context) {
-        let open = |queue: &Queue| {
-            queue.in_flight > 0 || queue.batches.iter().any(|batch| batch.writer.is_some())
-        };
-        if !memory.unresolved || memory.queues.iter().any(open) {
+        let Some((producer_id, epoch)) = &mut memory.identity else {
             return;
-        }
-        memory.unresolved = false;
-        if let Some((producer_id, epoch)) = &mut memory.identity {
-            *epoch += 1;
-            cx.note(Fact::ProducerIdAssigned {
-                producer_id: *producer_id,
-                epoch: *epoch,
-            });
-        }
-        for queue in &mut memory.queues {
-            queue.next_sequence = 0;
-            queue.last_acknowledged = None;
-            for batch in &mut queue.batches {
-                batch.writer = None;
+        };
+        let mut bumped = Vec::new();
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if queue.unresolved.is_some() && !queue.is_open() {
+                queue.unresolved = None;
+                let next = queue.last_acknowledged.map(next_sequence);
+                queue.gap |= next != Some(queue.next_sequence);
+            }
+            // What is on the wire is waited for; what was refused for its gap is numbered anew.
+            if queue.gap && queue.in_flight == 0 {
+                bumped.push(index);
             }
         }
+        if bumped.is_empty() {
+            return;
+        }
+        *epoch += 1;
+        for index in bumped {
+            memory.queues[index].begin_epoch(*epoch);
+        }
+        cx.note(Fact::ProducerIdAssigned {
+            producer_id: *producer_id,
+            epoch: *epoch,
+        });
     }
 
     /// Sets a timer for the next moment at which time alone changes something.
     fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
-        let delivery = Span::from_ms(self.config.delivery_timeout_ms);
+        let delivery = Span::from_ms(self.config.delivery_timeout_ms());
         let request = Span::from_ms(self.config.request_timeout_ms);
         let queued = memory
             .queues
@@ -980,7 +1021,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_a_new_epoch_begins() {
+    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_anything_new_goes_out() {
         let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
         let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
         stand.pass(Span::from_ms(1_000));
@@ -1023,8 +1064,34 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [(2, Some((1, 0)))],
-            "new batches begin the next epoch at 0"
+            [(2, Some((0, 2)))],
+            "the broker has what came behind, so it had the one given up: there is no gap"
         );
+    }
+
+    #[test]
+    fn if_all_in_flight_are_given_up_the_next_epoch_begins_at_0_in_that_partition_only() {
+        let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
+        let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
+        stand.pass(Span::from_ms(1_000));
+        assert_eq!(ordinals(&mut stand), [0]);
+        stand.tell(B1, message::Message::Disconnected);
+        let facts = stand.pass(Span::from_ms(1_000));
+        let bumped = |fact: &Fact| matches!(fact, Fact::ProducerIdAssigned { epoch: 1, .. });
+        assert!(facts.iter().any(bumped), "{facts:?}");
+        order(&mut stand, 3..=3);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        stand.tell(
+            B1,
+            message::Message::Kafka(Message::Metadata {
+                leaders: vec![Some(B1)],
+            }),
+        );
+        stand.pass(Span::from_ms(300));
+        let told: Vec<Option<(u16, u32)>> = wire(&mut stand)
+            .into_iter()
+            .map(|(_, _, writer)| writer)
+            .collect();
+        assert_eq!(told, [Some((1, 0))]);
     }
 }

@@ -265,10 +265,8 @@ impl Ledger {
             Fact::LogTruncated { partition, to, .. } => {
                 self.replica(event.host, *partition).truncate(*to as usize);
             }
-            // Nothing is ever flushed here, so the power takes all of it.
-            Fact::Crashed {
-                loses: Loses::Unflushed | Loses::Disk,
-            } => {
+            // What a loss of power takes, the broker says when it is back.
+            Fact::Crashed { loses: Loses::Disk } => {
                 self.replicas.remove(&event.host);
             }
             _ => {}
