@@ -476,6 +476,52 @@ fn acks_all_with_min_insync_1_may_mean_the_leader_alone() {
     check(LAST_REPLICA_DIES, &with(2), "lost_by.acks == 0");
 }
 
+/// The in-sync set shrinks to the leader, the leader dies for long, and the others come back without it.
+const ONLY_LAGGARDS_LIVE: &str = r#"{
+    "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 2000, "for": 4000},
+    "down-3": {"do": "broker.crash.kept", "where": "b3", "at": 2000, "for": 4000},
+    "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 5500, "for": 15000}}"#;
+
+#[test]
+fn an_unclean_election_trades_an_outage_for_a_silent_loss() {
+    let with = |unclean: bool| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "topic": {{"partitions": 1, "min.insync.replicas": 1, "unclean.leader.election.enable": {unclean}}}, "engine": {{"spark": {{"trigger": 4000}}}}}}"#
+        )
+    };
+    check(
+        ONLY_LAGGARDS_LIVE,
+        &with(false),
+        "lost == 0 && dup == 0 && pending == 0 && p95 > 8000",
+    );
+    check(ONLY_LAGGARDS_LIVE, &with(true), "lost_by.leader_loss >= 3");
+}
+
+/// b2 is away; b3 stands still until it is out of the in-sync set; then the last one loses its disk and comes back first.
+const LAST_ONE_COMES_BACK_EMPTY: &str = r#"{
+    "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 2000, "for": 20000},
+    "still-3": {"do": "broker.pause", "where": "b3", "at": 3000, "for": 4000},
+    "disk-1": {"do": "broker.crash.lost", "where": "b1", "at": 5000, "for": 500}}"#;
+
+#[test]
+fn eligible_leader_replicas_keep_what_the_last_one_lost() {
+    let with = |version: u8| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "topic": {{"partitions": 1}}, "brokers": {{"eligible.leader.replicas.version": {version}}}, "engine": {{"spark": {{"trigger": 6000}}}}}}"#
+        )
+    };
+    check(
+        LAST_ONE_COMES_BACK_EMPTY,
+        &with(1),
+        "lost == 0 && dup == 0 && pending == 0",
+    );
+    check(
+        LAST_ONE_COMES_BACK_EMPTY,
+        &with(0),
+        "lost_by.leader_loss >= 5",
+    );
+}
+
 #[test]
 fn a_retry_reorders_without_idempotence_and_does_not_with_it() {
     // All orders of one customer in one partition, close together, so that several batches are in flight.

@@ -767,6 +767,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     }));
     nodes.push(Node::Controller(Box::new(Host::new(Controller {
         config: scenario.brokers.clone(),
+        topic: scenario.topic.clone(),
         initial,
         brokers: brokers.clone(),
     }))));

@@ -169,6 +169,8 @@ pub struct TopicConfig {
     pub replication_factor: u8,
     #[serde(rename = "min.insync.replicas")]
     pub min_insync_replicas: u8,
+    #[serde(rename = "unclean.leader.election.enable")]
+    pub unclean_leader_election_enable: bool,
 }
 
 impl Default for TopicConfig {
@@ -178,6 +180,7 @@ impl Default for TopicConfig {
             partitions: 1,
             replication_factor: 1,
             min_insync_replicas: 1,
+            unclean_leader_election_enable: false,
         }
     }
 }
@@ -240,6 +243,9 @@ pub struct BrokerConfig {
     pub heartbeat_interval_ms: u64,
     #[serde(rename = "broker.session.timeout.ms")]
     pub session_timeout_ms: u64,
+    /// The feature of KIP-966: 1 is on, as in clusters newly made with 4.1 or later; 0 is off.
+    #[serde(rename = "eligible.leader.replicas.version")]
+    pub eligible_leader_replicas_version: u8,
     /// How long a broker works on one request before it appends, in microseconds. Not a setting of Kafka.
     pub append_us: u64,
     /// How often the operating system writes the page cache out. Not a setting of Kafka, whose `log.flush.*` leave it to
@@ -256,6 +262,7 @@ impl Default for BrokerConfig {
             replica_fetch_backoff_ms: 1_000,
             heartbeat_interval_ms: 2_000,
             session_timeout_ms: 9_000,
+            eligible_leader_replicas_version: 1,
             append_us: 500,
             page_cache_ms: 5_000,
         }
@@ -295,6 +302,12 @@ impl BrokerConfig {
                 self.session_timeout_ms,
                 10,
                 3_600_000,
+            ),
+            (
+                "eligible.leader.replicas.version",
+                u64::from(self.eligible_leader_replicas_version),
+                0,
+                1,
             ),
             ("append_us", self.append_us, 0, 10_000_000),
             ("page_cache_ms", self.page_cache_ms, 1, 3_600_000),
