@@ -557,6 +557,154 @@ fn a_batch_given_up_does_not_double_the_ones_behind_it() {
     check(FOLLOWERS_AWAY, patch, "dup == 0 && lost == 0");
 }
 
+// ---- slow, split and paused --------------------------------------------------------------------------------------
+
+/// A row with a request timeout of half a second.
+fn impatient(row: &str) -> String {
+    let timeout = Patch::parse(r#"{"producer": {"request.timeout.ms": 500}}"#).expect("valid");
+    Patch::parse(row)
+        .expect("valid")
+        .then(&timeout)
+        .0
+        .to_string()
+}
+
+#[test]
+fn a_delay_spike_doubles_what_is_acknowledged_too_late_unless_repeats_are_recognised() {
+    let spike =
+        r#"{"spike": {"do": "net.delay", "where": "p1>*", "at": 3000, "for": 2500, "by": 400}}"#;
+    check(
+        spike,
+        &impatient(ROW_6),
+        "dup >= 1 && dup_by.producer_retry == dup && lost == 0",
+    );
+    check(
+        spike,
+        &impatient(ROW_7),
+        "dup == 0 && lost == 0 && refused == 0 && retries >= 1",
+    );
+    check(spike, ROW_6, &format!("{EXACT} && retries == 0"));
+}
+
+#[test]
+fn a_split_from_the_brokers_costs_time_or_is_refused_at_the_deadline() {
+    let split = r#"{"split": {"do": "net.split", "where": "p1>*", "at": 3000, "for": 3000}}"#;
+    check(split, &impatient(ROW_7), &format!("{EXACT} && p95 > 2000"));
+    let short = r#"{"producer": {"enable.idempotence": true, "delivery.timeout.ms": 1500, "request.timeout.ms": 500}}"#;
+    check(
+        split,
+        short,
+        "refused + phantom >= 3 && lost == 0 && dup == 0",
+    );
+}
+
+/// The leader reaches the producer, and nobody else.
+const LEADER_CUT_OFF: &str =
+    r#"{"split": {"do": "net.split", "where": "b1>*", "at": 3000, "for": 4000}}"#;
+
+#[test]
+fn a_leader_that_is_cut_off_acknowledges_with_acks_1_what_is_cut_away_later() {
+    for row in [ROW_1, ROW_3] {
+        check(
+            LEADER_CUT_OFF,
+            &one_partition(row),
+            "lost_by.leader_loss >= 3 && dup == 0",
+        );
+    }
+    check(LEADER_CUT_OFF, &one_partition(ROW_7), EXACT);
+}
+
+#[test]
+fn a_leader_that_stood_still_goes_on_as_if_it_still_led() {
+    let still = r#"{"still": {"do": "broker.pause", "where": "b1", "at": 3000, "for": 5000}}"#;
+    check(
+        still,
+        &one_partition(ROW_3),
+        "lost_by.leader_loss >= 1 && dup == 0",
+    );
+    check(still, &one_partition(ROW_7), EXACT);
+    let moment = r#"{"still": {"do": "broker.pause", "where": "b1", "at": 3000, "for": 500}}"#;
+    check(moment, &one_partition(ROW_3), EXACT);
+}
+
+#[test]
+fn a_producer_that_stood_still_sends_what_it_had_in_memory() {
+    let still = r#"{"still": {"do": "producer.pause", "at": 3000, "for": 4000}}"#;
+    let patient = r#"{"producer": {"enable.idempotence": true, "linger.ms": 400}, "workload": {"late": null}}"#;
+    check(still, patient, &format!("{EXACT} && p99 > 3000"));
+    check(NOTHING, patient, &format!("{EXACT} && p99 < 3000"));
+    // Its deadlines pass while it stands still, and what it had not sent is refused when it goes on.
+    let short = r#"{"producer": {"enable.idempotence": true, "linger.ms": 400, "delivery.timeout.ms": 1000, "request.timeout.ms": 500}}"#;
+    check(still, short, "refused >= 1 && lost == 0 && dup == 0");
+}
+
+#[test]
+fn an_error_is_repeated_and_only_a_stored_one_can_double() {
+    let reject = |how: &str| format!(r#"{{"no": {{"do": "broker.{how}", "request": 9}}}}"#);
+    check(
+        &reject("reject"),
+        ROW_4,
+        "refused == 1 && phantom == 0 && lost == 0",
+    );
+    check(
+        &reject("reject_stored"),
+        ROW_4,
+        "phantom == 1 && refused == 0 && dup == 0",
+    );
+    for row in [ROW_6, ROW_7] {
+        check(&reject("reject"), row, &format!("{EXACT} && retries == 1"));
+    }
+    check(&reject("reject_stored"), ROW_6, "dup == 1 && lost == 0");
+    check(
+        &reject("reject_stored"),
+        ROW_7,
+        &format!("{EXACT} && retries == 1"),
+    );
+    check(&reject("stall"), &impatient(ROW_6), "dup == 1 && lost == 0");
+    check(&reject("stall"), &impatient(ROW_7), EXACT);
+    let too_large = r#"{"no": {"do": "broker.reject", "request": 9, "error": "INVALID_RECORD"}}"#;
+    check(
+        too_large,
+        ROW_7,
+        "refused == 1 && lost == 0 && dup == 0 && retries == 0",
+    );
+}
+
+#[test]
+fn a_disturbance_strikes_at_a_time_a_step_a_fact_a_request_or_by_chance() {
+    for (name, place) in [
+        ("net.delay", "p1>*"),
+        ("net.split", "p1>b1"),
+        ("broker.pause", "b1"),
+        ("broker.slow", "b2"),
+        ("producer.pause", "p1"),
+    ] {
+        for when in [
+            r#""at": 3000"#,
+            r#""step": 40"#,
+            r#""after": {"batch_sent": 5}"#,
+            r#""request": 5"#,
+            r#""chance": 300000"#,
+        ] {
+            let by_step_of_a_link = when.contains("step") && place.contains('>');
+            if by_step_of_a_link {
+                continue;
+            }
+            let faults =
+                format!(r#"{{"it": {{"do": "{name}", "where": "{place}", "for": 300, {when}}}}}"#);
+            let struck = scenario(&faults, ROW_7);
+            let run = Simulation::run(&struck, Keep::Trace);
+            let trace = run.trace.expect("it was kept");
+            let injected = trace
+                .events
+                .iter()
+                .filter(|event| event.fact.kind().name() == "injected");
+            assert!(injected.count() >= 1, "{faults}");
+            assert_eq!(run.verdict.metric("lost"), Some(0.0), "{faults}");
+        }
+    }
+}
+
 // ---- Spark and Hudi ----------------------------------------------------------------------------------------------
 
 fn sink(writer: &str, operation: &str, key: &str) -> String {

@@ -540,8 +540,9 @@ impl FaultSpec {
                 return refuse("request", "requests are counted from 1".into());
             }
             let broker = match place {
-                Place::Host(host) | Place::Link(_, host) => Some(host),
-                Place::Leader | Place::LinkToAny(_) => None,
+                Place::Host(host) if self.name.starts_with("broker.") => Some(host),
+                Place::Link(_, host) => Some(host),
+                Place::Host(_) | Place::Leader | Place::LinkToAny(_) => None,
             };
             return Ok(Trigger::Request { broker, nth });
         }
@@ -877,5 +878,49 @@ impl Script {
             }
         }
         struck
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scenario;
+
+    fn error(fault: &str) -> String {
+        Scenario::parse(&format!(r#"{{"faults": {{"f": {fault}}}}}"#))
+            .expect_err("should be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn what_does_not_fit_a_fault_is_refused_with_what_does() {
+        for (fault, expected) in [
+            (
+                r#"{"do": "broker.reject", "request": 1, "error": "NOPE"}"#,
+                "faults.f.error: a broker answers no \"NOPE\" to a Produce request; accepted are NOT_LEADER_OR_FOLLOWER",
+            ),
+            (
+                r#"{"do": "net.split", "at": 1, "by": 5}"#,
+                "faults.f.by: does not fit net.split; it belongs to net.delay, broker.slow",
+            ),
+            (
+                r#"{"do": "broker.pause", "at": 1, "times": 2}"#,
+                "faults.f.times: does not fit broker.pause",
+            ),
+            (
+                r#"{"do": "broker.stall", "request": 0}"#,
+                "faults.f.request: requests are counted from 1",
+            ),
+            (
+                r#"{"do": "broker.pause", "where": "p1", "at": 1}"#,
+                "faults.f.where: \"p1\" does not fit broker.pause",
+            ),
+            (
+                r#"{"do": "net.split", "request": 1, "step": 1}"#,
+                "faults.f.after: only one of step, after, request and chance may be given",
+            ),
+        ] {
+            let error = error(fault);
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 }
