@@ -671,6 +671,31 @@ fn an_error_is_repeated_and_only_a_stored_one_can_double() {
 }
 
 #[test]
+fn send_again_after_an_error_doubles_what_was_stored_in_spite_of_it_even_with_idempotence() {
+    let again = r#"{"producer": {"acks": "all", "enable.idempotence": true, "app.on.error": "send_again", "delivery.timeout.ms": 600, "request.timeout.ms": 500}}"#;
+    let write_off = r#"{"producer": {"acks": "all", "enable.idempotence": true, "delivery.timeout.ms": 600, "request.timeout.ms": 500}}"#;
+    let stall = r#"{"stall": {"do": "broker.stall", "request": 9}}"#;
+    check(
+        stall,
+        again,
+        "dup >= 1 && dup_by.app_resend == dup && lost == 0",
+    );
+    check(stall, write_off, "dup == 0 && phantom >= 1 && lost == 0");
+    // Where nothing was stored, sending again is right.
+    let refused = r#"{"no": {"do": "broker.reject", "request": 9, "error": "INVALID_RECORD"}}"#;
+    check(refused, again, EXACT);
+}
+
+#[test]
+fn what_is_safe_by_default_in_java_is_not_in_librdkafka() {
+    let client = |name: &str| {
+        format!(r#"{{"producer": {{"producer.client": "{name}", "enable.idempotence": null}}}}"#)
+    };
+    check(LOSE_ONE_ACK, &client("java"), EXACT);
+    check(LOSE_ONE_ACK, &client("librdkafka"), "dup == 1 && lost == 0");
+}
+
+#[test]
 fn a_disturbance_strikes_at_a_time_a_step_a_fact_a_request_or_by_chance() {
     for (name, place) in [
         ("net.delay", "p1>*"),

@@ -61,6 +61,34 @@ pub const CONTROLS: &[Control] = &[
         teaching: true,
     },
     Control {
+        key: "producer.client",
+        path: &["producer", "producer.client"],
+        group: "Producer",
+        kind: Kind::Choice(&[
+            ("\"java\"", "Java"),
+            ("\"librdkafka\"", "librdkafka (C, Python, Go, .NET)"),
+        ]),
+        since: "the library that sends",
+        plain: "Which client library the application uses: defaults and repeats differ.",
+        risk: "librdkafka has idempotence off by default.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "app.on.error",
+        path: &["producer", "app.on.error"],
+        group: "Producer",
+        kind: Kind::Choice(&[
+            ("\"write_off\"", "write it off"),
+            ("\"send_again\"", "call send() again"),
+        ]),
+        since: "what the application's callback does",
+        plain: "Whether the application repeats a send that was reported as failed.",
+        risk: "send() again doubles what was stored in spite of the error.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
         key: "enable.idempotence",
         path: &["producer", "enable.idempotence"],
         group: "Producer",
@@ -409,13 +437,18 @@ impl Control {
     /// Its value in a scenario; none where the scenario has no such section.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {
         let value = scenario.get(self.path)?;
-        // What nobody set is what is in force.
-        match self.key {
-            "delivery.timeout.ms" if value.is_null() => {
-                Some(json!(scenario.producer.delivery_timeout_ms()))
-            }
-            _ => Some(value),
+        if !value.is_null() {
+            return Some(value);
         }
+        // What nobody set is what is in force.
+        let producer = &scenario.producer;
+        Some(match self.key {
+            "delivery.timeout.ms" => json!(producer.delivery_timeout_ms()),
+            "request.timeout.ms" => json!(producer.request_timeout_ms()),
+            "batch.size" => json!(producer.batch_size()),
+            "max.in.flight.requests.per.connection" => json!(producer.max_in_flight()),
+            _ => value,
+        })
     }
 
     /// Its value if nobody sets it.

@@ -397,7 +397,7 @@ impl FaultSpec {
             (
                 "times",
                 self.times.is_some(),
-                &["broker.reject", "broker.reject_stored", "broker.stall"],
+                &["broker.reject", "broker.reject_stored", "broker.stall"][..],
             ),
         ] {
             if given && !fitting.contains(&entry.name) {

@@ -20,7 +20,7 @@ pub mod suggest;
 pub mod trace;
 pub mod workload;
 
-pub use ledger::{Outcome, OutcomeKind, Verdict};
+pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
 use engines::spark::driver::Driver;
@@ -33,7 +33,7 @@ use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{PartitionId, PartitionState};
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counters, Ledger, Terms};
+use ledger::{Counters, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
@@ -335,6 +335,11 @@ impl Simulation {
     /// The totals of the main segment as they stand.
     pub fn counters(&self) -> Counters {
         self.ledgers[0].counters()
+    }
+
+    /// The ledger of the main segment.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledgers[0]
     }
 
     /// Handles the earliest event; false once the run has ended.

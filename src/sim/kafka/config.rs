@@ -1,5 +1,7 @@
 //! Kafka's settings under their real keys, with the defaults of Kafka 4.x.
 //!
+//! For librdkafka `request.timeout.ms` stands for its `socket.timeout.ms` and `delivery.timeout.ms` for `message.timeout.ms`.
+//!
 //! Mirrors: `ProducerConfig`, `CommonClientConfigs`, `ReplicationConfigs`, `KRaftConfigs`, `LogConfig`; `linger.ms` 5 since
 //! KIP-1030, `acks=all` and idempotence since KIP-679. What the real client refuses at start is refused here, with its reason.
 //! Simplified: only settings that a rule of this model reads.
@@ -8,13 +10,31 @@ use super::protocol::Acks;
 use crate::sim::scenario::ScenarioError;
 use serde::{Deserialize, Serialize};
 
-/// The Java producer's default of `delivery.timeout.ms`.
-const DELIVERY_TIMEOUT_MS: u64 = 120_000;
+/// Which client library sends: both speak the same protocol, with other defaults and another way to repeat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Client {
+    #[default]
+    Java,
+    Librdkafka,
+}
 
-/// The Java producer's settings.
+/// What the application does when a send is reported as failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    #[default]
+    WriteOff,
+    /// It calls `send()` again, once, in the same process.
+    SendAgain,
+}
+
+/// The producer's settings. What is not set has the default of its client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProducerConfig {
+    #[serde(rename = "producer.client")]
+    pub client: Client,
     pub acks: Acks,
     /// Not set: on, unless `acks` or `retries` switch it off silently.
     #[serde(rename = "enable.idempotence")]
@@ -24,38 +44,43 @@ pub struct ProducerConfig {
     #[serde(rename = "delivery.timeout.ms")]
     pub delivery_timeout_ms: Option<u64>,
     #[serde(rename = "request.timeout.ms")]
-    pub request_timeout_ms: u64,
+    pub request_timeout_ms: Option<u64>,
     #[serde(rename = "linger.ms")]
     pub linger_ms: u64,
     #[serde(rename = "batch.size")]
-    pub batch_size: u64,
+    pub batch_size: Option<u64>,
     #[serde(rename = "max.in.flight.requests.per.connection")]
-    pub max_in_flight: u32,
+    pub max_in_flight: Option<u32>,
     #[serde(rename = "retry.backoff.ms")]
     pub retry_backoff_ms: u64,
     #[serde(rename = "retry.backoff.max.ms")]
     pub retry_backoff_max_ms: u64,
     #[serde(rename = "reconnect.backoff.ms")]
-    pub reconnect_backoff_ms: u64,
+    pub reconnect_backoff_ms: Option<u64>,
     #[serde(rename = "reconnect.backoff.max.ms")]
-    pub reconnect_backoff_max_ms: u64,
+    pub reconnect_backoff_max_ms: Option<u64>,
+    /// Not a setting of Kafka but a habit of the application.
+    #[serde(rename = "app.on.error")]
+    pub on_error: OnError,
 }
 
 impl Default for ProducerConfig {
     fn default() -> Self {
         ProducerConfig {
+            client: Client::Java,
             acks: Acks::All,
             enable_idempotence: None,
             retries: 2_147_483_647,
             delivery_timeout_ms: None,
-            request_timeout_ms: 30_000,
+            request_timeout_ms: None,
             linger_ms: 5,
-            batch_size: 16_384,
-            max_in_flight: 5,
+            batch_size: None,
+            max_in_flight: None,
             retry_backoff_ms: 100,
             retry_backoff_max_ms: 1_000,
-            reconnect_backoff_ms: 50,
-            reconnect_backoff_max_ms: 1_000,
+            reconnect_backoff_ms: None,
+            reconnect_backoff_max_ms: None,
+            on_error: OnError::WriteOff,
         }
     }
 }
@@ -65,15 +90,46 @@ impl ProducerConfig {
     /// `acks` or `retries` rule it out. Source: `ProducerConfig.postProcessAndValidateIdempotenceConfigs`.
     pub fn idempotence(&self) -> bool {
         self.enable_idempotence
-            .unwrap_or(self.acks == Acks::All && self.retries > 0)
+            .unwrap_or(self.client == Client::Java && self.acks == Acks::All && self.retries > 0)
+    }
+
+    fn by_client<T>(&self, java: T, librdkafka: T) -> T {
+        match self.client {
+            Client::Java => java,
+            Client::Librdkafka => librdkafka,
+        }
+    }
+
+    pub fn request_timeout_ms(&self) -> u64 {
+        self.request_timeout_ms
+            .unwrap_or(self.by_client(30_000, 60_000))
+    }
+
+    pub fn batch_size(&self) -> u64 {
+        self.batch_size.unwrap_or(self.by_client(16_384, 1_000_000))
+    }
+
+    /// librdkafka's default is lowered to 5 by idempotence.
+    pub fn max_in_flight(&self) -> u32 {
+        let most = if self.idempotence() { 5 } else { 1_000_000 };
+        self.max_in_flight.unwrap_or(self.by_client(5, most))
+    }
+
+    pub fn reconnect_backoff_ms(&self) -> u64 {
+        self.reconnect_backoff_ms.unwrap_or(self.by_client(50, 100))
+    }
+
+    pub fn reconnect_backoff_max_ms(&self) -> u64 {
+        self.reconnect_backoff_max_ms
+            .unwrap_or(self.by_client(1_000, 10_000))
     }
 
     /// What is in force: one that nobody set is raised with a warning where the others need more. Source:
     /// `KafkaProducer.configureDeliveryTimeout`.
     pub fn delivery_timeout_ms(&self) -> u64 {
-        let least = self.linger_ms + self.request_timeout_ms;
+        let least = self.linger_ms + self.request_timeout_ms();
         self.delivery_timeout_ms
-            .unwrap_or(DELIVERY_TIMEOUT_MS.max(least))
+            .unwrap_or(self.by_client(120_000.max(least), 300_000))
     }
 
     /// Refuses what the real client refuses at start, with its reason.
@@ -92,17 +148,18 @@ impl ProducerConfig {
                 return refuse("acks", "must be set to all in order to use the idempotent producer (enable.idempotence=true was set by hand)".into());
             }
         }
-        if self.enable_idempotence != Some(false) && self.max_in_flight > 5 {
+        let unless_off = self.by_client(self.enable_idempotence != Some(false), self.idempotence());
+        if unless_off && self.max_in_flight() > 5 {
             let key = "max.in.flight.requests.per.connection";
             return refuse(
                 key,
                 format!(
                     "must be set to at most 5 to use the idempotent producer; it is {} and only enable.idempotence=false allows that",
-                    self.max_in_flight
+                    self.max_in_flight()
                 ),
             );
         }
-        let least = self.linger_ms + self.request_timeout_ms;
+        let least = self.linger_ms + self.by_client(self.request_timeout_ms(), 1);
         if let Some(set) = self.delivery_timeout_ms.filter(|&set| set < least) {
             return refuse(
                 "delivery.timeout.ms",
@@ -115,13 +172,18 @@ impl ProducerConfig {
             ("retries", u64::from(self.retries), 0, 2_147_483_647),
             (
                 "max.in.flight.requests.per.connection",
-                u64::from(self.max_in_flight),
+                u64::from(self.max_in_flight()),
                 1,
                 1_000_000,
             ),
-            ("batch.size", self.batch_size, 1, 1 << 30),
+            ("batch.size", self.batch_size(), 1, 1 << 30),
             ("linger.ms", self.linger_ms, 0, 3_600_000),
-            ("request.timeout.ms", self.request_timeout_ms, 1, 3_600_000),
+            (
+                "request.timeout.ms",
+                self.request_timeout_ms(),
+                1,
+                3_600_000,
+            ),
             (
                 "delivery.timeout.ms",
                 self.delivery_timeout_ms(),
@@ -131,7 +193,7 @@ impl ProducerConfig {
             ("retry.backoff.ms", self.retry_backoff_ms, 1, 600_000),
             (
                 "reconnect.backoff.ms",
-                self.reconnect_backoff_ms,
+                self.reconnect_backoff_ms(),
                 1,
                 600_000,
             ),
@@ -143,8 +205,8 @@ impl ProducerConfig {
             ),
             (
                 "reconnect.backoff.max.ms",
-                self.reconnect_backoff_max_ms,
-                self.reconnect_backoff_ms,
+                self.reconnect_backoff_max_ms(),
+                self.reconnect_backoff_ms(),
                 600_000,
             ),
         ] {
@@ -345,7 +407,7 @@ mod tests {
     #[test]
     fn more_than_five_in_flight_stops_the_client_unless_idempotence_is_off_by_hand() {
         let many = |idempotence| ProducerConfig {
-            max_in_flight: 6,
+            max_in_flight: Some(6),
             enable_idempotence: idempotence,
             ..ProducerConfig::default()
         };
@@ -368,5 +430,23 @@ mod tests {
             error.contains("ConfigException") && error.contains("200005"),
             "{error}"
         );
+    }
+
+    /// Source: librdkafka's `CONFIGURATION.md`.
+    #[test]
+    fn librdkafka_is_not_safe_by_default() {
+        let config = |json: &str| serde_json::from_str::<ProducerConfig>(json).expect("valid JSON");
+        let plain = config(r#"{"producer.client": "librdkafka"}"#);
+        assert!(!plain.idempotence() && plain.validate().is_ok());
+        assert_eq!(plain.max_in_flight(), 1_000_000);
+        assert_eq!(
+            (plain.delivery_timeout_ms(), plain.request_timeout_ms()),
+            (300_000, 60_000)
+        );
+        let safe = config(r#"{"producer.client": "librdkafka", "enable.idempotence": true}"#);
+        assert_eq!((safe.max_in_flight(), safe.validate().is_ok()), (5, true));
+        let java = config("{}");
+        assert!(java.idempotence());
+        assert_eq!((java.max_in_flight(), java.batch_size()), (5, 16_384));
     }
 }

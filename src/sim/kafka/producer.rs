@@ -1,10 +1,11 @@
-//! The Java producer and the application around it.
+//! The producer and the application around it: the Java client, or librdkafka where it differs.
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
+//! Of librdkafka: `rd_kafka_broker_produce_toppar`, `rd_kafka_broker_timeout_scan`, as far as recordings of it show them.
 //! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; the application
-//! does not repeat a send that was reported as failed; it keeps what is unconfirmed in an outbox on disk.
+//! keeps what is unconfirmed in an outbox on disk and sends a failed record again once, if at all.
 
-use super::config::ProducerConfig;
+use super::config::{Client, OnError, ProducerConfig};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
@@ -13,7 +14,7 @@ use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A producer's configuration.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ pub struct Memory {
     identity: Option<(u64, u16)>,
     asking_identity: bool,
     correlations: u64,
+    /// Records that the application has sent again after an error, by their number in the outbox.
+    sent_again: BTreeSet<u64>,
     /// The earliest wake-up asked for that is still to come.
     wake: Option<Time>,
 }
@@ -77,6 +80,8 @@ struct Pending {
     /// Not before this: retry back-off.
     ready_at: Time,
     closed: bool,
+    /// librdkafka: it is in a request that is made and waits for room on the connection.
+    made: bool,
     /// It has failed before and was put back.
     repeated: bool,
     writer: Option<Writer>,
@@ -123,6 +128,12 @@ impl Queue {
         self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
     }
 
+    /// The batch that goes out next: one whose request is made, or the oldest.
+    fn next(&self) -> usize {
+        let made = self.batches.iter().position(|batch| batch.made);
+        made.unwrap_or(0)
+    }
+
     /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
     fn begin_epoch(&mut self, epoch: u16) {
         self.epoch = epoch;
@@ -159,6 +170,7 @@ impl Program for Producer {
             identity: None,
             asking_identity: false,
             correlations: 0,
+            sent_again: BTreeSet::new(),
             wake: None,
         };
         if !disk.outbox.is_empty() {
@@ -263,7 +275,7 @@ impl Producer {
         let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
         let queue = &mut memory.queues[usize::from(partition.0)];
         let room = |batch: &&mut Pending| {
-            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size
+            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size()
         };
         if let Some(open) = queue.batches.back_mut().filter(room) {
             open.records.push(record);
@@ -285,6 +297,7 @@ impl Producer {
             attempts: 0,
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
+            made: false,
             repeated: false,
             writer: None,
             cause,
@@ -324,7 +337,8 @@ impl Producer {
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
-        if connection(memory, broker).requests.len() >= self.config.max_in_flight as usize {
+        if connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize {
+            self.make_request(memory, &ready);
             return;
         }
         let mut batches = Vec::new();
@@ -332,9 +346,10 @@ impl Producer {
             let queue = &mut memory.queues[index];
             let mut batch = queue
                 .batches
-                .pop_front()
+                .remove(queue.next())
                 .expect("a ready partition has a batch");
             batch.closed = true;
+            batch.made = false;
             batch.attempts += 1;
             if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
                 if queue.epoch != epoch {
@@ -373,7 +388,7 @@ impl Producer {
             correlation,
             attempt,
             acks: self.config.acks,
-            timeout: Span::from_ms(self.config.request_timeout_ms),
+            timeout: Span::from_ms(self.config.request_timeout_ms()),
             batches: batches.iter().map(Pending::batch).collect(),
         };
         cx.send(broker, message);
@@ -399,13 +414,17 @@ impl Producer {
         let Some(head) = queue.batches.front() else {
             return false;
         };
+        if queue.batches[queue.next()].made {
+            return true;
+        }
         let full = head.attempts == 0
-            && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
+            && (head.bytes() + RECORD_BYTES > self.config.batch_size() || queue.batches.len() > 1);
         if head.ready_at > now && !full {
             return false;
         }
         // The Java client mutes a partition with max.in.flight=1 until its batch is done.
-        if self.config.max_in_flight == 1 && queue.in_flight > 0 {
+        let java = self.config.client == Client::Java;
+        if java && self.config.max_in_flight() == 1 && queue.in_flight > 0 {
             return false;
         }
         if !self.config.idempotence() {
@@ -435,6 +454,20 @@ impl Producer {
         match (head.writer, oldest) {
             (Some(writer), Some(oldest)) => writer.sequence < oldest,
             _ => true,
+        }
+    }
+
+    /// librdkafka makes its next request while it waits for room on the connection. What is in it is sent next, even if an
+    /// older batch comes back meanwhile and waits out its back-off: so with `max.in.flight=1` a repeat is overtaken too.
+    /// Sequences undo that, since the broker refuses the gap.
+    fn make_request(&self, memory: &mut Memory, ready: &[usize]) {
+        if self.config.client == Client::Librdkafka && !self.config.idempotence() {
+            for &index in ready {
+                let next = memory.queues[index].next();
+                let batch = &mut memory.queues[index].batches[next];
+                batch.made = true;
+                batch.closed = true;
+            }
         }
     }
 
@@ -523,8 +556,8 @@ impl Producer {
         };
         let index = mix(u64::from(broker.0)) ^ cx.now().micros();
         let wait = cx.draw("reconnect", index).backoff(
-            Span::from_ms(self.config.reconnect_backoff_ms),
-            Span::from_ms(self.config.reconnect_backoff_max_ms),
+            Span::from_ms(self.config.reconnect_backoff_ms()),
+            Span::from_ms(self.config.reconnect_backoff_max_ms()),
             connection.failures,
         );
         connection.failures += 1;
@@ -532,6 +565,15 @@ impl Producer {
             until: cx.now() + wait,
         };
         let requests = std::mem::take(&mut connection.requests);
+        // A request that was made and not sent is taken apart again.
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if memory.leaders[index] == Some(broker) {
+                queue
+                    .batches
+                    .iter_mut()
+                    .for_each(|batch| batch.made = false);
+            }
+        }
         // What is known of leaders may be out of date; a connected broker is asked.
         for leader in &mut memory.leaders {
             if *leader == Some(broker) {
@@ -575,8 +617,11 @@ impl Producer {
         }
         let in_time =
             cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
-        let may_retry =
-            batch.attempts <= self.config.retries && (error.is_retriable() || out_of_order);
+        // librdkafka does not count an attempt that met the wrong broker.
+        let librdkafka = self.config.client == Client::Librdkafka;
+        let uncounted = librdkafka && error == ErrorCode::NotLeaderOrFollower;
+        let may_retry = (batch.attempts <= self.config.retries || uncounted)
+            && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
             self.report_failure(disk, memory, batch, error, cx);
             return;
@@ -600,7 +645,8 @@ impl Producer {
             },
         ));
         // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
-        let position = if self.config.idempotence() {
+        // librdkafka keeps the order of the messages in any case.
+        let position = if self.config.idempotence() || librdkafka {
             queue
                 .batches
                 .partition_point(|other| other.name.ordinal < batch.name.ordinal)
@@ -636,7 +682,7 @@ impl Producer {
         });
     }
 
-    /// The application is told; this one writes it off and does not send again.
+    /// The application is told; it writes the records off or sends them again.
     fn report_failure(
         &self,
         disk: &mut Disk,
@@ -657,9 +703,6 @@ impl Producer {
                 queue.unresolved = Some(next_sequence(last));
             }
         }
-        for number in &batch.numbers {
-            disk.outbox.remove(number);
-        }
         let origins = batch.records.iter().map(|record| record.origin).collect();
         let setting = if error == ErrorCode::DeliveryTimeout {
             "delivery.timeout.ms"
@@ -674,6 +717,24 @@ impl Producer {
                 origins,
             },
         );
+        // A new send of the same record: nobody can tell that it is one.
+        let mut again = Vec::new();
+        for (number, record) in batch.numbers.into_iter().zip(batch.records) {
+            if self.config.on_error == OnError::SendAgain && memory.sent_again.insert(number) {
+                again.push((number, record));
+            } else {
+                disk.outbox.remove(&number);
+            }
+        }
+        if again.is_empty() {
+            return;
+        }
+        let origins = again.iter().map(|(_, record)| record.origin).collect();
+        cx.note_setting("app.on.error", Fact::Resent { origins });
+        let cause = cx.cause();
+        for (number, record) in again {
+            self.accumulate(memory, number, record, cause, cx);
+        }
     }
 
     /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
@@ -704,10 +765,8 @@ impl Producer {
         cx.because(cause);
         // One overdue request drops the whole connection.
         let overdue = |connection: &Connection| {
-            connection
-                .requests
-                .front()
-                .is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
+            let oldest = connection.requests.front();
+            oldest.is_some_and(|request| self.overdue_at(request.sent) <= now)
         };
         let late: Vec<HostId> = memory
             .connections
@@ -724,6 +783,15 @@ impl Producer {
             );
             cx.drop_connection(broker);
             self.on_disconnected(disk, memory, broker, cx);
+        }
+    }
+
+    /// When a request that is still unanswered is given up. librdkafka looks for such requests once a second.
+    fn overdue_at(&self, sent: Time) -> Time {
+        let due = sent + Span::from_ms(self.config.request_timeout_ms());
+        match self.config.client {
+            Client::Java => due,
+            Client::Librdkafka => Time::from_ms(due.micros().div_ceil(1_000_000) * 1_000),
         }
     }
 
@@ -762,7 +830,6 @@ impl Producer {
     /// Sets a timer for the next moment at which time alone changes something.
     fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
         let delivery = Span::from_ms(self.config.delivery_timeout_ms());
-        let request = Span::from_ms(self.config.request_timeout_ms);
         let queued = memory
             .queues
             .iter()
@@ -773,7 +840,7 @@ impl Producer {
             r.batches
                 .iter()
                 .map(|b| b.created + delivery)
-                .chain([r.sent + request])
+                .chain([self.overdue_at(r.sent)])
         });
         let reconnect =
             memory
@@ -1093,5 +1160,70 @@ mod tests {
             .map(|(_, _, writer)| writer)
             .collect();
         assert_eq!(told, [Some((1, 0))]);
+    }
+
+    const LIBRDKAFKA: &str =
+        r#""producer.client": "librdkafka", "max.in.flight.requests.per.connection""#;
+
+    #[test]
+    fn librdkafka_sends_again_in_the_old_order_after_a_lost_connection() {
+        let mut stand = producer(&format!("{{{ONE_EACH}, {LIBRDKAFKA}: 5}}"));
+        order(&mut stand, 2..=5);
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        break_and_reconnect(&mut stand);
+        stand.pass(Span::from_ms(200));
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn with_one_in_flight_librdkafka_lets_one_request_pass_a_repeat_and_java_none() {
+        for (client, passed) in [("librdkafka", &[1][..]), ("java", &[])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"enable.idempotence\": false, \"max.in.flight.requests.per.connection\": 1}}"
+            ));
+            order(&mut stand, 2..=3);
+            let sent = wire(&mut stand);
+            assert_eq!(sent.len(), 1);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, passed, "{client}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Ok(0));
+            }
+            stand.pass(Span::from_ms(200));
+            assert_eq!(ordinals(&mut stand), [0], "{client}");
+        }
+    }
+
+    #[test]
+    fn without_retries_librdkafka_still_looks_for_the_leader_and_java_does_not() {
+        for (client, failed) in [("librdkafka", false), ("java", true)] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"retries\": 0}}"
+            ));
+            let sent = wire(&mut stand);
+            let facts = answer(&mut stand, sent[0].0, Err(ErrorCode::NotLeaderOrFollower));
+            let reported = |fact: &Fact| matches!(fact, Fact::SendFailed { .. });
+            assert_eq!(facts.iter().any(reported), failed, "{client}");
+        }
+    }
+
+    #[test]
+    fn a_failed_send_is_written_off_or_sent_again_once_as_another_batch() {
+        for (on_error, again) in [("write_off", &[][..]), ("send_again", &[1])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"retries\": 0, \"app.on.error\": \"{on_error}\"}}"
+            ));
+            let sent = wire(&mut stand);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, again, "{on_error}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Err(ErrorCode::NotEnoughReplicas));
+            }
+            assert_eq!(ordinals(&mut stand), [0; 0], "once");
+        }
     }
 }

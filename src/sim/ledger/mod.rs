@@ -31,6 +31,14 @@ pub enum Fate {
     Pending,
 }
 
+/// What an application was told about a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    Success,
+    Failure,
+    Nothing,
+}
+
 /// The moment at which something became of an event that a learner must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -74,7 +82,7 @@ pub struct Ledger {
     counts: Counts,
     verdict: Verdict,
     outcomes: Vec<Outcome>,
-    /// Index: partition. The leader's log: who lies at each offset, and which session of the producer put it there.
+    /// Index: partition. The leader's log: who lies at each offset, and which send put it there.
     logs: Vec<Vec<LogEntry>>,
     /// What each replica has, so that a new leader's log is known; index: partition.
     replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
@@ -112,7 +120,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which session of the producer put it there.
+/// Who lies at an offset, and which send put it there: a number for the batch of its producer's session.
 type LogEntry = (u32, u32);
 
 #[derive(Clone)]
@@ -167,6 +175,22 @@ impl Ledger {
         }
     }
 
+    /// Index: partition. The numbers of the events in the leader's log, by offset.
+    pub fn topic(&self) -> Vec<Vec<u32>> {
+        let orders = |log: &Vec<LogEntry>| log.iter().map(|&(order, _)| order).collect();
+        self.logs.iter().map(orders).collect()
+    }
+
+    /// What the application was told last about each event.
+    pub fn reports(&self) -> Vec<Report> {
+        let told = |account: &Account| match (account.acknowledged, account.failed) {
+            (true, _) => Report::Success,
+            (_, true) => Report::Failure,
+            _ => Report::Nothing,
+        };
+        self.accounts.iter().map(told).collect()
+    }
+
     /// Takes in one fact.
     pub fn fold(&mut self, id: FactId, event: &TraceEvent) {
         if event
@@ -208,11 +232,21 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { origins, .. } => {
-                self.each(id, event, origins, |account| account.acknowledged = true)
-            }
-            Fact::SendFailed { origins, .. } => {
-                self.each(id, event, origins, |account| account.failed = true)
+            // The last report counts: a failed send may have been repeated by the application.
+            Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
+                account.acknowledged = true;
+                account.failed = false;
+            }),
+            Fact::SendFailed { origins, .. } => self.each(id, event, origins, |account| {
+                account.failed = true;
+                account.acknowledged = false;
+            }),
+            Fact::Resent { origins } => {
+                self.each(id, event, origins, |account| account.failed = false);
+                let again: BTreeSet<u32> = origins.iter().map(|&origin| number(origin)).collect();
+                self.outcomes.retain(|outcome| {
+                    outcome.kind != OutcomeKind::Refused || !again.contains(&outcome.order)
+                });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
             Fact::Crashed { loses } if event.host == self.terms.producer => {
@@ -282,9 +316,9 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        let entries = origins
-            .iter()
-            .map(|&origin| (number(origin), batch.session));
+        // A retry keeps the name of its batch, another send of the same event has another one.
+        let send = batch.session << 20 | batch.ordinal & 0xf_ffff;
+        let entries = origins.iter().map(|&origin| (number(origin), send));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
             own.len() as u64,
@@ -574,13 +608,13 @@ impl Ledger {
 
     /// Why there is a second copy of what `first` shows.
     fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
-        let session = |source: Source| {
+        let send = |source: Source| {
             self.logs[usize::from(source.partition.0)]
                 .get(source.offset as usize)
-                .map(|&(_, session)| session)
+                .map(|&(_, send)| send)
         };
         if first.source != second.source {
-            let same = session(first.source) == session(second.source);
+            let same = send(first.source) == send(second.source);
             return if same {
                 DupOrigin::ProducerRetry
             } else {
