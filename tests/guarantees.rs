@@ -523,6 +523,36 @@ fn eligible_leader_replicas_keep_what_the_last_one_lost() {
 }
 
 #[test]
+fn retention_deletes_what_a_reader_that_is_away_has_not_read() {
+    let away = r#"{"away": {"do": "driver.crash", "at": 2500, "for": 5000}}"#;
+    let keep = |topic: &str| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "brokers": {{"log.retention.check.interval.ms": 500}}, "topic": {{{topic}}}}}"#
+        )
+    };
+    for short in [r#""retention.ms": 2000"#, r#""retention.bytes": 600"#] {
+        // The query finds its offsets gone and fails: failOnDataLoss is true by default.
+        check(
+            away,
+            &keep(short),
+            "lost_by.retention >= 2 && lost_by.retention == lost && dup == 0",
+        );
+        // Read in time, nothing is missed.
+        check(NOTHING, &keep(r#""retention.ms": 4000"#), EXACT);
+    }
+    check(away, &keep(r#""retention.ms": 3600000"#), EXACT);
+}
+
+#[test]
+fn a_replica_that_comes_back_empty_begins_where_the_leaders_log_begins() {
+    let faults = r#"{
+        "disk-2": {"do": "broker.crash.lost", "where": "b2", "at": 3000, "for": 3000},
+        "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 8500, "for": 3000}}"#;
+    let patch = r#"{"producer": {"enable.idempotence": true}, "workload": {"orders": 60}, "brokers": {"log.retention.check.interval.ms": 500}, "topic": {"partitions": 1, "retention.ms": 3000}}"#;
+    check(faults, patch, "lost == 0 && dup == 0 && pending == 0");
+}
+
+#[test]
 fn a_retry_reorders_without_idempotence_and_does_not_with_it() {
     // All orders of one customer in one partition, close together, so that several batches are in flight.
     let dense = |producer: &str| {

@@ -235,6 +235,36 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "retention.ms",
+        path: &["topic", "retention.ms"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 1,
+            most: 604_800_000,
+            unit: "ms",
+        },
+        since: "log.retention.hours 168",
+        plain: "How long the topic keeps a record, read or not.",
+        risk: "Shorter than an outage of a reader, it misses what went.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "retention.bytes",
+        path: &["topic", "retention.bytes"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 1,
+            most: 1_000_000_000,
+            unit: "bytes",
+        },
+        since: "-1: no limit",
+        plain: "How many bytes of a partition the topic keeps.",
+        risk: "Small, a burst pushes out what nobody has read.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
         key: "unclean.leader.election.enable",
         path: &["topic", "unclean.leader.election.enable"],
         group: "Topic",
@@ -447,6 +477,7 @@ impl Control {
             "request.timeout.ms" => json!(producer.request_timeout_ms()),
             "batch.size" => json!(producer.batch_size()),
             "max.in.flight.requests.per.connection" => json!(producer.max_in_flight()),
+            "retention.bytes" => json!(-1),
             _ => value,
         })
     }

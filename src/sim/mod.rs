@@ -768,6 +768,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             topic: scenario.topic.clone(),
             controller,
             initial: initial.clone(),
+            zero_ms: scenario.workload.zero_ms,
         })))
     }));
     nodes.push(Node::Controller(Box::new(Host::new(Controller {

@@ -10,7 +10,7 @@ use super::protocol::{
     Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId,
     PartitionState, Treatment,
 };
-use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
+use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,6 +26,8 @@ pub struct Broker {
     pub topic: TopicConfig,
     pub controller: HostId,
     pub initial: Vec<PartitionState>,
+    /// The calendar time of simulated time zero, in ms since 1970.
+    pub zero_ms: i64,
 }
 
 /// Index: partition.
@@ -162,6 +164,8 @@ impl Program for Broker {
             Span::from_ms(self.config.replica_lag_time_max_ms / 2),
             Message::CheckIsr,
         );
+        let check = Span::from_ms(self.config.retention_check_ms);
+        cx.after(check, Message::CheckRetention);
         // Every machine writes its page cache out at its own moments.
         let every = Span::from_ms(self.config.page_cache_ms).micros();
         let phase = cx.draw("page-cache", 0).below(every);
@@ -221,6 +225,7 @@ impl Broker {
                 }
                 cx.after(Span::from_ms(self.config.page_cache_ms), Message::WriteBack);
             }
+            Message::CheckRetention => self.delete_old(disk, cx),
             Message::RegisterAgain if !memory.registered => {
                 cx.send(self.controller, Message::Register);
             }
@@ -243,7 +248,7 @@ impl Broker {
                 let log = disk.entry(partition).or_default();
                 let result = match (replica.state.leader == Some(cx.host()), spec) {
                     (false, _) => Err(ErrorCode::NotLeaderOrFollower),
-                    (true, OffsetSpec::Earliest) => Ok(0),
+                    (true, OffsetSpec::Earliest) => Ok(log.start),
                     // A new leader learns what is readable from its followers; until then it does not answer, because
                     // the end of the topic would seem to move backwards (KIP-207, `Partition.fetchOffsetForTimestamp`).
                     (true, OffsetSpec::Latest) if log.high_watermark < replica.epoch_start => {
@@ -260,7 +265,8 @@ impl Broker {
             } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
-                let result = if replica.state.leader == Some(cx.host()) && offset > log.end() {
+                let outside = offset > log.end() || offset < log.start;
+                let result = if replica.state.leader == Some(cx.host()) && outside {
                     Err(ErrorCode::OffsetOutOfRange)
                 } else if replica.state.leader == Some(cx.host()) {
                     // A consumer reads below the high watermark only.
@@ -321,6 +327,25 @@ impl Broker {
             }
             _ => {}
         }
+    }
+
+    /// Every replica deletes for itself what the topic need not keep.
+    fn delete_old(&self, disk: &mut Disk, cx: &mut Context) {
+        let keep = i64::try_from(self.topic.retention_ms).unwrap_or(i64::MAX);
+        let now = self.zero_ms + cx.now().ms() as i64;
+        let older_than = EventTime::from_ms(now.saturating_sub(keep));
+        for (&partition, log) in disk.iter_mut() {
+            if let Some(to) = log.delete_old(older_than, self.topic.retention_bytes) {
+                let setting = if self.topic.retention_bytes.is_some() {
+                    "retention.bytes"
+                } else {
+                    "retention.ms"
+                };
+                cx.note_setting(setting, Fact::LogStartAdvanced { partition, to });
+            }
+        }
+        let check = Span::from_ms(self.config.retention_check_ms);
+        cx.after(check, Message::CheckRetention);
     }
 
     /// Answers those who wait for a producer id, or asks the controller for more of them.
@@ -679,7 +704,10 @@ impl Broker {
         for position in &positions {
             let replica = &mut memory.partitions[usize::from(position.partition.0)];
             let log = disk.entry(position.partition).or_default();
-            if replica.state.leader != Some(cx.host()) || log.divergence(position).is_some() {
+            if replica.state.leader != Some(cx.host())
+                || position.offset < log.start
+                || log.divergence(position).is_some()
+            {
                 news = true;
                 continue;
             }
@@ -759,6 +787,8 @@ impl Broker {
                 != Some(cx.host())
             {
                 FetchAnswer::Error(ErrorCode::NotLeaderOrFollower)
+            } else if position.offset < log.start {
+                FetchAnswer::Deleted { start: log.start }
             } else if let Some((epoch, end)) = log.divergence(position) {
                 FetchAnswer::Diverges { epoch, end }
             } else {
@@ -882,6 +912,13 @@ impl Broker {
                         from,
                     });
                 }
+                FetchAnswer::Deleted { start } => {
+                    log.begin_at(start);
+                    cx.note(Fact::LogStartAdvanced {
+                        partition,
+                        to: start,
+                    });
+                }
                 FetchAnswer::Error(_) => failed = true,
             }
         }
@@ -990,6 +1027,7 @@ mod tests {
             },
             controller: CONTROLLER,
             initial: vec![led_by_b1(isr)],
+            zero_ms: 0,
         };
         Stand::new(B1, broker)
     }

@@ -233,6 +233,11 @@ pub struct TopicConfig {
     pub min_insync_replicas: u8,
     #[serde(rename = "unclean.leader.election.enable")]
     pub unclean_leader_election_enable: bool,
+    #[serde(rename = "retention.ms")]
+    pub retention_ms: u64,
+    /// Not set: as many as there are.
+    #[serde(rename = "retention.bytes")]
+    pub retention_bytes: Option<u64>,
 }
 
 impl Default for TopicConfig {
@@ -243,6 +248,8 @@ impl Default for TopicConfig {
             replication_factor: 1,
             min_insync_replicas: 1,
             unclean_leader_election_enable: false,
+            retention_ms: 604_800_000,
+            retention_bytes: None,
         }
     }
 }
@@ -305,6 +312,8 @@ pub struct BrokerConfig {
     pub heartbeat_interval_ms: u64,
     #[serde(rename = "broker.session.timeout.ms")]
     pub session_timeout_ms: u64,
+    #[serde(rename = "log.retention.check.interval.ms")]
+    pub retention_check_ms: u64,
     /// The feature of KIP-966: 1 is on, as in clusters newly made with 4.1 or later; 0 is off.
     #[serde(rename = "eligible.leader.replicas.version")]
     pub eligible_leader_replicas_version: u8,
@@ -324,6 +333,7 @@ impl Default for BrokerConfig {
             replica_fetch_backoff_ms: 1_000,
             heartbeat_interval_ms: 2_000,
             session_timeout_ms: 9_000,
+            retention_check_ms: 300_000,
             eligible_leader_replicas_version: 1,
             append_us: 500,
             page_cache_ms: 5_000,
@@ -363,6 +373,12 @@ impl BrokerConfig {
                 "broker.session.timeout.ms",
                 self.session_timeout_ms,
                 10,
+                3_600_000,
+            ),
+            (
+                "log.retention.check.interval.ms",
+                self.retention_check_ms,
+                1,
                 3_600_000,
             ),
             (

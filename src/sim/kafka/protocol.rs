@@ -229,6 +229,10 @@ pub enum FetchAnswer {
         end: u64,
     },
     Error(ErrorCode),
+    /// The follower is where nothing is any more: the leader's log begins here.
+    Deleted {
+        start: u64,
+    },
 }
 
 /// Who leads a partition and who is in sync, as the controller has it.
@@ -334,6 +338,7 @@ pub enum Message {
         fetched: Vec<Fetched>,
     },
     WriteBack,
+    CheckRetention,
     RegisterAgain,
     /// To a broker whose connection broke: it may have missed something.
     PublishTo {

@@ -89,6 +89,8 @@ pub struct Ledger {
     /// Index: partition. Who leads, and who led before.
     leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
+    /// Index: partition. Where the leader's log begins.
+    starts: Vec<u64>,
     /// Index: partition. Where the next batch of this segment begins; none before its first batch.
     position: Vec<Option<u64>>,
     planned: BTreeMap<u64, Vec<OffsetRange>>,
@@ -143,6 +145,7 @@ impl Ledger {
             replicas: BTreeMap::new(),
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
+            starts: vec![0; partitions],
             position: vec![None; partitions],
             planned: BTreeMap::new(),
             begun: vec![0; partitions],
@@ -299,6 +302,9 @@ impl Ledger {
             Fact::LogTruncated { partition, to, .. } => {
                 self.replica(event.host, *partition).truncate(*to as usize);
             }
+            Fact::LogStartAdvanced { partition, to } => {
+                self.deleted(id, event.host, *partition, *to);
+            }
             // What a loss of power takes, the broker says when it is back.
             Fact::Crashed { loses: Loses::Disk } => {
                 self.replicas.remove(&event.host);
@@ -336,6 +342,31 @@ impl Ledger {
             account.stored += u32::from(leads);
             account.truncated |= !leads;
         });
+    }
+
+    /// Retention took the front of a log: what this segment had not read of the leader's is out of its reach.
+    fn deleted(&mut self, id: FactId, host: HostId, partition: PartitionId, to: u64) {
+        let place = usize::from(partition.0);
+        if self.replica(host, partition).len() < to as usize {
+            self.copied(host, partition, to as usize);
+        }
+        if self.leaders[place][0] != Some(host) {
+            return;
+        }
+        let read = self.position[place].unwrap_or(0);
+        let from = self.starts[place].max(read) as usize;
+        self.starts[place] = self.starts[place].max(to);
+        let gone: Vec<u32> = self.logs[place]
+            .get(from..to as usize)
+            .unwrap_or_default()
+            .iter()
+            .map(|&(order, _)| order)
+            .collect();
+        for order in gone {
+            let account = &mut self.accounts[order as usize - 1];
+            account.expired = true;
+            account.touched = id;
+        }
     }
 
     fn replica(&mut self, host: HostId, partition: PartitionId) -> &mut Vec<LogEntry> {
@@ -721,7 +752,8 @@ impl Ledger {
             .values()
             .any(|held| held.iter().any(|&(_, held)| held == order));
         let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
-            let from = self.position[partition].unwrap_or(0) as usize;
+            let read = self.position[partition].unwrap_or(0);
+            let from = read.max(self.starts[partition]) as usize;
             log.get(from.min(log.len())..)
                 .unwrap_or_default()
                 .iter()
@@ -735,6 +767,8 @@ impl Ledger {
             LossOrigin::SkippedBatch
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
+        } else if account.expired {
+            LossOrigin::Retention
         } else if account.stored > 0 {
             if self.terms.from_latest {
                 LossOrigin::StartingOffset
