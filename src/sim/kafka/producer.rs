@@ -1,12 +1,11 @@
-//! The Java producer and the application around it.
+//! The producer and the application around it: the Java client, or librdkafka where it differs.
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
-//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; a batch that was
-//! given up holds back all partitions until nothing is in flight, not its own only; an overdue request drops the connection
-//! on the client's side only; the application does not repeat a send that was reported as failed; it keeps what is
-//! unconfirmed in an outbox on disk.
+//! Of librdkafka: `rd_kafka_broker_produce_toppar`, `rd_kafka_broker_timeout_scan`, as far as recordings of it show them.
+//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; the application
+//! keeps what is unconfirmed in an outbox on disk and sends a failed record again once, if at all.
 
-use super::config::ProducerConfig;
+use super::config::{Client, OnError, ProducerConfig};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
@@ -15,7 +14,7 @@ use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A producer's configuration.
 #[derive(Clone)]
@@ -46,9 +45,9 @@ pub struct Memory {
     /// Producer id and epoch, once they are assigned.
     identity: Option<(u64, u16)>,
     asking_identity: bool,
-    /// A batch was given up with its sequence used: the epoch is bumped when nothing is in flight.
-    unresolved: bool,
     correlations: u64,
+    /// Records that the application has sent again after an error, by their number in the outbox.
+    sent_again: BTreeSet<u64>,
     /// The earliest wake-up asked for that is still to come.
     wake: Option<Time>,
 }
@@ -58,8 +57,15 @@ struct Queue {
     batches: VecDeque<Pending>,
     in_flight: u32,
     made: u32,
+    /// The epoch that its sequences belong to; the producer's own may be newer.
+    epoch: u16,
     next_sequence: u32,
     last_acknowledged: Option<u32>,
+    /// The sequence after a batch that was given up while it was being repeated: nobody knows whether the broker has it.
+    /// Nothing new goes out until those behind it have settled.
+    unresolved: Option<u32>,
+    /// There is a gap that nothing will fill: the epoch is bumped.
+    gap: bool,
 }
 
 /// A batch on its way, from the first record in it to the report.
@@ -74,6 +80,10 @@ struct Pending {
     /// Not before this: retry back-off.
     ready_at: Time,
     closed: bool,
+    /// librdkafka: it is in a request that is made and waits for room on the connection.
+    made: bool,
+    /// It has failed before and was put back.
+    repeated: bool,
     writer: Option<Writer>,
     /// The last fact of its story: what comes next was caused by it.
     cause: Option<FactId>,
@@ -112,6 +122,31 @@ impl Memory {
     }
 }
 
+impl Queue {
+    /// Whether a batch with a sequence is on the wire or waits for its repeat.
+    fn is_open(&self) -> bool {
+        self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
+    }
+
+    /// The batch that goes out next: one whose request is made, or the oldest.
+    fn next(&self) -> usize {
+        let made = self.batches.iter().position(|batch| batch.made);
+        made.unwrap_or(0)
+    }
+
+    /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
+    fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch = epoch;
+        self.next_sequence = 0;
+        self.last_acknowledged = None;
+        self.unresolved = None;
+        self.gap = false;
+        for batch in &mut self.batches {
+            batch.writer = None;
+        }
+    }
+}
+
 impl Program for Producer {
     type Disk = Disk;
     type Memory = Memory;
@@ -134,8 +169,8 @@ impl Program for Producer {
             metadata_at: Time::ZERO,
             identity: None,
             asking_identity: false,
-            unresolved: false,
             correlations: 0,
+            sent_again: BTreeSet::new(),
             wake: None,
         };
         if !disk.outbox.is_empty() {
@@ -240,7 +275,7 @@ impl Producer {
         let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
         let queue = &mut memory.queues[usize::from(partition.0)];
         let room = |batch: &&mut Pending| {
-            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size
+            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size()
         };
         if let Some(open) = queue.batches.back_mut().filter(room) {
             open.records.push(record);
@@ -262,6 +297,8 @@ impl Producer {
             attempts: 0,
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
+            made: false,
+            repeated: false,
             writer: None,
             cause,
         });
@@ -300,7 +337,8 @@ impl Producer {
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
-        if connection(memory, broker).requests.len() >= self.config.max_in_flight as usize {
+        if connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize {
+            self.make_request(memory, &ready);
             return;
         }
         let mut batches = Vec::new();
@@ -308,11 +346,15 @@ impl Producer {
             let queue = &mut memory.queues[index];
             let mut batch = queue
                 .batches
-                .pop_front()
+                .remove(queue.next())
                 .expect("a ready partition has a batch");
             batch.closed = true;
+            batch.made = false;
             batch.attempts += 1;
             if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
+                if queue.epoch != epoch {
+                    queue.begin_epoch(epoch);
+                }
                 batch.writer = Some(Writer {
                     producer_id,
                     epoch,
@@ -346,7 +388,7 @@ impl Producer {
             correlation,
             attempt,
             acks: self.config.acks,
-            timeout: Span::from_ms(self.config.request_timeout_ms),
+            timeout: Span::from_ms(self.config.request_timeout_ms()),
             batches: batches.iter().map(Pending::batch).collect(),
         };
         cx.send(broker, message);
@@ -372,21 +414,30 @@ impl Producer {
         let Some(head) = queue.batches.front() else {
             return false;
         };
+        if queue.batches[queue.next()].made {
+            return true;
+        }
         let full = head.attempts == 0
-            && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
+            && (head.bytes() + RECORD_BYTES > self.config.batch_size() || queue.batches.len() > 1);
         if head.ready_at > now && !full {
             return false;
         }
         // The Java client mutes a partition with max.in.flight=1 until its batch is done.
-        if self.config.max_in_flight == 1 && queue.in_flight > 0 {
+        let java = self.config.client == Client::Java;
+        if java && self.config.max_in_flight() == 1 && queue.in_flight > 0 {
             return false;
         }
         if !self.config.idempotence() {
             return true;
         }
         // What has a sequence already is repeated first; nothing new goes out while it is open which sequences the
-        // broker has. Source: `RecordAccumulator.shouldStopDrainBatchesForPartition`.
-        if memory.unresolved && head.writer.is_none() {
+        // broker has, or while batches of an older epoch are under way. Source:
+        // `RecordAccumulator.shouldStopDrainBatchesForPartition`.
+        let older = memory
+            .identity
+            .is_some_and(|(_, epoch)| epoch != queue.epoch);
+        let waits = queue.unresolved.is_some() || (older && queue.is_open());
+        if queue.gap || (head.writer.is_none() && waits) {
             return false;
         }
         // A batch that is repeated waits until it is the oldest one outstanding.
@@ -403,6 +454,20 @@ impl Producer {
         match (head.writer, oldest) {
             (Some(writer), Some(oldest)) => writer.sequence < oldest,
             _ => true,
+        }
+    }
+
+    /// librdkafka makes its next request while it waits for room on the connection. What is in it is sent next, even if an
+    /// older batch comes back meanwhile and waits out its back-off: so with `max.in.flight=1` a repeat is overtaken too.
+    /// Sequences undo that, since the broker refuses the gap.
+    fn make_request(&self, memory: &mut Memory, ready: &[usize]) {
+        if self.config.client == Client::Librdkafka && !self.config.idempotence() {
+            for &index in ready {
+                let next = memory.queues[index].next();
+                let batch = &mut memory.queues[index].batches[next];
+                batch.made = true;
+                batch.closed = true;
+            }
         }
     }
 
@@ -489,17 +554,26 @@ impl Producer {
         let Some(connection) = memory.connections.get_mut(&broker) else {
             return;
         };
+        let index = mix(u64::from(broker.0)) ^ cx.now().micros();
+        let wait = cx.draw("reconnect", index).backoff(
+            Span::from_ms(self.config.reconnect_backoff_ms()),
+            Span::from_ms(self.config.reconnect_backoff_max_ms()),
+            connection.failures,
+        );
         connection.failures += 1;
-        let doublings = (connection.failures - 1).min(10);
-        let backoff = (self.config.reconnect_backoff_ms << doublings)
-            .min(self.config.reconnect_backoff_max_ms);
-        let wait = cx
-            .draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros())
-            .jitter(Span::from_ms(backoff), 20);
         connection.state = Link::Down {
             until: cx.now() + wait,
         };
         let requests = std::mem::take(&mut connection.requests);
+        // A request that was made and not sent is taken apart again.
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if memory.leaders[index] == Some(broker) {
+                queue
+                    .batches
+                    .iter_mut()
+                    .for_each(|batch| batch.made = false);
+            }
+        }
         // What is known of leaders may be out of date; a connected broker is asked.
         for leader in &mut memory.leaders {
             if *leader == Some(broker) {
@@ -533,29 +607,34 @@ impl Producer {
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
-        // A batch behind one that was given up, and that the broker never had, meets a gap that nothing will fill. It
-        // gets a new sequence in the next epoch. Source: `TransactionManager.canRetry`, KIP-360.
-        if error == ErrorCode::OutOfOrderSequenceNumber && memory.unresolved {
-            batch.writer = None;
+        // A batch behind one that is being repeated meets a gap; it is repeated in its turn. If it is itself the next one,
+        // or the first behind one that was given up, the gap stays: it gets a new sequence in the next epoch. Source:
+        // `TransactionManager.canRetry`, KIP-360.
+        let out_of_order = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some();
+        if let Some(writer) = batch.writer.filter(|_| out_of_order) {
+            let expected = queue.last_acknowledged.map_or(0, next_sequence);
+            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected);
         }
-        // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
-        let expected = queue.last_acknowledged.map_or(0, next_sequence);
-        let behind = error == ErrorCode::OutOfOrderSequenceNumber
-            && batch.writer.is_none_or(|w| w.sequence != expected);
         let in_time =
-            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
-        let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
+            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
+        // librdkafka does not count an attempt that met the wrong broker.
+        let librdkafka = self.config.client == Client::Librdkafka;
+        let uncounted = librdkafka && error == ErrorCode::NotLeaderOrFollower;
+        let may_retry = (batch.attempts <= self.config.retries || uncounted)
+            && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
             self.report_failure(disk, memory, batch, error, cx);
             return;
         }
-        let doublings = (batch.attempts - 1).min(10);
-        let backoff =
-            (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
         let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts))
             ^ u64::from(batch.name.partition.0);
-        let retry_in = cx.draw("retry", index).jitter(Span::from_ms(backoff), 20);
+        let retry_in = cx.draw("retry", index).backoff(
+            Span::from_ms(self.config.retry_backoff_ms),
+            Span::from_ms(self.config.retry_backoff_max_ms),
+            batch.attempts - 1,
+        );
         batch.ready_at = cx.now() + retry_in;
+        batch.repeated = true;
         batch.cause = Some(cx.note_setting(
             "retries",
             Fact::AttemptFailed {
@@ -566,7 +645,8 @@ impl Producer {
             },
         ));
         // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
-        let position = if self.config.idempotence() {
+        // librdkafka keeps the order of the messages in any case.
+        let position = if self.config.idempotence() || librdkafka {
             queue
                 .batches
                 .partition_point(|other| other.name.ordinal < batch.name.ordinal)
@@ -574,17 +654,6 @@ impl Producer {
             0
         };
         queue.batches.insert(position, batch);
-        if memory.unresolved {
-            // The broker refused one of these for its gap, so it can have none of those behind it.
-            let refused = queue
-                .batches
-                .iter()
-                .position(|batch| batch.writer.is_none())
-                .unwrap_or(queue.batches.len());
-            for behind in queue.batches.range_mut(refused..) {
-                behind.writer = None;
-            }
-        }
     }
 
     fn report_success(
@@ -613,7 +682,7 @@ impl Producer {
         });
     }
 
-    /// The application is told; this one writes it off and does not send again.
+    /// The application is told; it writes the records off or sends them again.
     fn report_failure(
         &self,
         disk: &mut Disk,
@@ -622,10 +691,17 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        // Its sequence is used up, so nothing after it would fit: KIP-360 bumps the epoch once the rest has settled.
-        memory.unresolved |= batch.writer.is_some();
-        for number in &batch.numbers {
-            disk.outbox.remove(number);
+        // Its sequence is used up, so nothing after it would fit if the broker has not got it. One that was repeated may be
+        // stored or not; after any other error the broker has refused it. Source: `Sender.sendProducerData`,
+        // `TransactionManager.handleFailedBatch`.
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        if let Some((_, last)) = batch.sequences() {
+            let unknown = error == ErrorCode::DeliveryTimeout || error.is_retriable();
+            if !unknown {
+                queue.gap = true;
+            } else if batch.repeated || error != ErrorCode::DeliveryTimeout {
+                queue.unresolved = Some(next_sequence(last));
+            }
         }
         let origins = batch.records.iter().map(|record| record.origin).collect();
         let setting = if error == ErrorCode::DeliveryTimeout {
@@ -641,11 +717,29 @@ impl Producer {
                 origins,
             },
         );
+        // A new send of the same record: nobody can tell that it is one.
+        let mut again = Vec::new();
+        for (number, record) in batch.numbers.into_iter().zip(batch.records) {
+            if self.config.on_error == OnError::SendAgain && memory.sent_again.insert(number) {
+                again.push((number, record));
+            } else {
+                disk.outbox.remove(&number);
+            }
+        }
+        if again.is_empty() {
+            return;
+        }
+        let origins = again.iter().map(|(_, record)| record.origin).collect();
+        cx.note_setting("app.on.error", Fact::Resent { origins });
+        let cause = cx.cause();
+        for (number, record) in again {
+            self.accumulate(memory, number, record, cause, cx);
+        }
     }
 
     /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
     fn expire(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
-        let limit = Span::from_ms(self.config.delivery_timeout_ms);
+        let limit = Span::from_ms(self.config.delivery_timeout_ms());
         let cause = cx.cause();
         let now = cx.now();
         let too_old = |batch: &Pending| now.since(batch.created) >= limit;
@@ -671,10 +765,8 @@ impl Producer {
         cx.because(cause);
         // One overdue request drops the whole connection.
         let overdue = |connection: &Connection| {
-            connection
-                .requests
-                .front()
-                .is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
+            let oldest = connection.requests.front();
+            oldest.is_some_and(|request| self.overdue_at(request.sent) <= now)
         };
         let late: Vec<HostId> = memory
             .connections
@@ -689,39 +781,55 @@ impl Producer {
                     text: "a request is overdue, the connection is dropped".into(),
                 },
             );
+            cx.drop_connection(broker);
             self.on_disconnected(disk, memory, broker, cx);
         }
     }
 
-    /// After a batch was given up: once nothing of the old epoch is in flight or to be repeated, a new epoch begins with sequence 0.
+    /// When a request that is still unanswered is given up. librdkafka looks for such requests once a second.
+    fn overdue_at(&self, sent: Time) -> Time {
+        let due = sent + Span::from_ms(self.config.request_timeout_ms());
+        match self.config.client {
+            Client::Java => due,
+            Client::Librdkafka => Time::from_ms(due.micros().div_ceil(1_000_000) * 1_000),
+        }
+    }
+
+    /// After a batch was given up: once nothing of its partition is under way, either a later batch was stored, so the
+    /// broker had it, or the epoch is bumped and the partition's sequences begin at 0. Other partitions go on and follow
+    /// when theirs have settled. Source: `TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`.
     fn bump_epoch(&self, memory: &mut Memory, cx: &mut Context) {
-        let open = |queue: &Queue| {
-            queue.in_flight > 0 || queue.batches.iter().any(|batch| batch.writer.is_some())
-        };
-        if !memory.unresolved || memory.queues.iter().any(open) {
+        let Some((producer_id, epoch)) = &mut memory.identity else {
             return;
-        }
-        memory.unresolved = false;
-        if let Some((producer_id, epoch)) = &mut memory.identity {
-            *epoch += 1;
-            cx.note(Fact::ProducerIdAssigned {
-                producer_id: *producer_id,
-                epoch: *epoch,
-            });
-        }
-        for queue in &mut memory.queues {
-            queue.next_sequence = 0;
-            queue.last_acknowledged = None;
-            for batch in &mut queue.batches {
-                batch.writer = None;
+        };
+        let mut bumped = Vec::new();
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if queue.unresolved.is_some() && !queue.is_open() {
+                queue.unresolved = None;
+                let next = queue.last_acknowledged.map(next_sequence);
+                queue.gap |= next != Some(queue.next_sequence);
+            }
+            // What is on the wire is waited for; what was refused for its gap is numbered anew.
+            if queue.gap && queue.in_flight == 0 {
+                bumped.push(index);
             }
         }
+        if bumped.is_empty() {
+            return;
+        }
+        *epoch += 1;
+        for index in bumped {
+            memory.queues[index].begin_epoch(*epoch);
+        }
+        cx.note(Fact::ProducerIdAssigned {
+            producer_id: *producer_id,
+            epoch: *epoch,
+        });
     }
 
     /// Sets a timer for the next moment at which time alone changes something.
     fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
-        let delivery = Span::from_ms(self.config.delivery_timeout_ms);
-        let request = Span::from_ms(self.config.request_timeout_ms);
+        let delivery = Span::from_ms(self.config.delivery_timeout_ms());
         let queued = memory
             .queues
             .iter()
@@ -732,7 +840,7 @@ impl Producer {
             r.batches
                 .iter()
                 .map(|b| b.created + delivery)
-                .chain([r.sent + request])
+                .chain([self.overdue_at(r.sent)])
         });
         let reconnect =
             memory
@@ -980,7 +1088,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_a_new_epoch_begins() {
+    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_anything_new_goes_out() {
         let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
         let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
         stand.pass(Span::from_ms(1_000));
@@ -1023,8 +1131,99 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [(2, Some((1, 0)))],
-            "new batches begin the next epoch at 0"
+            [(2, Some((0, 2)))],
+            "the broker has what came behind, so it had the one given up: there is no gap"
         );
+    }
+
+    #[test]
+    fn if_all_in_flight_are_given_up_the_next_epoch_begins_at_0_in_that_partition_only() {
+        let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
+        let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
+        stand.pass(Span::from_ms(1_000));
+        assert_eq!(ordinals(&mut stand), [0]);
+        stand.tell(B1, message::Message::Disconnected);
+        let facts = stand.pass(Span::from_ms(1_000));
+        let bumped = |fact: &Fact| matches!(fact, Fact::ProducerIdAssigned { epoch: 1, .. });
+        assert!(facts.iter().any(bumped), "{facts:?}");
+        order(&mut stand, 3..=3);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        stand.tell(
+            B1,
+            message::Message::Kafka(Message::Metadata {
+                leaders: vec![Some(B1)],
+            }),
+        );
+        stand.pass(Span::from_ms(300));
+        let told: Vec<Option<(u16, u32)>> = wire(&mut stand)
+            .into_iter()
+            .map(|(_, _, writer)| writer)
+            .collect();
+        assert_eq!(told, [Some((1, 0))]);
+    }
+
+    const LIBRDKAFKA: &str =
+        r#""producer.client": "librdkafka", "max.in.flight.requests.per.connection""#;
+
+    #[test]
+    fn librdkafka_sends_again_in_the_old_order_after_a_lost_connection() {
+        let mut stand = producer(&format!("{{{ONE_EACH}, {LIBRDKAFKA}: 5}}"));
+        order(&mut stand, 2..=5);
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        break_and_reconnect(&mut stand);
+        stand.pass(Span::from_ms(200));
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn with_one_in_flight_librdkafka_lets_one_request_pass_a_repeat_and_java_none() {
+        for (client, passed) in [("librdkafka", &[1][..]), ("java", &[])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"enable.idempotence\": false, \"max.in.flight.requests.per.connection\": 1}}"
+            ));
+            order(&mut stand, 2..=3);
+            let sent = wire(&mut stand);
+            assert_eq!(sent.len(), 1);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, passed, "{client}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Ok(0));
+            }
+            stand.pass(Span::from_ms(200));
+            assert_eq!(ordinals(&mut stand), [0], "{client}");
+        }
+    }
+
+    #[test]
+    fn without_retries_librdkafka_still_looks_for_the_leader_and_java_does_not() {
+        for (client, failed) in [("librdkafka", false), ("java", true)] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"retries\": 0}}"
+            ));
+            let sent = wire(&mut stand);
+            let facts = answer(&mut stand, sent[0].0, Err(ErrorCode::NotLeaderOrFollower));
+            let reported = |fact: &Fact| matches!(fact, Fact::SendFailed { .. });
+            assert_eq!(facts.iter().any(reported), failed, "{client}");
+        }
+    }
+
+    #[test]
+    fn a_failed_send_is_written_off_or_sent_again_once_as_another_batch() {
+        for (on_error, again) in [("write_off", &[][..]), ("send_again", &[1])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"retries\": 0, \"app.on.error\": \"{on_error}\"}}"
+            ));
+            let sent = wire(&mut stand);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, again, "{on_error}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Err(ErrorCode::NotEnoughReplicas));
+            }
+            assert_eq!(ordinals(&mut stand), [0; 0], "once");
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! Connections between hosts: in-order delivery, delay, reset.
+//! Connections between hosts: in-order delivery, delay, reset, and links that carry nothing for a while.
 //!
 //! Mirrors: TCP as an application sees it. A later message never overtakes an earlier one on the same connection, and
 //! a reset loses whatever was on the wire in both directions, so "one lost message" is always a broken connection.
+//! A split link breaks nothing by itself: TCP repeats what was not received, so it arrives once the link is back, unless an
+//! end has given the connection up by then.
 //! Simplified: no bandwidth; a connection needs no handshake of its own (the Kafka client's is modelled there).
 
 use super::host::HostId;
@@ -33,6 +35,10 @@ pub struct Network {
     /// What is added to it on average, exponentially distributed.
     pub mean_extra: Span,
     connections: BTreeMap<(HostId, HostId), Connection>,
+    /// Until when a link carries nothing.
+    splits: BTreeMap<(HostId, HostId), Time>,
+    /// Until when a link is slow, and what is added then on average.
+    spikes: BTreeMap<(HostId, HostId), (Time, Span)>,
 }
 
 fn ends(a: HostId, b: HostId) -> (HostId, HostId) {
@@ -45,7 +51,34 @@ impl Network {
             minimum,
             mean_extra,
             connections: BTreeMap::new(),
+            splits: BTreeMap::new(),
+            spikes: BTreeMap::new(),
         }
+    }
+
+    /// Lets nothing through between two hosts until then.
+    pub fn split(&mut self, a: HostId, b: HostId, until: Time) {
+        let end = self.splits.entry(ends(a, b)).or_default();
+        *end = until.max(*end);
+    }
+
+    /// When a link that carries nothing now is back.
+    pub fn split_until(&self, a: HostId, b: HostId, now: Time) -> Option<Time> {
+        let until = self.splits.get(&ends(a, b)).copied();
+        until.filter(|&until| until > now)
+    }
+
+    /// Makes every message between two hosts slower until then.
+    pub fn slow_down(&mut self, a: HostId, b: HostId, until: Time, mean: Span) {
+        self.spikes.insert(ends(a, b), (until, mean));
+    }
+
+    /// What is added to the delay of a message on average.
+    pub fn spike(&self, a: HostId, b: HostId, now: Time) -> Span {
+        let spike = self.spikes.get(&ends(a, b)).copied();
+        spike
+            .filter(|&(until, _)| until > now)
+            .map_or(Span::ZERO, |(_, mean)| mean)
     }
 
     pub fn epoch(&self, a: HostId, b: HostId) -> u32 {
