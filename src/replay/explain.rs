@@ -444,7 +444,10 @@ fn names(fact: &Fact, order: u32) -> bool {
                 .iter()
                 .any(|&(origin, _)| number(origin) == order)
         }),
-        Fact::DroppedLate { origins, .. } | Fact::Accumulated { origins, .. } => {
+        Fact::Worked { origin, .. } => number(*origin) == order,
+        Fact::Polled { origins, .. }
+        | Fact::DroppedLate { origins, .. }
+        | Fact::Accumulated { origins, .. } => {
             origins.iter().any(|&(origin, _)| number(origin) == order)
         }
         _ => false,
@@ -484,6 +487,7 @@ pub fn place(host: &str) -> String {
         None if role.starts_with('p') => "producer".into(),
         None if role == "store" => "table".into(),
         None if role == "driver" => "driver".into(),
+        None if crate::sim::fault::is_consumer(role) => role.replace('c', "consumer "),
         None => role.replace("exec", "executor "),
     }
 }
@@ -593,6 +597,22 @@ pub fn describe(fact: &Fact) -> String {
             }
         ),
         Fact::Noted { text } => text.clone(),
+        Fact::Paused { during } => format!("stands still for {} ms", during.ms()),
+        Fact::Assigned { generation, .. } => {
+            format!("reads its share of the partitions, generation {generation}")
+        }
+        Fact::Revoked { .. } => "gives its partitions up".into(),
+        Fact::Positioned { reset: true, .. } => "begins where auto.offset.reset says".into(),
+        Fact::Positioned { .. } => "goes on from the committed offsets".into(),
+        Fact::Polled { origins, .. } => format!("poll() returns {} records", origins.len()),
+        Fact::Worked { origin, .. } => format!("the work on #{} is done", number(*origin)),
+        Fact::CommitSent { .. } => "asks for its offsets to be committed".into(),
+        Fact::OffsetsCommitted { .. } => "the group's offsets are committed".into(),
+        Fact::MemberRemoved { why, .. } => match why {
+            crate::sim::trace::Departure::Left => "a consumer has left the group".into(),
+            _ => "a consumer is out of the group: it was silent for too long".into(),
+        },
+        Fact::Fenced { error, .. } => format!("a commit is refused: {error}"),
     }
 }
 

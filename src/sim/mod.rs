@@ -23,6 +23,8 @@ pub mod workload;
 pub use ledger::{Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
+use engines::EngineKind;
+use engines::consumer::app::Consumer;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -31,7 +33,7 @@ use kafka::broker::Broker;
 use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
-use kafka::protocol::{PartitionId, PartitionState};
+use kafka::protocol::{Internal, PartitionId, PartitionState};
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Counters, Ledger, Terms};
 use message::Message;
@@ -106,6 +108,7 @@ enum Node {
     Store(Box<Host<Store>>),
     Driver(Box<Host<Driver>>),
     Executor(Box<Host<Executor>>),
+    Consumer(Box<Host<Consumer>>),
 }
 
 macro_rules! each_node {
@@ -117,6 +120,7 @@ macro_rules! each_node {
             Node::Store($host) => $do,
             Node::Driver($host) => $do,
             Node::Executor($host) => $do,
+            Node::Consumer($host) => $do,
         }
     };
 }
@@ -157,6 +161,10 @@ pub struct Simulation {
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
+    /// Who leads the first of the coordinators' partitions.
+    coordinator: HostId,
+    /// Hosts that stand still, and until when.
+    paused: BTreeMap<HostId, Time>,
     restarting: u32,
     events: u64,
     ended: Option<Ended>,
@@ -184,14 +192,16 @@ fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
 /// Panics if the scenario has no such segment.
 fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let (name, branch) = segments(scenario).swap_remove(usize::from(segment.0));
-    let driver = if name.is_empty() {
-        "driver".to_string()
+    let prefix = if name.is_empty() {
+        String::new()
     } else {
-        format!("{name}.driver")
+        format!("{name}.")
     };
+    let spark = branch.engine.kind == EngineKind::Spark;
+    let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: branch.engine.spark.window_type != WindowType::None,
+        windowed: spark && branch.engine.spark.window_type != WindowType::None,
         producer: PRODUCER,
         driver: cast(scenario)
             .find(&driver)
@@ -200,7 +210,7 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         replicas: u64::from(scenario.topic.replication_factor),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-        from_latest: branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+        from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
     }
 }
 
@@ -216,8 +226,17 @@ pub fn cast(scenario: &Scenario) -> Cast {
         } else {
             format!("{name}.")
         };
-        hosts.push(format!("{prefix}driver"));
-        hosts.extend((1..=branch.engine.spark.executors).map(|n| format!("{prefix}exec{n}")));
+        match branch.engine.kind {
+            EngineKind::Spark => {
+                hosts.push(format!("{prefix}driver"));
+                let executors = 1..=branch.engine.spark.executors;
+                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+            }
+            EngineKind::Consumer => {
+                let consumers = 1..=branch.engine.consumer.consumers;
+                hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+            }
+        }
     }
     Cast {
         hosts,
@@ -244,6 +263,33 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
         }
     };
     (0..scenario.topic.partitions).map(of).collect()
+}
+
+/// The partitions that coordinators need, if anybody needs a coordinator.
+fn internal(scenario: &Scenario) -> Option<Internal> {
+    let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+    let needed = segments(scenario).iter().any(consumes);
+    needed.then(|| Internal::behind(scenario.topic.partitions))
+}
+
+/// Those of the topic and behind them those of the coordinators, on up to three brokers each
+/// (`offsets.topic.replication.factor`).
+fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
+    let mut states = assignment(scenario);
+    let brokers = u16::from(scenario.brokers.count);
+    if let Some(internal) = internal(scenario) {
+        let partition = internal.groups;
+        let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
+        let replicas: Vec<HostId> = (0..brokers.min(3)).map(replica).collect();
+        states.push(PartitionState {
+            partition,
+            leader: replicas.first().copied(),
+            epoch: 0,
+            isr: replicas.clone(),
+            replicas,
+        });
+    }
+    states
 }
 
 /// The partition that a customer's orders go to.
@@ -292,6 +338,8 @@ impl Simulation {
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
+            coordinator: HostId(1),
+            paused: BTreeMap::new(),
             restarting: 0,
             events: 0,
             ended: None,
@@ -384,6 +432,16 @@ impl Simulation {
     }
 
     fn handle(&mut self, event: Event) {
+        if let What::Deliver { to: host, .. } | What::Wake { host, .. } = event.what
+            && let Some(&until) = self.paused.get(&host)
+        {
+            if self.kernel.now < until {
+                // It arrives, and nobody looks at it before the host goes on.
+                self.kernel.agenda.insert(until, event.cause, event.what);
+                return;
+            }
+            self.paused.remove(&host);
+        }
         match event.what {
             What::Deliver {
                 from,
@@ -491,6 +549,11 @@ impl Simulation {
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
                     self.last_appender = event.host;
                 }
+                if let Fact::LeaderElected { partition, .. } = event.fact
+                    && partition.0 >= self.scenario.topic.partitions
+                {
+                    self.coordinator = event.host;
+                }
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
                 }
@@ -537,21 +600,47 @@ impl Simulation {
                 let (a, b) = match place {
                     Place::Link(a, b) => (a, b),
                     Place::LinkToAny(a) => (a, self.other_end(a, after)),
-                    Place::Host(_) | Place::Leader => return,
+                    Place::Host(_) | Place::Leader | Place::Coordinator => return,
                 };
                 let mut cx = self.kernel.context(a, None);
                 cx.note(injected);
                 let cause = cx.cause();
                 self.kernel.reset(a, b, cause);
             }
+            Action::Pause { place, during } => {
+                let Place::Host(host) = self.resolve(place) else {
+                    return;
+                };
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let mut cx = self.kernel.context(host, None);
+                    cx.note(injected);
+                    cx.note(Fact::Paused { during });
+                    let until = self.kernel.now + during;
+                    let paused = self.paused.entry(host).or_insert(until);
+                    *paused = until.max(*paused);
+                }
+            }
+            Action::Close {
+                place,
+                restart_after,
+            } => {
+                let Place::Host(host) = self.resolve(place) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let close = engines::consumer::Message::Close { restart_after };
+                self.deliver(host, host, Message::Consumer(close), cause);
+            }
         }
     }
 
     fn resolve(&self, place: Place) -> Place {
-        if place == Place::Leader {
-            Place::Host(self.last_appender)
-        } else {
-            place
+        match place {
+            Place::Leader => Place::Host(self.last_appender),
+            Place::Coordinator => Place::Host(self.coordinator),
+            place => place,
         }
     }
 
@@ -575,6 +664,7 @@ impl Simulation {
         cause: Option<FactId>,
     ) {
         self.nodes[usize::from(host.0)].crash(loses);
+        self.paused.remove(&host);
         for peer in self.kernel.network.peers(host) {
             self.kernel.reset(host, peer, cause);
         }
@@ -591,7 +681,8 @@ impl Simulation {
         let quiet =
             self.kernel.now.since(self.last_fact) >= Span::from_ms(self.scenario.limits.settle_ms);
         let arrived = self.arrived == self.scenario.workload.orders && self.held.is_empty();
-        quiet && arrived && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
+        let still = self.paused.values().any(|&until| until > self.kernel.now);
+        quiet && arrived && !still && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
     }
 }
 
@@ -607,6 +698,10 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(engines::spark::driver::Memory::is_idle),
+            Node::Consumer(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::consumer::app::Memory::is_idle),
             Node::Controller(host) => host
                 .memory
                 .as_ref()
@@ -618,8 +713,10 @@ impl Node {
 
 fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let find = |name: &str| cast.find(name).expect("the cast has everybody");
-    let initial = assignment(scenario);
-    let leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
+    let initial = all_partitions(scenario);
+    let internal = internal(scenario);
+    let all_leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
+    let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
     let (controller, store) = (find("controller"), find("store"));
     let mut nodes = vec![Node::Producer(Box::new(Host::new(Producer {
@@ -634,6 +731,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             topic: scenario.topic.clone(),
             controller,
             initial: initial.clone(),
+            internal,
         })))
     }));
     nodes.push(Node::Controller(Box::new(Host::new(Controller {
@@ -650,12 +748,27 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
         } else {
             format!("{name}.")
         };
+        let segment = SegmentId(index as u8);
+        if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
+            let config = branch.engine.consumer;
+            nodes.extend((0..config.consumers).map(|_| {
+                Node::Consumer(Box::new(Host::new(Consumer {
+                    segment,
+                    config: config.clone(),
+                    sink: branch.sink.console.clone(),
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                    internal,
+                })))
+            }));
+            continue;
+        }
         let driver = find(&format!("{prefix}driver"));
         let config = branch.engine.spark;
         let executors: Vec<HostId> = (1..=config.executors)
             .map(|n| HostId(driver.0 + n))
             .collect();
-        let segment = SegmentId(index as u8);
         let sink = branch.sink.hudi;
         nodes.push(Node::Driver(Box::new(Host::new(Driver {
             segment,

@@ -86,6 +86,17 @@ pub enum Retraction {
     Overwritten,
 }
 
+/// Why a consumer is no member of its group any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Departure {
+    /// It said so.
+    Left,
+    /// It was silent for longer than `session.timeout.ms`.
+    SessionTimeout,
+    /// It did not come to a rebalance in time.
+    RebalanceTimeout,
+}
+
 macro_rules! facts {
     ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* $(,)? })? = $text:literal ),* $(,)?) => {
         /// One thing that happened. Flat, because everyone reads them: the vocabulary is the product.
@@ -170,6 +181,23 @@ facts! {
     Injected { fault: u16 } = "injected",
     ConnectionLost { peer: HostId } = "connection_lost",
     Noted { text: String } = "noted",
+    /// The host stands still and keeps its memory.
+    Paused { during: Span } = "paused",
+    /// A consumer belongs to a generation of its group and reads these partitions.
+    Assigned { segment: SegmentId, generation: u32, partitions: Vec<PartitionId> } = "assigned",
+    Revoked { segment: SegmentId, partitions: Vec<PartitionId> } = "revoked",
+    /// Where a consumer begins to read; `reset`: there was no committed offset, or the topic does not hold it.
+    Positioned { segment: SegmentId, positions: Vec<(PartitionId, u64)>, reset: bool } = "positioned",
+    /// `poll()` returned these records.
+    Polled { segment: SegmentId, origins: Vec<(Origin, Source)> } = "polled",
+    /// The work on a record is done and its effect is in the sink.
+    Worked { segment: SegmentId, origin: Origin, source: Source } = "worked",
+    CommitSent { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "commit_sent",
+    /// The group's offsets are stored.
+    OffsetsCommitted { segment: SegmentId, member: HostId, positions: Vec<(PartitionId, u64)> } = "offsets_committed",
+    MemberRemoved { segment: SegmentId, member: HostId, why: Departure } = "member_removed",
+    /// A write of somebody who is not in charge any more was refused.
+    Fenced { segment: SegmentId, who: HostId, error: ErrorCode } = "fenced",
 }
 
 impl FactKind {
@@ -397,6 +425,16 @@ impl fmt::Display for Origins<'_> {
         self.0
             .iter()
             .try_for_each(|&origin| write!(f, " #{}", number(origin)))
+    }
+}
+
+struct At<'a>(&'a [(PartitionId, u64)]);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|(partition, offset)| write!(f, " {}@{offset}", partition.0))
     }
 }
 
@@ -646,5 +684,57 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
+        Fact::Paused { during } => write!(out, " for {during}"),
+        Fact::Assigned {
+            segment: id,
+            generation,
+            partitions,
+        } => {
+            write!(out, " {} generation {generation}", segment(id))?;
+            partitions.iter().try_for_each(|p| write!(out, " {p}"))
+        }
+        Fact::Revoked {
+            segment: id,
+            partitions,
+        } => {
+            write!(out, " {}", segment(id))?;
+            partitions.iter().try_for_each(|p| write!(out, " {p}"))
+        }
+        Fact::Positioned {
+            segment: id,
+            positions,
+            reset,
+        } => {
+            let how = if *reset { " reset" } else { "" };
+            write!(out, " {}{how}{}", segment(id), At(positions))
+        }
+        Fact::Polled {
+            segment: id,
+            origins,
+        } => write!(out, " {}{}", segment(id), Sourced(origins)),
+        Fact::Worked {
+            segment: id,
+            origin,
+            source,
+        } => write!(out, " {}{}", segment(id), Sourced(&[(*origin, *source)])),
+        Fact::CommitSent {
+            segment: id,
+            positions,
+        } => write!(out, " {}{}", segment(id), At(positions)),
+        Fact::OffsetsCommitted {
+            segment: id,
+            member,
+            positions,
+        } => write!(out, " {} {}{}", segment(id), host(member), At(positions)),
+        Fact::MemberRemoved {
+            segment: id,
+            member,
+            why,
+        } => write!(out, " {} {} {why:?}", segment(id), host(member)),
+        Fact::Fenced {
+            segment: id,
+            who,
+            error,
+        } => write!(out, " {} {} {error}", segment(id), host(who)),
     }
 }

@@ -5,10 +5,11 @@
 //! NOT_ENOUGH_REPLICAS_AFTER_APPEND; producer ids come from a counter in memory.
 
 use super::config::{BrokerConfig, TopicConfig};
+use super::group::Groups;
 use super::log::{Admission, Log, Writers};
 use super::protocol::{
-    Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId,
-    PartitionState,
+    Acks, Batch, BatchName, Entry, ErrorCode, FetchAnswer, FetchPosition, Fetched, Internal,
+    Message, OffsetSpec, PartitionId, PartitionState,
 };
 use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
@@ -25,6 +26,8 @@ pub struct Broker {
     pub topic: TopicConfig,
     pub controller: HostId,
     pub initial: Vec<PartitionState>,
+    /// None where nobody needs a coordinator.
+    pub internal: Option<Internal>,
 }
 
 /// Index: partition.
@@ -41,7 +44,27 @@ pub struct Memory {
     parked: BTreeMap<HostId, Parked>,
     /// Leaders that this broker has a fetch outstanding with.
     fetching: BTreeSet<HostId>,
-    numbered: u64,
+    pub(super) numbered: u64,
+    /// As coordinator of groups.
+    pub(super) groups: Groups,
+    /// What a coordinator does once all in-sync replicas have what it wrote.
+    promises: Vec<Promise>,
+}
+
+#[derive(Clone)]
+struct Promise {
+    partition: PartitionId,
+    /// The high watermark that it waits for.
+    end: u64,
+    then: Then,
+}
+
+/// What follows once a coordinator's entry is safe.
+#[derive(Clone)]
+pub(super) enum Then {
+    Answer(Vec<(Reply, Message)>),
+    /// The offsets of a group are committed: note it, and answer.
+    Committed(Fact, Reply, Message),
 }
 
 #[derive(Clone)]
@@ -118,6 +141,8 @@ impl Program for Broker {
             parked: BTreeMap::new(),
             fetching: BTreeSet::new(),
             numbered: 0,
+            groups: Groups::default(),
+            promises: Vec::new(),
         };
         if cx.incarnation() == 1 {
             // The run begins with a settled cluster.
@@ -234,7 +259,14 @@ impl Broker {
                 } else {
                     Err(ErrorCode::NotLeaderOrFollower)
                 };
-                cx.send(from, Message::ReadResponse { partition, result });
+                cx.send(
+                    from,
+                    Message::ReadResponse {
+                        partition,
+                        offset,
+                        result,
+                    },
+                );
             }
             Message::Fetch { positions } => self.on_fetch(disk, memory, from, positions, cx),
             Message::FetchExpired { follower, fetch }
@@ -262,7 +294,7 @@ impl Broker {
                     Message::CheckIsr,
                 );
             }
-            _ => {}
+            message => self.on_group(disk, memory, from, message, cx),
         }
     }
 
@@ -414,7 +446,18 @@ impl Broker {
             epoch,
             origins,
         });
-        // Followers that wait for this partition are answered with the news.
+        self.tell_followers(disk, memory, partition, cx);
+        Ok(base_offset)
+    }
+
+    /// Followers that wait for this partition are answered with the news.
+    fn tell_followers(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partition: PartitionId,
+        cx: &mut Context,
+    ) {
         let waits = |parked: &Parked| {
             parked
                 .positions
@@ -432,7 +475,90 @@ impl Broker {
             self.answer_fetch(disk, memory, follower, cx);
             cx.because(cause);
         }
-        Ok(base_offset)
+    }
+
+    // ---- what coordinators keep ---------------------------------------------------------------------------------
+
+    /// Whether this broker leads a coordinator's partition, and so is the coordinator.
+    pub(super) fn leads(
+        &self,
+        memory: &Memory,
+        partition: Option<PartitionId>,
+        cx: &Context,
+    ) -> bool {
+        let replica = partition.and_then(|p| memory.partitions.get(usize::from(p.0)));
+        replica.is_some_and(|replica| replica.state.leader == Some(cx.host()))
+    }
+
+    /// Writes an entry as `acks=all` would, and does the rest once every in-sync replica has it. Source:
+    /// `CoordinatorRuntime`, which completes a write when the high watermark has passed it.
+    pub(super) fn write_entry(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partition: PartitionId,
+        entry: Entry,
+        then: Then,
+        cx: &mut Context,
+    ) {
+        let name = BatchName {
+            producer: cx.host(),
+            session: cx.incarnation(),
+            partition,
+            ordinal: memory.numbered as u32,
+        };
+        memory.numbered += 1;
+        let epoch = memory.partitions[usize::from(partition.0)].state.epoch;
+        let log = disk.entry(partition).or_default();
+        log.append(
+            epoch,
+            Batch {
+                name,
+                writer: None,
+                records: Vec::new(),
+                entry: Some(Box::new(entry)),
+            },
+        );
+        let end = log.end();
+        memory.promises.push(Promise {
+            partition,
+            end,
+            then,
+        });
+        self.tell_followers(disk, memory, partition, cx);
+        self.advance(disk, memory, partition, cx);
+        self.answer_ready(disk, memory, cx);
+    }
+
+    fn keep_promises(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        let safe = |promise: &Promise| {
+            disk.get(&promise.partition)
+                .is_some_and(|log| log.high_watermark >= promise.end)
+        };
+        let (kept, waiting) = std::mem::take(&mut memory.promises)
+            .into_iter()
+            .partition(safe);
+        memory.promises = waiting;
+        let kept: Vec<Promise> = kept;
+        for promise in kept {
+            match promise.then {
+                Then::Answer(answers) => {
+                    for (reply, message) in answers {
+                        cx.reply(reply, message);
+                    }
+                }
+                Then::Committed(fact, reply, message) => {
+                    cx.note(fact);
+                    cx.reply(reply, message);
+                }
+            }
+        }
+    }
+
+    /// Whether a partition belongs to a coordinator: readers and the ledger have nothing to do with it.
+    fn is_internal(&self, partition: PartitionId) -> bool {
+        self.internal
+            .is_some_and(|internal| partition >= internal.groups)
     }
 
     fn min_isr(&self) -> usize {
@@ -468,6 +594,9 @@ impl Broker {
         let lowest = replica.state.isr.iter().map(end_of).min().unwrap_or(0);
         if lowest > log.high_watermark {
             log.high_watermark = lowest;
+            if self.is_internal(partition) {
+                return;
+            }
             cx.note(Fact::HighWatermarkAdvanced {
                 partition,
                 offset: lowest,
@@ -477,6 +606,9 @@ impl Broker {
 
     /// Starts the answer to every request whose batches are all below the high watermark; answering is a step of its own.
     fn answer_ready(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        if !memory.promises.is_empty() {
+            self.keep_promises(disk, memory, cx);
+        }
         for (&number, request) in &mut memory.requests {
             request.waiting.retain(|(partition, end)| {
                 disk.get(partition)
@@ -726,7 +858,7 @@ impl Broker {
                     let before = log.end();
                     batches.into_iter().for_each(|batch| log.copy(batch));
                     log.high_watermark = log.high_watermark.max(high_watermark.min(log.end()));
-                    if log.end() > before {
+                    if log.end() > before && !self.is_internal(partition) {
                         cx.note(Fact::ReplicaAdvanced {
                             partition,
                             end: log.end(),
@@ -767,6 +899,7 @@ impl Broker {
     ) {
         let me = cx.host();
         let mut leaders = Vec::new();
+        let mut took_over = false;
         for state in states {
             let partition = state.partition;
             let replica = &mut memory.partitions[usize::from(partition.0)];
@@ -789,6 +922,10 @@ impl Broker {
                         epoch: state.epoch,
                         end: log.end(),
                     });
+                    took_over |= self
+                        .internal
+                        .is_some_and(|internal| internal.groups == partition);
+                    memory.promises.retain(|p| p.partition != partition);
                 }
                 if elected || replica.state.isr != state.isr {
                     cx.note(Fact::IsrChanged {
@@ -824,6 +961,9 @@ impl Broker {
                 }
             }
         }
+        if took_over {
+            self.load_groups(disk, memory, cx);
+        }
         self.answer_ready(disk, memory, cx);
         leaders.dedup();
         for leader in leaders {
@@ -850,6 +990,7 @@ mod tests {
             },
             controller: CONTROLLER,
             initial: vec![led_by_b1(isr)],
+            internal: None,
         };
         Stand::new(B1, broker)
     }

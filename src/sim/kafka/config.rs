@@ -230,6 +230,8 @@ pub struct BrokerConfig {
     pub heartbeat_interval_ms: u64,
     #[serde(rename = "broker.session.timeout.ms")]
     pub session_timeout_ms: u64,
+    #[serde(rename = "group.initial.rebalance.delay.ms")]
+    pub group_initial_rebalance_delay_ms: u64,
     /// How long a broker works on one request before it appends, in microseconds. Not a setting of Kafka.
     pub append_us: u64,
 }
@@ -243,6 +245,7 @@ impl Default for BrokerConfig {
             replica_fetch_backoff_ms: 1_000,
             heartbeat_interval_ms: 2_000,
             session_timeout_ms: 9_000,
+            group_initial_rebalance_delay_ms: 3_000,
             append_us: 500,
         }
     }
@@ -252,6 +255,12 @@ impl BrokerConfig {
     pub fn validate(&self) -> Result<(), ScenarioError> {
         for (key, value, least, most) in [
             ("count", u64::from(self.count), 1, 5),
+            (
+                "group.initial.rebalance.delay.ms",
+                self.group_initial_rebalance_delay_ms,
+                0,
+                600_000,
+            ),
             (
                 "replica.lag.time.max.ms",
                 self.replica_lag_time_max_ms,

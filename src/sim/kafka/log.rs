@@ -4,7 +4,7 @@
 //! Simplified: no segments, no retention; the high watermark checkpoint is always current; the operating system never
 //! flushes on its own, so a loss of power takes the whole log; producer ids never expire.
 
-use super::protocol::{Batch, ErrorCode, FetchPosition, LogBatch};
+use super::protocol::{Batch, Entry, ErrorCode, FetchPosition, LogBatch};
 use crate::sim::workload::Record;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -124,6 +124,13 @@ impl Log {
         }
         let (epoch, end) = self.end_of_epoch(position.last_epoch);
         (epoch < position.last_epoch || end < position.offset).then_some((epoch, end))
+    }
+
+    /// What a coordinator wrote, oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.batches
+            .iter()
+            .filter_map(|batch| batch.batch.entry.as_deref())
     }
 
     /// Cuts the log to `end`; answers where it ended before.
@@ -259,6 +266,7 @@ mod tests {
                 sequence,
             }),
             records: (0..count).map(record).collect(),
+            entry: None,
         }
     }
 

@@ -214,6 +214,7 @@ impl Pending {
             name: self.name,
             writer: self.writer,
             records: self.records.clone(),
+            entry: None,
         }
     }
 

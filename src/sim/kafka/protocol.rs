@@ -3,10 +3,13 @@
 //! Mirrors: Produce, Fetch, ListOffsets, Metadata, InitProducerId, AlterPartition, BrokerHeartbeat.
 //! Simplified: one topic; a consumer's fetch names one partition; no fetch sessions, no quotas.
 
+pub use super::group::{Member, MemberId};
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{HostId, Span};
+use crate::sim::trace::SegmentId;
 use crate::sim::workload::Record;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A partition of the topic, counted from 0.
@@ -57,6 +60,13 @@ pub enum ErrorCode {
     NetworkException,
     /// The client's `TimeoutException`: `delivery.timeout.ms` has passed.
     DeliveryTimeout,
+    /// The group knows no such member: it was removed, or it left.
+    UnknownMemberId,
+    /// The member belongs to a generation that is over.
+    IllegalGeneration,
+    RebalanceInProgress,
+    /// The broker does not lead the partition that the group or the transaction is kept in.
+    NotCoordinator,
 }
 
 impl ErrorCode {
@@ -71,6 +81,10 @@ impl ErrorCode {
             ErrorCode::OffsetOutOfRange => "OFFSET_OUT_OF_RANGE",
             ErrorCode::NetworkException => "NETWORK_EXCEPTION",
             ErrorCode::DeliveryTimeout => "TimeoutException",
+            ErrorCode::UnknownMemberId => "UNKNOWN_MEMBER_ID",
+            ErrorCode::IllegalGeneration => "ILLEGAL_GENERATION",
+            ErrorCode::RebalanceInProgress => "REBALANCE_IN_PROGRESS",
+            ErrorCode::NotCoordinator => "NOT_COORDINATOR",
         }
     }
 
@@ -81,10 +95,14 @@ impl ErrorCode {
             | ErrorCode::NotEnoughReplicas
             | ErrorCode::RequestTimedOut
             | ErrorCode::OffsetNotAvailable
+            | ErrorCode::NotCoordinator
             | ErrorCode::NetworkException => true,
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::InvalidProducerEpoch
             | ErrorCode::OffsetOutOfRange
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::RebalanceInProgress
             | ErrorCode::DeliveryTimeout => false,
         }
     }
@@ -122,13 +140,52 @@ pub struct Batch {
     pub name: BatchName,
     pub writer: Option<Writer>,
     pub records: Vec<Record>,
+    /// What a coordinator writes into a topic of its own; such a batch has no records and takes one offset.
+    pub entry: Option<Box<Entry>>,
 }
 
 impl Batch {
     pub fn count(&self) -> u64 {
-        self.records.len() as u64
+        if self.entry.is_some() {
+            1
+        } else {
+            self.records.len() as u64
+        }
     }
 }
+
+/// The partitions that coordinators keep their state in. Who leads one is the coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Internal {
+    /// Of `__consumer_offsets`.
+    pub groups: PartitionId,
+}
+
+impl Internal {
+    /// Behind the partitions of the topic.
+    pub fn behind(partitions: u16) -> Self {
+        Internal {
+            groups: PartitionId(partitions),
+        }
+    }
+}
+
+/// What a coordinator remembers through a change of leader.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Group {
+        group: SegmentId,
+        generation: u32,
+        members: BTreeMap<MemberId, Member>,
+    },
+    Offsets {
+        group: SegmentId,
+        offsets: Positions,
+    },
+}
+
+/// The next offset to read of each partition.
+pub type Positions = BTreeMap<PartitionId, u64>;
 
 /// A batch at its place in a log.
 #[derive(Clone, Debug)]
@@ -238,7 +295,51 @@ pub enum Message {
     },
     ReadResponse {
         partition: PartitionId,
+        /// Where the question began.
+        offset: u64,
         result: Result<Vec<(u64, Record)>, ErrorCode>,
+    },
+    // consumer and group coordinator
+    JoinGroup {
+        group: SegmentId,
+        member: Option<MemberId>,
+        /// It has a `group.instance.id`.
+        fixed: bool,
+        session: Span,
+        rebalance: Span,
+    },
+    JoinGroupResponse {
+        result: Result<(MemberId, u32, Vec<PartitionId>), ErrorCode>,
+    },
+    LeaveGroup {
+        group: SegmentId,
+        member: MemberId,
+    },
+    GroupHeartbeat {
+        group: SegmentId,
+        member: MemberId,
+        generation: u32,
+    },
+    GroupHeartbeatResponse {
+        generation: u32,
+        error: Option<ErrorCode>,
+    },
+    OffsetCommit {
+        group: SegmentId,
+        correlation: u64,
+        member: MemberId,
+        generation: u32,
+        offsets: Positions,
+    },
+    OffsetCommitResponse {
+        correlation: u64,
+        error: Option<ErrorCode>,
+    },
+    OffsetFetch {
+        group: SegmentId,
+    },
+    OffsetFetchResponse {
+        result: Result<Positions, ErrorCode>,
     },
     // broker and broker
     Fetch {
@@ -277,6 +378,15 @@ pub enum Message {
         leader: HostId,
     },
     CheckIsr,
+    MemberSilent {
+        group: SegmentId,
+        member: MemberId,
+        beat: u64,
+    },
+    RebalanceDue {
+        group: SegmentId,
+        round: u64,
+    },
     BeatHeart,
     SessionExpired {
         broker: HostId,

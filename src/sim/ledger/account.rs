@@ -25,6 +25,8 @@ pub(super) struct Account {
     /// A batch that held it was skipped by the sink.
     pub skipped: bool,
     pub late: bool,
+    /// A reader without a committed offset began behind it.
+    pub passed: bool,
     /// It came as far as a windowed operator.
     pub reached: bool,
     /// A row of it was replaced by a newer write of its key.
@@ -60,6 +62,7 @@ impl Default for Account {
             stored: 0,
             truncated: false,
             skipped: false,
+            passed: false,
             late: false,
             reached: false,
             superseded: false,

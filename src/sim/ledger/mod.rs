@@ -102,6 +102,8 @@ pub struct Ledger {
     open_files: BTreeMap<Time, u32>,
     /// Open windows: what each holds, by where it lay in the topic.
     held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    /// What consumers have polled and not worked through.
+    hands: BTreeMap<HostId, Vec<u32>>,
     down_since: Option<Time>,
     first_emitted: Option<Time>,
     last_visible: Time,
@@ -147,6 +149,7 @@ impl Ledger {
             freshness: Vec::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
+            hands: BTreeMap::new(),
             down_since: None,
             first_emitted: None,
             last_visible: Time::ZERO,
@@ -176,7 +179,13 @@ impl Ledger {
         {
             return;
         }
+        // Coordinators' partitions hold nothing of the business.
+        let partitions = self.terms.partitions;
+        if event.fact.partition().is_some_and(|p| p.0 >= partitions) {
+            return;
+        }
         self.fold_source(id, event);
+        self.fold_consumer(id, event);
         self.fold_log(id, event);
         self.fold_engine(id, event);
         self.fold_table(id, event);
@@ -447,6 +456,59 @@ impl Ledger {
         }
     }
 
+    // ---- a plain consumer --------------------------------------------------------------------------------------
+
+    fn fold_consumer(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::Positioned {
+                positions, reset, ..
+            } => {
+                for &(partition, offset) in positions {
+                    let place = usize::from(partition.0);
+                    if *reset {
+                        let start = self.position[place].unwrap_or(0);
+                        let range = OffsetRange {
+                            partition,
+                            start,
+                            end: offset,
+                        };
+                        for order in self.orders_in(&[range]) {
+                            self.accounts[order as usize - 1].passed = true;
+                        }
+                    }
+                    self.position[place] = Some(offset);
+                }
+            }
+            Fact::OffsetsCommitted { positions, .. } => {
+                for &(partition, offset) in positions {
+                    self.position[usize::from(partition.0)] = Some(offset);
+                }
+            }
+            Fact::Polled { origins, .. } => {
+                let hand = self.hands.entry(event.host).or_default();
+                hand.extend(origins.iter().map(|&(origin, _)| number(origin)));
+                for &(origin, source) in origins {
+                    self.accounts[number(origin) as usize - 1].touched = id;
+                    let begun = &mut self.begun[usize::from(source.partition.0)];
+                    self.verdict.replayed += u32::from(source.offset < *begun);
+                    *begun = (source.offset + 1).max(*begun);
+                }
+            }
+            Fact::Worked { origin, .. } => {
+                let order = number(*origin);
+                self.accounts[order as usize - 1].touched = id;
+                if let Some(hand) = self.hands.get_mut(&event.host) {
+                    hand.retain(|&other| other != order);
+                }
+            }
+            Fact::Crashed { .. } | Fact::Revoked { .. } => {
+                self.hands.remove(&event.host);
+            }
+            Fact::Fenced { .. } => self.verdict.fenced += 1,
+            _ => {}
+        }
+    }
+
     fn orders_in(&self, ranges: &[OffsetRange]) -> Vec<u32> {
         let in_range = |range: &OffsetRange| {
             let log = &self.logs[usize::from(range.partition.0)];
@@ -695,7 +757,8 @@ impl Ledger {
                 .iter()
                 .any(|&(other, _)| other == order)
         };
-        in_window || self.logs.iter().enumerate().any(unread)
+        let in_hand = self.hands.values().any(|hand| hand.contains(&order));
+        in_window || in_hand || self.logs.iter().enumerate().any(unread)
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
@@ -704,7 +767,7 @@ impl Ledger {
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
         } else if account.stored > 0 {
-            if self.terms.from_latest {
+            if account.passed || self.terms.from_latest {
                 LossOrigin::StartingOffset
             } else {
                 LossOrigin::CommitFirst

@@ -119,7 +119,9 @@ impl Program for Executor {
                 memory.leaders.learn(leaders);
                 self.read_all(memory, cx);
             }
-            message::Message::Kafka(Kafka::ReadResponse { partition, result }) => match result {
+            message::Message::Kafka(Kafka::ReadResponse {
+                partition, result, ..
+            }) => match result {
                 Ok(records) => {
                     if let Some(task) = reader_of(memory, partition) {
                         self.take(memory, task, records, cx);
