@@ -222,6 +222,7 @@ fn random_fault(choices: &mut Choices, base: &Scenario) -> Value {
     let places: &[&str] = match entry.name.split('.').next() {
         Some("net") if consumes => &["p1>*", "p1>b1", "c1>b3", "c2>b1", "b1>b3", "b3>controller"],
         Some("consumer") => &["c1", "c2"],
+        Some("producer" | "txn") => &["p1"],
         Some("coordinator") => &["coordinator"],
         Some("driver" | "executor") if consumes => &["revenue.driver"],
         Some("net") => &[
@@ -256,7 +257,8 @@ fn random_fault(choices: &mut Choices, base: &Scenario) -> Value {
             fault["step"] = json!(choices.between(1, 400))
         }
         2 if entry.name.starts_with("net.drop")
-            || entry.name.starts_with("consumer.crash.after") =>
+            || entry.name.starts_with("consumer.crash.after")
+            || entry.name == "txn.abort" =>
         {
             fault["chance"] = json!(choices.between(10_000, 400_000));
         }
@@ -311,6 +313,15 @@ fn random_scenario(n: u64) -> Option<Scenario> {
         );
         put(&mut patch, &["producer", "request.timeout.ms"], json!(700));
         put(&mut patch, &["producer", "linger.ms"], json!(5));
+    }
+    if choices.below(3) == 0 {
+        let id = json!("till");
+        put(&mut patch, &["producer", "transactional.id"], id);
+        let timeout = json!(*choices.one(&[300_u64, 2_000, 60_000]));
+        put(&mut patch, &["producer", "transaction.timeout.ms"], timeout);
+        let records = json!(choices.between(1, 6));
+        put(&mut patch, &["producer", "transaction.records"], records);
+        put(&mut patch, &["producer", "enable.idempotence"], Value::Null);
     }
     if choices.below(8) == 0 {
         put(

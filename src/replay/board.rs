@@ -379,6 +379,9 @@ impl Board {
                 replica.end = *to;
                 replica.scar = Some((*to, *from));
             }),
+            Fact::MarkerAppended {
+                partition, offset, ..
+            } => self.replica(*partition, host, |replica| replica.end = offset + 1),
             Fact::OffsetsCommitted {
                 segment: SegmentId::MAIN,
                 positions,

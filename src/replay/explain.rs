@@ -111,6 +111,12 @@ impl Story<'_> {
             .map(|(id, event)| (id, &event.fact, event.at))
     }
 
+    /// Whether a plain consumer read it.
+    fn is_polled(&self) -> bool {
+        self.facts()
+            .any(|(_, fact, _)| matches!(fact, Fact::Polled { .. }))
+    }
+
     fn sends(&self) -> Vec<(FactId, Time, u32)> {
         self.facts()
             .filter_map(|(id, fact, at)| match fact {
@@ -157,6 +163,9 @@ impl Story<'_> {
             DupOrigin::BatchReplay => format!(
                 "Order {order} is in the table twice because its batch was written again: the driver died after the table had it and before the commit log said so, and this writer does not remember batches."
             ),
+            DupOrigin::OffsetReplay if self.is_polled() => format!(
+                "Order {order} is in the sink twice because its offset was read again: the work on it was done, and no commit had said so."
+            ),
             DupOrigin::OffsetReplay => format!(
                 "Order {order} is in the table twice because its offset was read again: the checkpoint was lost, and the query began from the start of the topic."
             ),
@@ -188,11 +197,13 @@ impl Story<'_> {
             LossOrigin::StartingOffset => format!(
                 "Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."
             ),
-            LossOrigin::CommitFirst
-            | LossOrigin::IgnoredBatch
-            | LossOrigin::Retention
-            | LossOrigin::Overwrite
-            | LossOrigin::TxnTimeout => {
+            LossOrigin::CommitFirst => format!(
+                "Order {order} is lost: the position was committed past it before the work on it was done."
+            ),
+            LossOrigin::TxnTimeout => format!(
+                "Order {order} is lost: its transaction was open for longer than transaction.timeout.ms and was aborted, and its writer did not come back for it."
+            ),
+            LossOrigin::IgnoredBatch | LossOrigin::Retention | LossOrigin::Overwrite => {
                 format!(
                     "Order {order} is lost: no reader of the table will ever see it, and nobody was told."
                 )
@@ -597,6 +608,19 @@ pub fn describe(fact: &Fact) -> String {
             }
         ),
         Fact::Noted { text } => text.clone(),
+        Fact::TransactionBegan { .. } => "begins a transaction".into(),
+        Fact::WriterFenced { error, .. } => format!("refuses a writer of the past: {error}"),
+        Fact::MarkerAppended { commit, .. } => {
+            format!(
+                "writes the marker: {}",
+                if *commit { "commit" } else { "abort" }
+            )
+        }
+        Fact::TransactionPrepared { commit, .. } => {
+            format!("decides: {}", if *commit { "commit" } else { "abort" })
+        }
+        Fact::TransactionEnded { commit: true, .. } => "the transaction is committed".into(),
+        Fact::TransactionEnded { .. } => "the transaction is aborted".into(),
         Fact::Paused { during } => format!("stands still for {} ms", during.ms()),
         Fact::Assigned { generation, .. } => {
             format!("reads its share of the partitions, generation {generation}")

@@ -180,6 +180,132 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "transactional.id",
+        path: &["producer", "transactional.id"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("null", "not set"), ("\"till\"", "till")]),
+        since: "since 0.11",
+        plain: "The application writes in transactions under this id.",
+        risk: "Two living writers with one id fence each other.",
+        docs: KAFKA_PRODUCER,
+        teaching: true,
+    },
+    Control {
+        key: "transactional.id.suffix",
+        path: &["producer", "transactional.id.suffix"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("\"none\"", "none"), ("\"random\"", "random")]),
+        since: "a choice of the application",
+        plain: "Whether every start of the process has another id.",
+        risk: "Random: nobody ends what a dead writer left open.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.records",
+        path: &["producer", "transaction.records"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 10000,
+            unit: "",
+        },
+        since: "a choice of the application",
+        plain: "After how many records the application commits.",
+        risk: "Many: careful readers wait for all of them.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.ms",
+        path: &["producer", "transaction.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "a choice of the application",
+        plain: "How long a transaction waits for more records.",
+        risk: "Long, careful readers wait that long.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.timeout.ms",
+        path: &["producer", "transaction.timeout.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "since 0.11; at most transaction.max.timeout.ms",
+        plain: "How long a transaction may stay open.",
+        risk: "Long, a dead writer holds readers up for that time.",
+        docs: KAFKA_PRODUCER,
+        teaching: true,
+    },
+    Control {
+        key: "transaction.max.timeout.ms",
+        path: &["brokers", "transaction.max.timeout.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "since 0.11",
+        plain: "The longest transaction.timeout.ms that brokers accept.",
+        risk: "Below what a writer asks for, the writer does not start.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        path: &[
+            "brokers",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        ],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 10,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 0.11",
+        plain: "How often the coordinator looks for transactions that are overdue.",
+        risk: "Its length comes on top of every transaction time-out.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.version",
+        path: &["brokers", "transaction.version"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 2,
+            unit: "",
+        },
+        since: "2 since 4.0 (KIP-890)",
+        plain: "2: each transaction has an epoch of its own.",
+        risk: "With 1, something late may enter a later transaction.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.partition.verification.enable",
+        path: &["brokers", "transaction.partition.verification.enable"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "since 3.6; version 2 always asks",
+        plain: "Leaders ask whether a write belongs to an open transaction.",
+        risk: "Off, a late write opens one that nobody ends.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
         key: "min.insync.replicas",
         path: &["topic", "min.insync.replicas"],
         group: "Topic",
@@ -303,6 +429,21 @@ pub const CONTROLS: &[Control] = &[
         since: "since 0.9",
         plain: "Where a group without a committed offset begins.",
         risk: "latest skips what came before; earliest reads all again.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "isolation.level",
+        path: &["engine", "consumer", "isolation.level"],
+        group: "Consumer",
+        kind: Kind::Choice(&[
+            ("null", "not set"),
+            ("\"read_uncommitted\"", "read_uncommitted"),
+            ("\"read_committed\"", "read_committed"),
+        ]),
+        since: "not set: read_uncommitted in Java, read_committed in librdkafka",
+        plain: "Whether records of open and aborted transactions are read.",
+        risk: "Uncommitted shows what is taken back later.",
         docs: KAFKA_CONSUMER,
         teaching: true,
     },
@@ -467,6 +608,20 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "kafka.isolation.level",
+        path: &["engine", "spark", "kafka.isolation.level"],
+        group: "Spark",
+        kind: Kind::Choice(&[
+            ("\"read_uncommitted\"", "read_uncommitted"),
+            ("\"read_committed\"", "read_committed"),
+        ]),
+        since: "option of the Kafka source",
+        plain: "Whether the query reads open and aborted transactions.",
+        risk: "Uncommitted puts aborted records into the table.",
+        docs: SPARK,
+        teaching: false,
+    },
+    Control {
         key: "spark.task.maxFailures",
         path: &["engine", "spark", "spark.task.maxFailures"],
         group: "Spark",
@@ -621,6 +776,10 @@ impl Control {
             ["engine", "consumer", ..] | ["brokers", "group.initial.rebalance.delay.ms"] => {
                 engine.kind == EngineKind::Consumer
             }
+            // What only transactions read shows once there are some; the id is where they begin.
+            ["brokers" | "producer", key] if key.starts_with("transaction") => {
+                *key == "transactional.id" || scenario.producer.transactional_id.is_some()
+            }
             ["sink", "hudi", ..] => sink.kind == SinkKind::Hudi,
             ["sink", "console", ..] => sink.kind == SinkKind::Console,
             _ => true,
@@ -711,7 +870,10 @@ mod tests {
 
     /// The same with a plain consumer in place of the main query.
     fn consuming(opening: &Scenario) -> Scenario {
-        let patch = Patch(json!({"engine": {"use": "consumer"}, "sink": {"use": "console"}}));
+        let patch = Patch(
+            json!({"engine": {"use": "consumer"}, "sink": {"use": "console"},
+            "producer": {"transactional.id": "till", "enable.idempotence": null}}),
+        );
         opening.patched(&patch).expect("valid")
     }
 
@@ -721,7 +883,10 @@ mod tests {
         for control in CONTROLS {
             // Exactly one of the two engines, or both.
             let values = [&opening, &consuming(&opening)].map(|scenario| control.value(scenario));
-            let both = !matches!(control.group, "Spark" | "Hudi" | "Consumer" | "Console");
+            let both = !matches!(
+                control.group,
+                "Spark" | "Hudi" | "Consumer" | "Console" | "Transactions"
+            ) || control.key == "transactional.id";
             let expected = if both { 2 } else { 1 };
             assert_eq!(
                 values.iter().flatten().count(),

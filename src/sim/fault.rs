@@ -231,6 +231,13 @@ pub const MENU: &[MenuEntry] = &[
         short: "producer pause",
     },
     MenuEntry {
+        name: "txn.abort",
+        plain: "the application decides to abort the transaction in hand, and does it all again",
+        place: "p1",
+        duration: 0,
+        short: "transaction aborted",
+    },
+    MenuEntry {
         name: "coordinator.crash",
         plain: "the broker that coordinates the group dies; its log stays on disk",
         place: "coordinator",
@@ -320,6 +327,10 @@ pub enum Action {
         place: Place,
         restart_after: Span,
     },
+    /// The application gives up the transaction in hand.
+    GiveUp {
+        place: Place,
+    },
 }
 
 impl FaultSpec {
@@ -407,6 +418,7 @@ impl FaultSpec {
                 place,
                 during: restart_after,
             },
+            "txn.abort" => Action::GiveUp { place },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -531,6 +543,7 @@ impl FaultSpec {
             "consumer.crash.before_work" | "consumer.close" => (FactKind::Polled, None),
             "consumer.crash.after_work" => (FactKind::Worked, None),
             "consumer.crash.after_commit" => (FactKind::OffsetsCommitted, None),
+            "txn.abort" => (FactKind::TransactionBegan, None),
             "driver.crash.C0" => (FactKind::OffsetsLogged, None),
             "driver.crash.C1" => (FactKind::InstantChanged, Some(InstantState::Requested)),
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
@@ -572,7 +585,7 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer") => role.starts_with('p'),
+        Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
         Some("driver") => role == "driver",
         Some("executor") => role.starts_with("exec"),
@@ -667,6 +680,7 @@ impl Fact {
             | Fact::IsrChanged { partition, .. }
             | Fact::LeaderElected { partition, .. }
             | Fact::PartitionOffline { partition }
+            | Fact::MarkerAppended { partition, .. }
             | Fact::LogTruncated { partition, .. } => Some(*partition),
             _ => None,
         }

@@ -13,6 +13,8 @@ pub enum Message {
     Consumer(consumer::Message),
     /// The business hands a record to the producing application.
     Order(Record),
+    /// The application decides to abort the transaction in hand.
+    GiveUp,
     /// The connection to the sender of this message is broken.
     Disconnected,
 }
@@ -27,6 +29,7 @@ impl Message {
             | Message::Spark(_)
             | Message::Consumer(_)
             | Message::Order(_)
+            | Message::GiveUp
             | Message::Disconnected => None,
         }
     }

@@ -34,6 +34,7 @@ use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{Internal, PartitionId, PartitionState};
+use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Counters, Ledger, Terms};
 use message::Message;
@@ -109,6 +110,7 @@ enum Node {
     Driver(Box<Host<Driver>>),
     Executor(Box<Host<Executor>>),
     Consumer(Box<Host<Consumer>>),
+    Transactional(Box<Host<TransactionalProducer>>),
 }
 
 macro_rules! each_node {
@@ -121,6 +123,7 @@ macro_rules! each_node {
             Node::Driver($host) => $do,
             Node::Executor($host) => $do,
             Node::Consumer($host) => $do,
+            Node::Transactional($host) => $do,
         }
     };
 }
@@ -161,7 +164,7 @@ pub struct Simulation {
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
-    /// Who leads the first of the coordinators' partitions.
+    /// Who leads the partition of the group, or of transactions if nobody reads as a group.
     coordinator: HostId,
     /// Hosts that stand still, and until when.
     paused: BTreeMap<HostId, Time>,
@@ -268,7 +271,8 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
 /// The partitions that coordinators need, if anybody needs a coordinator.
 fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
-    let needed = segments(scenario).iter().any(consumes);
+    let transactional = scenario.producer.transactional_id.is_some();
+    let needed = transactional || segments(scenario).iter().any(consumes);
     needed.then(|| Internal::behind(scenario.topic.partitions))
 }
 
@@ -277,8 +281,8 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
 fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
     let mut states = assignment(scenario);
     let brokers = u16::from(scenario.brokers.count);
-    if let Some(internal) = internal(scenario) {
-        let partition = internal.groups;
+    let internal = internal(scenario).map(|internal| [internal.groups, internal.transactions]);
+    for partition in internal.into_iter().flatten() {
         let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
         let replicas: Vec<HostId> = (0..brokers.min(3)).map(replica).collect();
         states.push(PartitionState {
@@ -550,7 +554,7 @@ impl Simulation {
                     self.last_appender = event.host;
                 }
                 if let Fact::LeaderElected { partition, .. } = event.fact
-                    && partition.0 >= self.scenario.topic.partitions
+                    && Some(partition) == self.coordinates()
                 {
                     self.coordinator = event.host;
                 }
@@ -620,6 +624,15 @@ impl Simulation {
                     *paused = until.max(*paused);
                 }
             }
+            Action::GiveUp { place } => {
+                let Place::Host(host) = self.resolve(place) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                self.deliver(host, host, Message::GiveUp, cause);
+            }
             Action::Close {
                 place,
                 restart_after,
@@ -634,6 +647,18 @@ impl Simulation {
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
         }
+    }
+
+    /// The partition whose leader is meant by `coordinator`.
+    fn coordinates(&self) -> Option<PartitionId> {
+        let internal = internal(&self.scenario)?;
+        let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+        let groups = segments(&self.scenario).iter().any(consumes);
+        Some(if groups {
+            internal.groups
+        } else {
+            internal.transactions
+        })
     }
 
     fn resolve(&self, place: Place) -> Place {
@@ -698,6 +723,10 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(engines::spark::driver::Memory::is_idle),
+            Node::Transactional(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(kafka::transactional_producer::Memory::is_idle),
             Node::Consumer(host) => host
                 .memory
                 .as_ref()
@@ -719,12 +748,26 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
     let (controller, store) = (find("controller"), find("store"));
-    let mut nodes = vec![Node::Producer(Box::new(Host::new(Producer {
-        config: scenario.producer.clone(),
-        partitions: scenario.topic.partitions,
-        brokers: brokers.clone(),
-        leaders: leaders.clone(),
-    })))];
+    let config = scenario.producer.clone();
+    let partitions = scenario.topic.partitions;
+    let mut nodes = vec![
+        match internal.filter(|_| config.transactional_id.is_some()) {
+            None => Node::Producer(Box::new(Host::new(Producer {
+                config,
+                partitions,
+                brokers: brokers.clone(),
+                leaders: leaders.clone(),
+            }))),
+            Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
+                config,
+                version: scenario.brokers.transaction_version,
+                partitions,
+                brokers: brokers.clone(),
+                leaders: all_leaders.clone(),
+                internal,
+            }))),
+        },
+    ];
     nodes.extend(brokers.iter().map(|_| {
         Node::Broker(Box::new(Host::new(Broker {
             config: scenario.brokers.clone(),

@@ -97,6 +97,17 @@ pub enum Departure {
     RebalanceTimeout,
 }
 
+/// Who ended a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The application committed or aborted it.
+    Application,
+    /// It was open for longer than `transaction.timeout.ms`.
+    Timeout,
+    /// A new instance with the same transactional id was started.
+    Fenced,
+}
+
 macro_rules! facts {
     ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* $(,)? })? = $text:literal ),* $(,)?) => {
         /// One thing that happened. Flat, because everyone reads them: the vocabulary is the product.
@@ -198,6 +209,15 @@ facts! {
     MemberRemoved { segment: SegmentId, member: HostId, why: Departure } = "member_removed",
     /// A write of somebody who is not in charge any more was refused.
     Fenced { segment: SegmentId, who: HostId, error: ErrorCode } = "fenced",
+    TransactionBegan { id: String } = "transaction_began",
+    /// A writer whose transactional id belongs to a newer epoch was refused.
+    WriterFenced { id: String, error: ErrorCode } = "writer_fenced",
+    /// The decision is written: whatever happens, the transaction ends this way.
+    TransactionPrepared { id: String, commit: bool } = "transaction_prepared",
+    /// The end of a transaction in one partition; it takes an offset, and decides these.
+    MarkerAppended { partition: PartitionId, offset: u64, commit: bool, why: Ending, offsets: Vec<u64> } = "marker_appended",
+    /// All partitions have their markers.
+    TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
 }
 
 impl FactKind {
@@ -684,6 +704,25 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
+        Fact::TransactionBegan { id } => write!(out, " {id}"),
+        Fact::WriterFenced { id, error } => write!(out, " {id} {error}"),
+        Fact::MarkerAppended {
+            partition,
+            offset,
+            commit,
+            why,
+            offsets,
+        } => {
+            let end = if *commit { "commit" } else { "abort" };
+            write!(out, " {partition} at {offset} {end} {why:?} {offsets:?}")
+        }
+        Fact::TransactionPrepared { id, commit } => {
+            write!(out, " {id} {}", if *commit { "commit" } else { "abort" })
+        }
+        Fact::TransactionEnded { id, commit, why } => {
+            let end = if *commit { "commit" } else { "abort" };
+            write!(out, " {id} {end} {why:?}")
+        }
         Fact::Paused { during } => write!(out, " for {during}"),
         Fact::Assigned {
             segment: id,

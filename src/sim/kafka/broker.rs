@@ -9,8 +9,9 @@ use super::group::Groups;
 use super::log::{Admission, Log, Writers};
 use super::protocol::{
     Acks, Batch, BatchName, Entry, ErrorCode, FetchAnswer, FetchPosition, Fetched, Internal,
-    Message, OffsetSpec, PartitionId, PartitionState,
+    Message, OffsetSpec, PartitionId, PartitionState, Writer,
 };
+use super::transaction::{Index, Transactions, Verified};
 use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
@@ -47,6 +48,12 @@ pub struct Memory {
     pub(super) numbered: u64,
     /// As coordinator of groups.
     pub(super) groups: Groups,
+    /// As coordinator of transactions.
+    pub(super) transactions: Transactions,
+    /// Transactions that this broker knows to include what is written here.
+    pub(super) verified: Verified,
+    /// Requests that wait for the coordinator to say so.
+    pub(super) asking: Vec<(HostId, Message)>,
     /// What a coordinator does once all in-sync replicas have what it wrote.
     promises: Vec<Promise>,
 }
@@ -65,12 +72,17 @@ pub(super) enum Then {
     Answer(Vec<(Reply, Message)>),
     /// The offsets of a group are committed: note it, and answer.
     Committed(Fact, Reply, Message),
+    /// To another broker, or to this one.
+    Tell(HostId, Reply, Message),
+    /// The end of a transaction is decided: answer, and send the markers.
+    Decided(String, bool, Option<(Reply, Message)>),
 }
 
 #[derive(Clone)]
 struct Replica {
     state: PartitionState,
     writers: Writers,
+    index: Index,
     /// As leader: where its log ended when it was elected.
     epoch_start: u64,
     /// As leader: what each follower has, and when it had everything.
@@ -131,6 +143,7 @@ impl Program for Broker {
                 ..state.clone()
             },
             writers: Writers::default(),
+            index: Index::default(),
             epoch_start: 0,
             followers: BTreeMap::new(),
         };
@@ -142,6 +155,9 @@ impl Program for Broker {
             fetching: BTreeSet::new(),
             numbered: 0,
             groups: Groups::default(),
+            transactions: Transactions::default(),
+            verified: Verified::new(),
+            asking: Vec::new(),
             promises: Vec::new(),
         };
         if cx.incarnation() == 1 {
@@ -158,6 +174,9 @@ impl Program for Broker {
             Span::from_ms(self.config.replica_lag_time_max_ms / 2),
             Message::CheckIsr,
         );
+        if self.internal.is_some() {
+            cx.after(self.sweep_in(), Message::SweepTransactions);
+        }
         memory
     }
 
@@ -232,10 +251,13 @@ impl Broker {
                     (true, OffsetSpec::Earliest) => Ok(0),
                     // A new leader learns what is readable from its followers; until then it does not answer, because
                     // the end of the topic would seem to move backwards (KIP-207, `Partition.fetchOffsetForTimestamp`).
-                    (true, OffsetSpec::Latest) if log.high_watermark < replica.epoch_start => {
+                    (true, _) if log.high_watermark < replica.epoch_start => {
                         Err(ErrorCode::OffsetNotAvailable)
                     }
                     (true, OffsetSpec::Latest) => Ok(log.high_watermark),
+                    (true, OffsetSpec::LatestStable) => {
+                        Ok(replica.index.last_stable_offset(log.high_watermark))
+                    }
                 };
                 cx.send(from, Message::Offset { partition, result });
             }
@@ -243,19 +265,19 @@ impl Broker {
                 partition,
                 offset,
                 limit,
+                isolation,
             } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
+                // A consumer reads below the high watermark only, or below the last stable offset.
+                let bound = replica.index.bound(isolation, log.high_watermark);
+                let next = limit.min(bound).min(offset + FETCH_RECORDS_MAX).max(offset);
                 let result = if replica.state.leader == Some(cx.host()) && offset > log.end() {
                     Err(ErrorCode::OffsetOutOfRange)
                 } else if replica.state.leader == Some(cx.host()) {
-                    // A consumer reads below the high watermark only.
-                    Ok(log.records(
-                        offset,
-                        limit
-                            .min(log.high_watermark)
-                            .min(offset + FETCH_RECORDS_MAX),
-                    ))
+                    let mut records = log.records(offset, next);
+                    records.retain(|(at, _)| !replica.index.hides(isolation, *at));
+                    Ok(records)
                 } else {
                     Err(ErrorCode::NotLeaderOrFollower)
                 };
@@ -264,6 +286,7 @@ impl Broker {
                     Message::ReadResponse {
                         partition,
                         offset,
+                        next,
                         result,
                     },
                 );
@@ -336,6 +359,9 @@ impl Broker {
         client: HostId,
         cx: &mut Context,
     ) {
+        if self.asks_first(memory, client, cx) {
+            return;
+        }
         let Some(channel) = memory.channels.get_mut(&client) else {
             return;
         };
@@ -440,6 +466,9 @@ impl Broker {
         replica.writers.remember(&batch, base_offset);
         let origins = batch.records.iter().map(|record| record.origin).collect();
         log.append(epoch, batch);
+        if let Some(last) = log.last() {
+            replica.index.add(last);
+        }
         cx.note(Fact::BatchAppended {
             batch: name,
             base_offset,
@@ -510,16 +539,37 @@ impl Broker {
         memory.numbered += 1;
         let epoch = memory.partitions[usize::from(partition.0)].state.epoch;
         let log = disk.entry(partition).or_default();
-        log.append(
-            epoch,
-            Batch {
-                name,
-                writer: None,
-                records: Vec::new(),
-                entry: Some(Box::new(entry)),
-            },
-        );
+        let marker = match &entry {
+            Entry::Marker(marker) => Some(*marker),
+            _ => None,
+        };
+        let batch = Batch {
+            name,
+            writer: marker.map(|marker| Writer {
+                producer_id: marker.producer_id,
+                epoch: marker.epoch,
+                sequence: 0,
+                transactional: true,
+            }),
+            records: Vec::new(),
+            entry: Some(Box::new(entry)),
+        };
+        let replica = &mut memory.partitions[usize::from(partition.0)];
+        replica.writers.remember(&batch, log.end());
+        let offset = log.append(epoch, batch);
         let end = log.end();
+        let offsets = log
+            .last()
+            .map_or_else(Vec::new, |last| replica.index.add(last));
+        if let Some(marker) = marker.filter(|_| !self.is_internal(partition)) {
+            cx.note(Fact::MarkerAppended {
+                partition,
+                offset,
+                commit: marker.commit,
+                why: marker.ending,
+                offsets,
+            });
+        }
         memory.promises.push(Promise {
             partition,
             end,
@@ -551,14 +601,166 @@ impl Broker {
                     cx.note(fact);
                     cx.reply(reply, message);
                 }
+                Then::Tell(to, _, message) if to == cx.host() => cx.after(Span::ZERO, message),
+                Then::Tell(_, reply, message) => cx.reply(reply, message),
+                Then::Decided(id, commit, answer) => {
+                    cx.note(Fact::TransactionPrepared {
+                        id: id.clone(),
+                        commit,
+                    });
+                    if let Some((reply, message)) = answer {
+                        cx.reply(reply, message);
+                    }
+                    self.send_markers(memory, &id, true, cx);
+                }
             }
         }
     }
 
     /// Whether a partition belongs to a coordinator: readers and the ledger have nothing to do with it.
     fn is_internal(&self, partition: PartitionId) -> bool {
-        self.internal
-            .is_some_and(|internal| partition >= internal.groups)
+        self.internal.is_some_and(|internal| {
+            partition == internal.groups || partition == internal.transactions
+        })
+    }
+
+    pub(super) fn leader(&self, memory: &Memory, partition: PartitionId) -> Option<HostId> {
+        let replica = memory.partitions.get(usize::from(partition.0));
+        replica.and_then(|replica| replica.state.leader)
+    }
+
+    /// Asks the coordinator whether a transaction includes a partition here; with version 2 it does from now on.
+    pub(super) fn ask_coordinator(
+        &self,
+        memory: &Memory,
+        producer_id: u64,
+        epoch: u16,
+        partition: PartitionId,
+        cx: &mut Context,
+    ) {
+        let message = Message::AddPartitions {
+            producer_id,
+            epoch,
+            partitions: vec![partition],
+            add: self.config.transaction_version >= 2,
+        };
+        let coordinator = self
+            .internal
+            .and_then(|i| self.leader(memory, i.transactions));
+        match coordinator {
+            Some(to) if to == cx.host() => cx.after(Span::ZERO, message),
+            Some(to) => cx.send(to, message),
+            None => {
+                let unknown = Message::AddPartitionsResponse {
+                    producer_id,
+                    epoch,
+                    partition,
+                    error: Some(ErrorCode::NotCoordinator),
+                };
+                cx.after(Span::ZERO, unknown);
+            }
+        }
+    }
+
+    /// Whether the request at the head of a channel must wait until the coordinator has answered for it. Source:
+    /// `ReplicaManager.maybeSendPartitionsToTransactionCoordinator`.
+    fn asks_first(&self, memory: &mut Memory, client: HostId, cx: &mut Context) -> bool {
+        let checks = self.config.transaction_version >= 2 || self.config.transaction_verification;
+        let head = memory.channels.get(&client).and_then(|c| c.queue.front());
+        let Some(Message::Produce { batches, .. }) = head.filter(|_| checks) else {
+            return false;
+        };
+        let unknown = batches.iter().find_map(|batch| {
+            let writer = batch.writer.filter(|writer| writer.transactional)?;
+            let place = (writer.producer_id, writer.epoch, batch.name.partition);
+            let replica = &memory.partitions[usize::from(place.2.0)];
+            let leads = replica.state.leader == Some(cx.host());
+            (leads && !memory.verified.contains(&place)).then_some(place)
+        });
+        if let Some((producer_id, epoch, partition)) = unknown {
+            self.ask_coordinator(memory, producer_id, epoch, partition, cx);
+        }
+        unknown.is_some()
+    }
+
+    /// The coordinator has answered: what waited goes on, or is refused.
+    pub(super) fn verified(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        producer_id: u64,
+        partition: PartitionId,
+        error: Option<ErrorCode>,
+        cx: &mut Context,
+    ) {
+        let groups = self.internal.map(|internal| internal.groups);
+        let waits = |message: &Message| match message {
+            Message::Produce { batches, .. } => batches.iter().any(|batch| {
+                batch.name.partition == partition
+                    && batch.writer.is_some_and(|w| w.producer_id == producer_id)
+            }),
+            Message::TxnOffsetCommit { producer_id: p, .. } => {
+                *p == producer_id && groups == Some(partition)
+            }
+            _ => false,
+        };
+        let asking = std::mem::take(&mut memory.asking);
+        let (ready, asking): (Vec<(HostId, Message)>, _) =
+            asking.into_iter().partition(|(_, message)| waits(message));
+        memory.asking = asking;
+        for (from, message) in ready {
+            match error {
+                None => self.on_group(disk, memory, from, message, cx),
+                Some(_) => cx.send(from, Message::TxnOffsetCommitResponse { error }),
+            }
+        }
+        let waiting = |channel: &Channel| channel.muted && channel.queue.front().is_some_and(waits);
+        let clients = memory
+            .channels
+            .iter()
+            .filter(|(_, channel)| waiting(channel));
+        let clients: Vec<HostId> = clients.map(|(&client, _)| client).collect();
+        for client in clients {
+            match error {
+                None => self.handle_produce(disk, memory, client, cx),
+                Some(error) => self.refuse_produce(memory, client, error, cx),
+            }
+        }
+    }
+
+    fn refuse_produce(
+        &self,
+        memory: &mut Memory,
+        client: HostId,
+        error: ErrorCode,
+        cx: &mut Context,
+    ) {
+        let channel = memory.channels.get_mut(&client);
+        let head = channel.map(|channel| (channel.reply, channel.queue.pop_front()));
+        if let Some((
+            reply,
+            Some(Message::Produce {
+                correlation,
+                batches,
+                ..
+            }),
+        )) = head
+        {
+            let mut results = Vec::new();
+            for batch in batches {
+                let name = batch.name;
+                cx.note(Fact::BatchRejected { batch: name, error });
+                results.push((name.partition, Err(error)));
+            }
+            cx.reply(
+                reply,
+                Message::ProduceResponse {
+                    correlation,
+                    results,
+                },
+            );
+        }
+        self.unmute(memory, client, cx);
     }
 
     fn min_isr(&self) -> usize {
@@ -909,6 +1111,7 @@ impl Broker {
                     replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
                 if elected {
                     replica.writers = Writers::rebuilt(log);
+                    replica.index = Index::rebuilt(log);
                     replica.epoch_start = log.end();
                     let follower = Follower::new(cx.now());
                     replica.followers = state
@@ -922,9 +1125,7 @@ impl Broker {
                         epoch: state.epoch,
                         end: log.end(),
                     });
-                    took_over |= self
-                        .internal
-                        .is_some_and(|internal| internal.groups == partition);
+                    took_over |= self.is_internal(partition);
                     memory.promises.retain(|p| p.partition != partition);
                 }
                 if elected || replica.state.isr != state.isr {
@@ -963,6 +1164,7 @@ impl Broker {
         }
         if took_over {
             self.load_groups(disk, memory, cx);
+            self.load_transactions(disk, memory, cx);
         }
         self.answer_ready(disk, memory, cx);
         leaders.dedup();

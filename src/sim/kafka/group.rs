@@ -6,7 +6,7 @@
 //! syncing are one exchange; no cooperative rebalancing, no KIP-848 groups; committed offsets never expire.
 
 use super::broker::{Broker, Disk, Memory, Then};
-use super::protocol::{Entry, ErrorCode, Message, PartitionId, Positions};
+use super::protocol::{Entry, ErrorCode, Marker, Message, PartitionId, Positions};
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Reply, Span};
 use crate::sim::trace::{Departure, Fact, SegmentId};
@@ -40,6 +40,8 @@ struct Group {
     generation: u32,
     members: BTreeMap<MemberId, Member>,
     offsets: Positions,
+    /// Offsets that a transaction will commit, by its producer id, and whose they are.
+    pending: BTreeMap<u64, (HostId, Positions)>,
     /// Members are being waited for.
     rebalancing: bool,
     /// The first members of an empty group: others get time to join too.
@@ -92,10 +94,30 @@ impl Broker {
                     known.generation = *generation;
                     known.members = members.clone();
                 }
-                Entry::Offsets { group, offsets } => {
+                Entry::Offsets {
+                    group,
+                    offsets,
+                    transaction,
+                } => {
                     let known = groups.0.entry(*group).or_default();
-                    known.offsets.extend(offsets);
+                    match transaction {
+                        None => known.offsets.extend(offsets),
+                        Some((producer_id, member)) => {
+                            let pending = (*member, offsets.clone());
+                            known.pending.insert(*producer_id, pending);
+                        }
+                    }
                 }
+                Entry::Marker(marker) => {
+                    for known in groups.0.values_mut() {
+                        if let Some((_, offsets)) = known.pending.remove(&marker.producer_id)
+                            && marker.commit
+                        {
+                            known.offsets.extend(&offsets);
+                        }
+                    }
+                }
+                Entry::Transaction(_) => {}
             }
         }
         memory.groups = groups;
@@ -188,14 +210,72 @@ impl Broker {
                     positions: offsets.iter().map(|(&p, &offset)| (p, offset)).collect(),
                 };
                 let then = Then::Committed(fact, cx.reply_to(from), answer(None));
-                self.write(disk, memory, Entry::Offsets { group, offsets }, then, cx);
+                let entry = Entry::Offsets {
+                    group,
+                    offsets,
+                    transaction: None,
+                };
+                self.write(disk, memory, entry, then, cx);
+            }
+            Message::TxnOffsetCommit {
+                group,
+                member,
+                generation,
+                producer_id,
+                epoch,
+                offsets,
+            } => {
+                let answer = |error| Message::TxnOffsetCommitResponse { error };
+                if !here {
+                    return cx.send(from, answer(Some(elsewhere)));
+                }
+                let known = memory.groups.0.entry(group).or_default();
+                // The metadata of the consumer tell a zombie from the member in charge (KIP-447).
+                if let Some(error) = known.refuses(member, generation) {
+                    cx.note(Fact::Fenced {
+                        segment: group,
+                        who: from,
+                        error,
+                    });
+                    return cx.send(from, answer(Some(error)));
+                }
+                // The partition of the offsets is part of the transaction like any other.
+                let Some(internal) = self.internal else {
+                    return;
+                };
+                if !memory
+                    .verified
+                    .contains(&(producer_id, epoch, internal.groups))
+                {
+                    let message = Message::TxnOffsetCommit {
+                        group,
+                        member,
+                        generation,
+                        producer_id,
+                        epoch,
+                        offsets,
+                    };
+                    memory.asking.push((from, message));
+                    return self.ask_coordinator(memory, producer_id, epoch, internal.groups, cx);
+                }
+                known.pending.insert(producer_id, (from, offsets.clone()));
+                let entry = Entry::Offsets {
+                    group,
+                    offsets,
+                    transaction: Some((producer_id, from)),
+                };
+                let then = Then::Answer(vec![(cx.reply_to(from), answer(None))]);
+                self.write(disk, memory, entry, then, cx);
             }
             Message::OffsetFetch { group } => {
                 let known = memory.groups.0.entry(group).or_default();
-                let result = if here {
+                // `require-stable`: who takes over waits until the transaction before is decided.
+                let result = if !here {
+                    Err(elsewhere)
+                } else if known.pending.is_empty() {
                     Ok(known.offsets.clone())
                 } else {
-                    Err(elsewhere)
+                    Err(ErrorCode::UnstableOffsetCommit)
                 };
                 cx.send(from, Message::OffsetFetchResponse { result });
             }
@@ -216,7 +296,23 @@ impl Broker {
                     self.complete(disk, memory, group, cx);
                 }
             }
-            _ => {}
+            message => self.on_transaction(disk, memory, from, message, cx),
+        }
+    }
+
+    /// A transaction that committed offsets has ended.
+    pub(super) fn end_offsets(&self, memory: &mut Memory, marker: &Marker, cx: &mut Context) {
+        for (&group, known) in &mut memory.groups.0 {
+            if let Some((member, offsets)) = known.pending.remove(&marker.producer_id)
+                && marker.commit
+            {
+                known.offsets.extend(&offsets);
+                cx.note(Fact::OffsetsCommitted {
+                    segment: group,
+                    member,
+                    positions: offsets.into_iter().collect(),
+                });
+            }
         }
     }
 

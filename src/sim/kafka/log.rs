@@ -88,6 +88,11 @@ impl Log {
             .collect()
     }
 
+    /// The newest batch.
+    pub fn last(&self) -> Option<&LogBatch> {
+        self.batches.last()
+    }
+
     /// The records of `[offset, limit)` with their offsets.
     pub fn records(&self, offset: u64, limit: u64) -> Vec<(u64, Record)> {
         let first = self.batches.partition_point(|batch| batch.end() <= offset);
@@ -209,6 +214,10 @@ impl Writers {
         if writer.epoch > known.epoch {
             *known = fresh;
         }
+        // A marker moves the epoch on and takes no sequence.
+        if batch.entry.is_some() {
+            return;
+        }
         if known.batches.len() == BATCHES_REMEMBERED {
             known.batches.pop_front();
         }
@@ -264,6 +273,7 @@ mod tests {
                 producer_id: 7,
                 epoch,
                 sequence,
+                transactional: false,
             }),
             records: (0..count).map(record).collect(),
             entry: None,

@@ -318,6 +318,7 @@ impl Producer {
                     producer_id,
                     epoch,
                     sequence: queue.next_sequence,
+                    transactional: false,
                 });
                 queue.next_sequence = next_sequence(last_sequence(
                     queue.next_sequence,

@@ -5,11 +5,11 @@
 
 pub use super::group::{Member, MemberId};
 use crate::sim::kernel::rng::mix;
-use crate::sim::kernel::{HostId, Span};
-use crate::sim::trace::SegmentId;
+use crate::sim::kernel::{HostId, Span, Time};
+use crate::sim::trace::{Ending, SegmentId};
 use crate::sim::workload::Record;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A partition of the topic, counted from 0.
@@ -67,6 +67,16 @@ pub enum ErrorCode {
     RebalanceInProgress,
     /// The broker does not lead the partition that the group or the transaction is kept in.
     NotCoordinator,
+    /// The transaction before this one is not through yet.
+    ConcurrentTransactions,
+    /// A newer instance has the transactional id, or the transaction timed out.
+    ProducerFenced,
+    InvalidTxnState,
+    /// The write was not part of the transaction: abort and do it all again (KIP-890).
+    TransactionAbortable,
+    InvalidTransactionTimeout,
+    /// Offsets of the group are part of a transaction that is open.
+    UnstableOffsetCommit,
 }
 
 impl ErrorCode {
@@ -85,6 +95,12 @@ impl ErrorCode {
             ErrorCode::IllegalGeneration => "ILLEGAL_GENERATION",
             ErrorCode::RebalanceInProgress => "REBALANCE_IN_PROGRESS",
             ErrorCode::NotCoordinator => "NOT_COORDINATOR",
+            ErrorCode::ConcurrentTransactions => "CONCURRENT_TRANSACTIONS",
+            ErrorCode::ProducerFenced => "PRODUCER_FENCED",
+            ErrorCode::InvalidTxnState => "INVALID_TXN_STATE",
+            ErrorCode::TransactionAbortable => "TRANSACTION_ABORTABLE",
+            ErrorCode::InvalidTransactionTimeout => "INVALID_TRANSACTION_TIMEOUT",
+            ErrorCode::UnstableOffsetCommit => "UNSTABLE_OFFSET_COMMIT",
         }
     }
 
@@ -96,6 +112,8 @@ impl ErrorCode {
             | ErrorCode::RequestTimedOut
             | ErrorCode::OffsetNotAvailable
             | ErrorCode::NotCoordinator
+            | ErrorCode::ConcurrentTransactions
+            | ErrorCode::UnstableOffsetCommit
             | ErrorCode::NetworkException => true,
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::InvalidProducerEpoch
@@ -103,6 +121,10 @@ impl ErrorCode {
             | ErrorCode::UnknownMemberId
             | ErrorCode::IllegalGeneration
             | ErrorCode::RebalanceInProgress
+            | ErrorCode::ProducerFenced
+            | ErrorCode::InvalidTxnState
+            | ErrorCode::TransactionAbortable
+            | ErrorCode::InvalidTransactionTimeout
             | ErrorCode::DeliveryTimeout => false,
         }
     }
@@ -132,6 +154,8 @@ pub struct Writer {
     pub epoch: u16,
     /// Of the first record.
     pub sequence: u32,
+    /// The batch belongs to a transaction.
+    pub transactional: bool,
 }
 
 /// A batch on the wire and in the log.
@@ -159,6 +183,8 @@ impl Batch {
 pub struct Internal {
     /// Of `__consumer_offsets`.
     pub groups: PartitionId,
+    /// Of `__transaction_state`.
+    pub transactions: PartitionId,
 }
 
 impl Internal {
@@ -166,6 +192,7 @@ impl Internal {
     pub fn behind(partitions: u16) -> Self {
         Internal {
             groups: PartitionId(partitions),
+            transactions: PartitionId(partitions + 1),
         }
     }
 }
@@ -181,7 +208,75 @@ pub enum Entry {
     Offsets {
         group: SegmentId,
         offsets: Positions,
+        /// They count once the transaction of this producer id is committed.
+        transaction: Option<(u64, HostId)>,
     },
+    Transaction(TransactionEntry),
+    /// The end of a transaction, in every partition that it wrote to.
+    Marker(Marker),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marker {
+    pub producer_id: u64,
+    pub epoch: u16,
+    pub commit: bool,
+    pub ending: Ending,
+}
+
+/// What the coordinator knows of a transactional id.
+#[derive(Clone, Debug)]
+pub struct TransactionEntry {
+    pub id: String,
+    pub producer_id: u64,
+    pub epoch: u16,
+    pub timeout: Span,
+    pub state: TransactionState,
+    pub partitions: BTreeSet<PartitionId>,
+    /// When the first partition was added.
+    pub started: Time,
+    pub ending: Ending,
+}
+
+/// Source: `TransactionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionState {
+    Empty,
+    Ongoing,
+    PrepareCommit,
+    PrepareAbort,
+    CompleteCommit,
+    CompleteAbort,
+}
+
+impl TransactionState {
+    /// Decided, and not carried out yet.
+    pub fn is_prepared(self) -> bool {
+        matches!(
+            self,
+            TransactionState::PrepareCommit | TransactionState::PrepareAbort
+        )
+    }
+
+    /// Commit (true) or abort, once it is decided.
+    pub fn decided(self) -> Option<bool> {
+        match self {
+            TransactionState::Empty | TransactionState::Ongoing => None,
+            TransactionState::PrepareCommit | TransactionState::CompleteCommit => Some(true),
+            TransactionState::PrepareAbort | TransactionState::CompleteAbort => Some(false),
+        }
+    }
+}
+
+/// `isolation.level`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Everything below the high watermark, of open and aborted transactions too.
+    #[default]
+    ReadUncommitted,
+    /// Up to the last stable offset, without what was aborted.
+    ReadCommitted,
 }
 
 /// The next offset to read of each partition.
@@ -252,6 +347,8 @@ pub enum OffsetSpec {
     Earliest,
     /// The high watermark: nothing above it may be read.
     Latest,
+    /// The last stable offset, the end for `read_committed`.
+    LatestStable,
 }
 
 #[derive(Clone, Debug)]
@@ -292,11 +389,14 @@ pub enum Message {
         partition: PartitionId,
         offset: u64,
         limit: u64,
+        isolation: Isolation,
     },
     ReadResponse {
         partition: PartitionId,
         /// Where the question began.
         offset: u64,
+        /// Where the next one begins: markers and aborted records take offsets and are handed to nobody.
+        next: u64,
         result: Result<Vec<(u64, Record)>, ErrorCode>,
     },
     // consumer and group coordinator
@@ -341,6 +441,60 @@ pub enum Message {
     OffsetFetchResponse {
         result: Result<Positions, ErrorCode>,
     },
+    // transactional writer and coordinator
+    InitTransactions {
+        id: String,
+        timeout: Span,
+    },
+    InitTransactionsResponse {
+        result: Result<(u64, u16), ErrorCode>,
+    },
+    /// From the client (version 1), or from a leader or group coordinator that was written to. `add` false: only to see
+    /// whether they are part of the transaction.
+    AddPartitions {
+        producer_id: u64,
+        epoch: u16,
+        partitions: Vec<PartitionId>,
+        add: bool,
+    },
+    AddPartitionsResponse {
+        producer_id: u64,
+        epoch: u16,
+        /// The first one asked for.
+        partition: PartitionId,
+        error: Option<ErrorCode>,
+    },
+    /// To the group's coordinator.
+    TxnOffsetCommit {
+        group: SegmentId,
+        member: MemberId,
+        generation: u32,
+        producer_id: u64,
+        epoch: u16,
+        offsets: Positions,
+    },
+    TxnOffsetCommitResponse {
+        error: Option<ErrorCode>,
+    },
+    EndTxn {
+        producer_id: u64,
+        epoch: u16,
+        commit: bool,
+    },
+    /// The producer id and epoch of the next transaction.
+    EndTxnResponse {
+        result: Result<(u64, u16), ErrorCode>,
+    },
+    WriteMarker {
+        id: String,
+        partition: PartitionId,
+        marker: Marker,
+    },
+    MarkerWritten {
+        id: String,
+        partition: PartitionId,
+        ok: bool,
+    },
     // broker and broker
     Fetch {
         positions: Vec<FetchPosition>,
@@ -378,6 +532,10 @@ pub enum Message {
         leader: HostId,
     },
     CheckIsr,
+    SendMarkers {
+        id: String,
+    },
+    SweepTransactions,
     MemberSilent {
         group: SegmentId,
         member: MemberId,

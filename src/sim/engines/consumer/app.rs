@@ -8,7 +8,7 @@
 //! out; a commit that lost its answer is repeated by `commitSync` only, without end.
 
 use super::super::super::kafka::protocol::{
-    ErrorCode, Internal, MemberId, Message as Kafka, OffsetSpec, PartitionId, Positions,
+    ErrorCode, Internal, Isolation, MemberId, Message as Kafka, OffsetSpec, PartitionId, Positions,
 };
 use super::super::super::sinks::console::{ConsoleConfig, Effect};
 use super::super::super::store::{self, Object, Operation};
@@ -366,6 +366,9 @@ impl Consumer {
     fn reset(&self, memory: &mut Memory, partition: PartitionId, cx: &mut Context) {
         let spec = match self.config.offset_reset {
             OffsetReset::Earliest => OffsetSpec::Earliest,
+            OffsetReset::Latest if self.config.isolation() == Isolation::ReadCommitted => {
+                OffsetSpec::LatestStable
+            }
             OffsetReset::Latest => OffsetSpec::Latest,
             OffsetReset::None => {
                 memory.step = Step::Failed;
@@ -473,6 +476,7 @@ impl Consumer {
                         partition,
                         offset,
                         limit: u64::MAX,
+                        isolation: self.config.isolation(),
                     },
                 );
             }
@@ -768,11 +772,12 @@ impl Consumer {
             Kafka::ReadResponse {
                 partition,
                 offset,
+                next,
                 result,
             } => {
                 memory.fetching.remove(&partition);
                 match result {
-                    Ok(records) => self.take(memory, partition, offset, records, cx),
+                    Ok(records) => self.take(memory, partition, (offset, next), records, cx),
                     Err(ErrorCode::OffsetOutOfRange) => {
                         memory.fetched.remove(&partition);
                         self.reset(memory, partition, cx);
@@ -788,17 +793,22 @@ impl Consumer {
         &self,
         memory: &mut Memory,
         partition: PartitionId,
-        offset: u64,
+        (asked, after): (u64, u64),
         records: Vec<(u64, Record)>,
         cx: &mut Context,
     ) {
         let Some((next, buffered)) = memory.fetched.get_mut(&partition) else {
             return;
         };
-        if *next != offset || records.is_empty() {
+        if *next != asked || after == asked {
             return;
         }
-        *next = records.last().map_or(offset, |(last, _)| last + 1);
+        *next = after;
+        // Markers and what is hidden are passed: the position moves with them.
+        if records.is_empty() && buffered.is_empty() {
+            memory.positions.insert(partition, after);
+            return;
+        }
         buffered.extend(records);
         if memory.step == Step::Polling {
             self.poll(memory, cx);

@@ -5,7 +5,7 @@
 
 pub mod app;
 
-use super::super::kafka::protocol::PartitionId;
+use super::super::kafka::protocol::{Isolation, PartitionId};
 use super::super::scenario::ScenarioError;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,9 @@ pub struct ConsumerConfig {
     pub session_timeout_ms: u64,
     #[serde(rename = "heartbeat.interval.ms")]
     pub heartbeat_interval_ms: u64,
+    /// Not set: `read_uncommitted` in the Java client, `read_committed` in librdkafka.
+    #[serde(rename = "isolation.level")]
+    pub isolation: Option<Isolation>,
     /// Set: each process keeps its place in the group over a restart. The number of the process is added.
     #[serde(rename = "group.instance.id")]
     pub instance_id: Option<String>,
@@ -108,6 +111,7 @@ impl Default for ConsumerConfig {
             max_poll_interval_ms: 300_000,
             session_timeout_ms: 45_000,
             heartbeat_interval_ms: 3_000,
+            isolation: None,
             instance_id: None,
             work_us: 5_000,
         }
@@ -115,6 +119,14 @@ impl Default for ConsumerConfig {
 }
 
 impl ConsumerConfig {
+    /// What is in force.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation.unwrap_or(match self.client {
+            Client::Java => Isolation::ReadUncommitted,
+            Client::Librdkafka => Isolation::ReadCommitted,
+        })
+    }
+
     pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
         let refuse =
             |key: &str, why: String| Err(ScenarioError::new(format!("{place}.{key}"), why));
