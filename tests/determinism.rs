@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use streamproof::sim::control::{CONTROLS, Control, Kind};
-use streamproof::sim::fault::MENU;
+use streamproof::sim::fault::{MENU, MenuEntry};
 use streamproof::sim::kernel::Draw;
 use streamproof::sim::origin;
-use streamproof::sim::trace::{Fact, FactKind, Trace};
+use streamproof::sim::trace::{Fact, FactKind, Trace, TraceEvent};
 use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
 
 fn opening() -> Scenario {
@@ -20,6 +20,16 @@ fn patched(patch: &Value) -> Scenario {
     opening()
         .patched(&Patch::of(patch.clone()).expect("an object"))
         .unwrap_or_else(|error| panic!("{patch}: {error}"))
+}
+
+/// The same with a plain consumer in place of the main query, and time-outs that a run of seconds can meet.
+const CONSUMING: &str = r#"{"engine": {"use": "consumer", "consumer": {"consumers": 2, "session.timeout.ms": 1000,
+    "heartbeat.interval.ms": 200, "auto.offset.reset": "earliest", "work_us": 60000}}, "sink": {"use": "console"},
+    "brokers": {"group.initial.rebalance.delay.ms": 100}}"#;
+
+fn consuming() -> Scenario {
+    let patch = Patch::parse(CONSUMING).expect("valid");
+    opening().patched(&patch).expect("valid")
 }
 
 fn traced(scenario: &Scenario) -> (Run, Trace) {
@@ -85,21 +95,23 @@ fn a_fork_goes_on_like_the_original() {
 
 #[test]
 fn a_fault_leaves_the_trace_before_it_untouched() {
-    let (_, calm) = traced(&opening());
-    let names = |trace: &Trace| trace.text();
-    let calm_text = names(&calm);
-    for entry in MENU {
-        for at in [1_500_u64, 4_321] {
+    for base in [opening(), consuming()] {
+        let (_, calm) = traced(&base);
+        let calm_text = calm.text();
+        let offered = |entry: &&MenuEntry| entry.is_offered(&calm.cast);
+        for (entry, at) in MENU
+            .iter()
+            .filter(offered)
+            .flat_map(|entry| [(entry, 1_500_u64), (entry, 4_321)])
+        {
             let mut fault = json!({"do": entry.name, "at": at});
             if entry.name == "net.reset" {
                 fault["where"] = json!("p1>b2");
             }
-            let (_, struck) = traced(&patched(&json!({"faults": {"zz": fault}})));
-            let before = calm
-                .events
-                .iter()
-                .take_while(|event| event.at.ms() < at)
-                .count();
+            let patch = Patch::of(json!({"faults": {"zz": fault}})).expect("an object");
+            let (_, struck) = traced(&base.patched(&patch).expect("valid"));
+            let early = |event: &&TraceEvent| event.at.ms() < at;
+            let before = calm.events.iter().take_while(early).count();
             let text = struck.text();
             let (old, new) = (calm_text.lines().take(before), text.lines().take(before));
             for (old, new) in old.zip(new) {
@@ -202,9 +214,17 @@ fn put(target: &mut Value, path: &[&str], value: Value) {
 }
 
 /// A random fault: any entry of the menu, anywhere it fits, at any kind of moment.
-fn random_fault(choices: &mut Choices) -> Value {
-    let entry = choices.one(MENU);
+fn random_fault(choices: &mut Choices, base: &Scenario) -> Value {
+    let cast = streamproof::sim::cast(base);
+    let offered: Vec<&MenuEntry> = MENU.iter().filter(|e| e.is_offered(&cast)).collect();
+    let entry = *choices.one(&offered);
+    let consumes = cast.find("c1").is_some();
     let places: &[&str] = match entry.name.split('.').next() {
+        Some("net") if consumes => &["p1>*", "p1>b1", "c1>b3", "c2>b1", "b1>b3", "b3>controller"],
+        Some("consumer") => &["c1", "c2"],
+        Some("producer" | "txn") => &["p1"],
+        Some("coordinator") => &["coordinator"],
+        Some("driver" | "executor") if consumes => &["revenue.driver"],
         Some("net") => &[
             "p1>*",
             "p1>b1",
@@ -233,10 +253,13 @@ fn random_fault(choices: &mut Choices) -> Value {
             let nth = choices.between(1, 30);
             fault["after"] = json!(BTreeMap::from([(kind, nth)]));
         }
-        1 if !place.contains('>') && place != "leader" => {
+        1 if !place.contains('>') && !matches!(place, "leader" | "coordinator") => {
             fault["step"] = json!(choices.between(1, 400))
         }
-        2 if entry.name.starts_with("net.drop") => {
+        2 if entry.name.starts_with("net.drop")
+            || entry.name.starts_with("consumer.crash.after")
+            || entry.name == "txn.abort" =>
+        {
             fault["chance"] = json!(choices.between(10_000, 400_000));
         }
         _ => fault["at"] = json!(choices.between(0, 9_000)),
@@ -247,6 +270,11 @@ fn random_fault(choices: &mut Choices) -> Value {
 /// The nth random scenario: some settings, some faults, some shape of traffic.
 fn random_scenario(n: u64) -> Option<Scenario> {
     let mut choices = Choices::new(n);
+    let base = if choices.below(2) == 0 {
+        opening()
+    } else {
+        consuming()
+    };
     let mut patch = json!({"seed": choices.below(1_000_000), "limits": {"events": 60_000, "horizon_ms": 25_000}});
     for _ in 0..choices.below(5) {
         let control = choices.one(CONTROLS);
@@ -286,6 +314,15 @@ fn random_scenario(n: u64) -> Option<Scenario> {
         put(&mut patch, &["producer", "request.timeout.ms"], json!(700));
         put(&mut patch, &["producer", "linger.ms"], json!(5));
     }
+    if choices.below(3) == 0 {
+        let id = json!("till");
+        put(&mut patch, &["producer", "transactional.id"], id);
+        let timeout = json!(*choices.one(&[300_u64, 2_000, 60_000]));
+        put(&mut patch, &["producer", "transaction.timeout.ms"], timeout);
+        let records = json!(choices.between(1, 6));
+        put(&mut patch, &["producer", "transaction.records"], records);
+        put(&mut patch, &["producer", "enable.idempotence"], Value::Null);
+    }
     if choices.below(8) == 0 {
         put(
             &mut patch,
@@ -302,13 +339,11 @@ fn random_scenario(n: u64) -> Option<Scenario> {
         );
     }
     for index in 0..choices.below(5) {
-        let fault = random_fault(&mut choices);
+        let fault = random_fault(&mut choices, &base);
         put(&mut patch, &["faults", &format!("f{index}")], fault);
     }
     // Some combinations are refused with a reason, as the real clients refuse them.
-    opening()
-        .patched(&Patch::of(patch).expect("an object"))
-        .ok()
+    base.patched(&Patch::of(patch).expect("an object")).ok()
 }
 
 #[test]

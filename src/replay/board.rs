@@ -208,11 +208,14 @@ impl Board {
         let executor = |name: &&String| name.starts_with("exec");
         let roles = Roles {
             producer: cast.find("p1").expect("there is a producer"),
-            driver: cast.find("driver").expect("there is a driver"),
-            branch_driver: cast
-                .segments
-                .get(1)
-                .and_then(|branch| cast.find(&format!("{branch}.driver"))),
+            driver: cast
+                .find("driver")
+                .or_else(|| cast.find("c1"))
+                .expect("there is an engine"),
+            branch_driver: cast.segments.get(1).and_then(|branch| {
+                let driver = cast.find(&format!("{branch}.driver"));
+                driver.or_else(|| cast.find(&format!("{branch}.c1")))
+            }),
             executors: cast
                 .hosts
                 .iter()
@@ -295,6 +298,11 @@ impl Board {
         self.at = event.at;
         let at = event.at;
         let host = event.host;
+        // Coordinators' partitions are not drawn.
+        let drawn = |p: PartitionId| usize::from(p.0) < self.partitions.len();
+        if !event.fact.partition().is_none_or(drawn) {
+            return;
+        }
         match &event.fact {
             Fact::Emitted { origin, amount, .. } => {
                 self.producer.last_emitted = self.producer.last_emitted.max(number(*origin));
@@ -371,6 +379,18 @@ impl Board {
                 replica.end = *to;
                 replica.scar = Some((*to, *from));
             }),
+            Fact::MarkerAppended {
+                partition, offset, ..
+            } => self.replica(*partition, host, |replica| replica.end = offset + 1),
+            Fact::OffsetsCommitted {
+                segment: SegmentId::MAIN,
+                positions,
+                ..
+            } => {
+                for &(partition, offset) in positions {
+                    self.partition(partition).committed = offset;
+                }
+            }
             Fact::BecameVisible {
                 segment: SegmentId::MAIN,
                 rows,

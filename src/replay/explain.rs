@@ -111,6 +111,12 @@ impl Story<'_> {
             .map(|(id, event)| (id, &event.fact, event.at))
     }
 
+    /// Whether a plain consumer read it.
+    fn is_polled(&self) -> bool {
+        self.facts()
+            .any(|(_, fact, _)| matches!(fact, Fact::Polled { .. }))
+    }
+
     fn sends(&self) -> Vec<(FactId, Time, u32)> {
         self.facts()
             .filter_map(|(id, fact, at)| match fact {
@@ -157,6 +163,9 @@ impl Story<'_> {
             DupOrigin::BatchReplay => format!(
                 "Order {order} is in the table twice because its batch was written again: the driver died after the table had it and before the commit log said so, and this writer does not remember batches."
             ),
+            DupOrigin::OffsetReplay if self.is_polled() => format!(
+                "Order {order} is in the sink twice because its offset was read again: the work on it was done, and no commit had said so."
+            ),
             DupOrigin::OffsetReplay => format!(
                 "Order {order} is in the table twice because its offset was read again: the checkpoint was lost, and the query began from the start of the topic."
             ),
@@ -191,10 +200,13 @@ impl Story<'_> {
             LossOrigin::Retention => format!(
                 "Order {order} is lost: the topic deleted it by its retention before the query had read it."
             ),
-            LossOrigin::CommitFirst
-            | LossOrigin::IgnoredBatch
-            | LossOrigin::Overwrite
-            | LossOrigin::TxnTimeout => {
+            LossOrigin::CommitFirst => format!(
+                "Order {order} is lost: the position was committed past it before the work on it was done."
+            ),
+            LossOrigin::TxnTimeout => format!(
+                "Order {order} is lost: its transaction was open for longer than transaction.timeout.ms and was aborted, and its writer did not come back for it."
+            ),
+            LossOrigin::IgnoredBatch | LossOrigin::Overwrite => {
                 format!(
                     "Order {order} is lost: no reader of the table will ever see it, and nobody was told."
                 )
@@ -446,7 +458,10 @@ fn names(fact: &Fact, order: u32) -> bool {
                 .iter()
                 .any(|&(origin, _)| number(origin) == order)
         }),
-        Fact::DroppedLate { origins, .. } | Fact::Accumulated { origins, .. } => {
+        Fact::Worked { origin, .. } => number(*origin) == order,
+        Fact::Polled { origins, .. }
+        | Fact::DroppedLate { origins, .. }
+        | Fact::Accumulated { origins, .. } => {
             origins.iter().any(|&(origin, _)| number(origin) == order)
         }
         _ => false,
@@ -486,6 +501,7 @@ pub fn place(host: &str) -> String {
         None if role.starts_with('p') => "producer".into(),
         None if role == "store" => "table".into(),
         None if role == "driver" => "driver".into(),
+        None if crate::sim::fault::is_consumer(role) => role.replace('c', "consumer "),
         None => role.replace("exec", "executor "),
     }
 }
@@ -598,6 +614,35 @@ pub fn describe(fact: &Fact) -> String {
             }
         ),
         Fact::Noted { text } => text.clone(),
+        Fact::TransactionBegan { .. } => "begins a transaction".into(),
+        Fact::WriterFenced { error, .. } => format!("refuses a writer of the past: {error}"),
+        Fact::MarkerAppended { commit, .. } => {
+            format!(
+                "writes the marker: {}",
+                if *commit { "commit" } else { "abort" }
+            )
+        }
+        Fact::TransactionPrepared { commit, .. } => {
+            format!("decides: {}", if *commit { "commit" } else { "abort" })
+        }
+        Fact::TransactionEnded { commit: true, .. } => "the transaction is committed".into(),
+        Fact::TransactionEnded { .. } => "the transaction is aborted".into(),
+        Fact::Paused { during } => format!("stands still for {} ms", during.ms()),
+        Fact::Assigned { generation, .. } => {
+            format!("reads its share of the partitions, generation {generation}")
+        }
+        Fact::Revoked { .. } => "gives its partitions up".into(),
+        Fact::Positioned { reset: true, .. } => "begins where auto.offset.reset says".into(),
+        Fact::Positioned { .. } => "goes on from the committed offsets".into(),
+        Fact::Polled { origins, .. } => format!("poll() returns {} records", origins.len()),
+        Fact::Worked { origin, .. } => format!("the work on #{} is done", number(*origin)),
+        Fact::CommitSent { .. } => "asks for its offsets to be committed".into(),
+        Fact::OffsetsCommitted { .. } => "the group's offsets are committed".into(),
+        Fact::MemberRemoved { why, .. } => match why {
+            crate::sim::trace::Departure::Left => "a consumer has left the group".into(),
+            _ => "a consumer is out of the group: it was silent for too long".into(),
+        },
+        Fact::Fenced { error, .. } => format!("a commit is refused: {error}"),
     }
 }
 

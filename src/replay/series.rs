@@ -121,7 +121,9 @@ fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
     let mut planned = BTreeMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
         let touched: Vec<usize> = match &event.fact {
-            Fact::HighWatermarkAdvanced { partition, offset } => {
+            Fact::HighWatermarkAdvanced { partition, offset }
+                if usize::from(partition.0) < partitions =>
+            {
                 high[usize::from(partition.0)] = *offset;
                 vec![usize::from(partition.0)]
             }

@@ -2,7 +2,9 @@
 //!
 //! Defaults are not written here: they are those of `Scenario::default`, which are those of the real systems.
 
+use super::engines::EngineKind;
 use super::scenario::{Patch, Scenario};
+use super::sinks::SinkKind;
 use serde_json::{Value, json};
 
 /// How a setting is chosen.
@@ -42,6 +44,7 @@ pub struct Control {
 const KAFKA_PRODUCER: &str = "https://kafka.apache.org/documentation/#producerconfigs";
 const KAFKA_TOPIC: &str = "https://kafka.apache.org/documentation/#topicconfigs";
 const KAFKA_BROKER: &str = "https://kafka.apache.org/documentation/#brokerconfigs";
+const KAFKA_CONSUMER: &str = "https://kafka.apache.org/documentation/#consumerconfigs";
 const SPARK: &str = "https://spark.apache.org/docs/latest/streaming/index.html";
 const HUDI: &str = "https://hudi.apache.org/docs/configurations";
 
@@ -205,6 +208,132 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "transactional.id",
+        path: &["producer", "transactional.id"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("null", "not set"), ("\"till\"", "till")]),
+        since: "since 0.11",
+        plain: "The application writes in transactions under this id.",
+        risk: "Two living writers with one id fence each other.",
+        docs: KAFKA_PRODUCER,
+        teaching: true,
+    },
+    Control {
+        key: "transactional.id.suffix",
+        path: &["producer", "transactional.id.suffix"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("\"none\"", "none"), ("\"random\"", "random")]),
+        since: "a choice of the application",
+        plain: "Whether every start of the process has another id.",
+        risk: "Random: nobody ends what a dead writer left open.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.records",
+        path: &["producer", "transaction.records"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 10000,
+            unit: "",
+        },
+        since: "a choice of the application",
+        plain: "After how many records the application commits.",
+        risk: "Many: careful readers wait for all of them.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.ms",
+        path: &["producer", "transaction.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "a choice of the application",
+        plain: "How long a transaction waits for more records.",
+        risk: "Long, careful readers wait that long.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.timeout.ms",
+        path: &["producer", "transaction.timeout.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "since 0.11; at most transaction.max.timeout.ms",
+        plain: "How long a transaction may stay open.",
+        risk: "Long, a dead writer holds readers up for that time.",
+        docs: KAFKA_PRODUCER,
+        teaching: true,
+    },
+    Control {
+        key: "transaction.max.timeout.ms",
+        path: &["brokers", "transaction.max.timeout.ms"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "since 0.11",
+        plain: "The longest transaction.timeout.ms that brokers accept.",
+        risk: "Below what a writer asks for, the writer does not start.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        path: &[
+            "brokers",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        ],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 10,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 0.11",
+        plain: "How often the coordinator looks for transactions that are overdue.",
+        risk: "Its length comes on top of every transaction time-out.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.version",
+        path: &["brokers", "transaction.version"],
+        group: "Transactions",
+        kind: Kind::Whole {
+            least: 1,
+            most: 2,
+            unit: "",
+        },
+        since: "2 since 4.0 (KIP-890)",
+        plain: "2: each transaction has an epoch of its own.",
+        risk: "With 1, something late may enter a later transaction.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "transaction.partition.verification.enable",
+        path: &["brokers", "transaction.partition.verification.enable"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "since 3.6; version 2 always asks",
+        plain: "Leaders ask whether a write belongs to an open transaction.",
+        risk: "Off, a late write opens one that nobody ends.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
         key: "min.insync.replicas",
         path: &["topic", "min.insync.replicas"],
         group: "Topic",
@@ -302,6 +431,226 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "consumer.commit",
+        path: &["engine", "consumer", "consumer.commit"],
+        group: "Consumer",
+        kind: Kind::Choice(&[
+            ("\"before\"", "before"),
+            ("\"after\"", "after"),
+            ("\"auto\"", "auto"),
+        ]),
+        since: "commitSync() or commitAsync() before or after the work; auto: no call",
+        plain: "When the application commits its offsets itself.",
+        risk: "Before the work, a crash loses records; after it, doubles them.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "consumer.commit.call",
+        path: &["engine", "consumer", "consumer.commit.call"],
+        group: "Consumer",
+        kind: Kind::Choice(&[("\"sync\"", "commitSync"), ("\"async\"", "commitAsync")]),
+        since: "commitSync or commitAsync",
+        plain: "Whether the loop waits for its commit.",
+        risk: "commitAsync repeats nothing: a lost commit doubles more records.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "consumer.pool",
+        path: &["engine", "consumer", "consumer.pool"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 0,
+            most: 64,
+            unit: "threads",
+        },
+        since: "a choice of the application; 0: the loop works itself",
+        plain: "Threads that the records of a poll are handed to.",
+        risk: "The loop commits what the threads have not done.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "enable.auto.commit",
+        path: &["engine", "consumer", "enable.auto.commit"],
+        group: "Consumer",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "since 0.9",
+        plain: "poll() commits what earlier polls returned.",
+        risk: "It knows nothing of the work: with threads it loses records.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "auto.commit.interval.ms",
+        path: &["engine", "consumer", "auto.commit.interval.ms"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 1,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 0.9",
+        plain: "How often poll() commits by itself.",
+        risk: "Long, a crash doubles that much work.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "auto.offset.reset",
+        path: &["engine", "consumer", "auto.offset.reset"],
+        group: "Consumer",
+        kind: Kind::Choice(&[
+            ("\"latest\"", "latest"),
+            ("\"earliest\"", "earliest"),
+            ("\"none\"", "none"),
+        ]),
+        since: "since 0.9",
+        plain: "Where a group without a committed offset begins.",
+        risk: "latest skips what came before; earliest reads all again.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "isolation.level",
+        path: &["engine", "consumer", "isolation.level"],
+        group: "Consumer",
+        kind: Kind::Choice(&[
+            ("null", "not set"),
+            ("\"read_uncommitted\"", "read_uncommitted"),
+            ("\"read_committed\"", "read_committed"),
+        ]),
+        since: "not set: read_uncommitted in Java, read_committed in librdkafka",
+        plain: "Whether records of open and aborted transactions are read.",
+        risk: "Uncommitted shows what is taken back later.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "max.poll.records",
+        path: &["engine", "consumer", "max.poll.records"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 1,
+            most: 10000,
+            unit: "",
+        },
+        since: "since 0.10; 500",
+        plain: "How many records one poll returns at most.",
+        risk: "A crash loses or doubles up to this many.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "max.poll.interval.ms",
+        path: &["engine", "consumer", "max.poll.interval.ms"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "since 0.10.1",
+        plain: "How long the loop may work without a poll.",
+        risk: "Shorter than the work, the group goes on without this consumer.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "session.timeout.ms",
+        path: &["engine", "consumer", "session.timeout.ms"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 10,
+            most: 1800000,
+            unit: "ms",
+        },
+        since: "since 3.0; 10 s before",
+        plain: "After how much silence a consumer counts as dead.",
+        risk: "Long, nobody reads its partitions for that time.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "heartbeat.interval.ms",
+        path: &["engine", "consumer", "heartbeat.interval.ms"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 1,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 0.9",
+        plain: "How often a consumer says that it is alive.",
+        risk: "Near the session time-out, one late heartbeat ends the membership.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "group.instance.id",
+        path: &["engine", "consumer", "group.instance.id"],
+        group: "Consumer",
+        kind: Kind::Choice(&[("null", "not set"), ("\"static\"", "static")]),
+        since: "since 2.3 (KIP-345)",
+        plain: "A consumer that comes back in time keeps its partitions.",
+        risk: "A dead one keeps them too, for the whole session.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "consumer.client",
+        path: &["engine", "consumer", "consumer.client"],
+        group: "Consumer",
+        kind: Kind::Choice(&[("\"java\"", "Java"), ("\"librdkafka\"", "librdkafka")]),
+        since: "which client library the application uses",
+        plain: "Java commits in poll(); librdkafka by a timer of its own.",
+        risk: "librdkafka may commit the record in work.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "enable.auto.offset.store",
+        path: &["engine", "consumer", "enable.auto.offset.store"],
+        group: "Consumer",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "librdkafka only",
+        plain: "Whether handing a record out makes it ready for commit.",
+        risk: "On, a crash loses the record in work.",
+        docs: KAFKA_CONSUMER,
+        teaching: false,
+    },
+    Control {
+        key: "dedup",
+        path: &["sink", "console", "dedup"],
+        group: "Console",
+        kind: Kind::Choice(&[
+            ("\"none\"", "none"),
+            ("\"upsert\"", "upsert"),
+            ("\"store\"", "store"),
+        ]),
+        since: "a choice of the application",
+        plain: "What keeps a second effect of one order away.",
+        risk: "Without it every repeat is one effect more.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "group.initial.rebalance.delay.ms",
+        path: &["brokers", "group.initial.rebalance.delay.ms"],
+        group: "Consumer",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 0.11",
+        plain: "How long a new group waits for further members.",
+        risk: "Long, a new group reads late; with latest it skips more.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
         key: "checkpointLocation",
         path: &["engine", "spark", "checkpointLocation"],
         group: "Spark",
@@ -335,6 +684,20 @@ pub const CONTROLS: &[Control] = &[
         since: "for streaming queries",
         plain: "Where a query without a checkpoint begins.",
         risk: "latest skips what came while the query was down.",
+        docs: SPARK,
+        teaching: false,
+    },
+    Control {
+        key: "kafka.isolation.level",
+        path: &["engine", "spark", "kafka.isolation.level"],
+        group: "Spark",
+        kind: Kind::Choice(&[
+            ("\"read_uncommitted\"", "read_uncommitted"),
+            ("\"read_committed\"", "read_committed"),
+        ]),
+        since: "option of the Kafka source",
+        plain: "Whether the query reads open and aborted transactions.",
+        risk: "Uncommitted puts aborted records into the table.",
         docs: SPARK,
         teaching: false,
     },
@@ -443,6 +806,14 @@ pub const ASSUMED: &[(&str, &[&str])] = &[
     ("engine.spark.task_us", &["engine", "spark", "task_us"]),
     ("engine.spark.executors", &["engine", "spark", "executors"]),
     (
+        "engine.consumer.work_us",
+        &["engine", "consumer", "work_us"],
+    ),
+    (
+        "engine.consumer.consumers",
+        &["engine", "consumer", "consumers"],
+    ),
+    (
         "replica.lag.time.max.ms",
         &["brokers", "replica.lag.time.max.ms"],
     ),
@@ -464,8 +835,11 @@ pub fn find(key: &str) -> Option<&'static Control> {
 }
 
 impl Control {
-    /// Its value in a scenario; none where the scenario has no such section.
+    /// Its value in a scenario; none where the scenario has no such section, or uses another engine or sink.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {
+        if !self.is_used(scenario) {
+            return None;
+        }
         let value = scenario.get(self.path)?;
         if !value.is_null() {
             return Some(value);
@@ -480,6 +854,30 @@ impl Control {
             "retention.bytes" => json!(-1),
             _ => value,
         })
+    }
+
+    /// Whether the part that it belongs to takes part in the run.
+    fn is_used(&self, scenario: &Scenario) -> bool {
+        let (engine, sink, path) = match self.path {
+            ["branches", name, path @ ..] => match scenario.branches.get(*name) {
+                Some(branch) => (&branch.engine, &branch.sink, path),
+                None => return false,
+            },
+            path => (&scenario.engine, &scenario.sink, path),
+        };
+        match path {
+            ["engine", "spark", ..] => engine.kind == EngineKind::Spark,
+            ["engine", "consumer", ..] | ["brokers", "group.initial.rebalance.delay.ms"] => {
+                engine.kind == EngineKind::Consumer
+            }
+            // What only transactions read shows once there are some; the id is where they begin.
+            ["brokers" | "producer", key] if key.starts_with("transaction") => {
+                *key == "transactional.id" || scenario.producer.transactional_id.is_some()
+            }
+            ["sink", "hudi", ..] => sink.kind == SinkKind::Hudi,
+            ["sink", "console", ..] => sink.kind == SinkKind::Console,
+            _ => true,
+        }
     }
 
     /// Its value if nobody sets it.
@@ -558,15 +956,36 @@ mod tests {
     use super::super::catalog;
     use super::*;
 
-    #[test]
-    fn every_control_has_a_value_in_the_opening_scenario_and_a_default() {
-        let scenario = catalog::find(catalog::OPENING)
+    fn opening() -> Scenario {
+        catalog::find(catalog::OPENING)
             .expect("there is one")
-            .scenario();
+            .scenario()
+    }
+
+    /// The same with a plain consumer in place of the main query.
+    fn consuming(opening: &Scenario) -> Scenario {
+        let patch = Patch(
+            json!({"engine": {"use": "consumer"}, "sink": {"use": "console"},
+            "producer": {"transactional.id": "till", "enable.idempotence": null}}),
+        );
+        opening.patched(&patch).expect("valid")
+    }
+
+    #[test]
+    fn every_control_has_a_value_where_its_part_is_in_use_and_a_default() {
+        let opening = opening();
         for control in CONTROLS {
-            assert!(
-                control.value(&scenario).is_some(),
-                "{} has no value",
+            // Exactly one of the two engines, or both.
+            let values = [&opening, &consuming(&opening)].map(|scenario| control.value(scenario));
+            let both = !matches!(
+                control.group,
+                "Spark" | "Hudi" | "Consumer" | "Console" | "Transactions"
+            ) || control.key == "transactional.id";
+            let expected = if both { 2 } else { 1 };
+            assert_eq!(
+                values.iter().flatten().count(),
+                expected,
+                "{} has a value where it is not in use, or none where it is",
                 control.key
             );
             assert!(
@@ -584,10 +1003,13 @@ mod tests {
 
     #[test]
     fn every_choice_of_every_control_gives_a_scenario_or_the_real_clients_refusal() {
-        let scenario = catalog::find(catalog::OPENING)
-            .expect("there is one")
-            .scenario();
+        let opening = opening();
         for control in CONTROLS {
+            let scenario = if control.value(&opening).is_some() {
+                opening.clone()
+            } else {
+                consuming(&opening)
+            };
             let values: Vec<Value> = match control.kind {
                 Kind::Choice(values) => values
                     .iter()

@@ -4,7 +4,7 @@
 //! trigger and an action. Links keep order and single messages do not vanish out of a stream, so a lost
 //! acknowledgement is a connection that breaks after the append.
 
-use super::kafka::protocol::{BatchName, ErrorCode, Treatment};
+use super::kafka::protocol::{BatchName, ErrorCode, PartitionId, Treatment};
 use super::kernel::rng::mix;
 use super::kernel::{Draw, HostId, Loses, Span, Time};
 use super::scenario::ScenarioError;
@@ -70,6 +70,13 @@ pub struct MenuEntry {
     pub duration: u64,
     /// A few words for flags and lanes.
     pub short: &'static str,
+}
+
+impl MenuEntry {
+    /// Whether a run with this cast has the part that it strikes.
+    pub fn is_offered(&self, cast: &Cast) -> bool {
+        parse_place(self.place, cast).is_some()
+    }
 }
 
 /// Every fault that a script may name.
@@ -243,6 +250,62 @@ pub const MENU: &[MenuEntry] = &[
         short: "driver crash C6",
     },
     MenuEntry {
+        name: "consumer.crash",
+        plain: "the consumer's process dies",
+        place: "c1",
+        duration: 1_000,
+        short: "consumer crash",
+    },
+    MenuEntry {
+        name: "consumer.crash.before_work",
+        plain: "the consumer dies with the records of a poll in hand, before the work on them",
+        place: "c1",
+        duration: 1_000,
+        short: "crash before work",
+    },
+    MenuEntry {
+        name: "consumer.crash.after_work",
+        plain: "the consumer dies when the work on a record is done and its offset is not committed",
+        place: "c1",
+        duration: 1_000,
+        short: "crash after work",
+    },
+    MenuEntry {
+        name: "consumer.crash.after_commit",
+        plain: "the consumer dies in the moment its offsets are committed",
+        place: "c1",
+        duration: 1_000,
+        short: "crash after commit",
+    },
+    MenuEntry {
+        name: "consumer.close",
+        plain: "an error ends the consumer's loop with the records of a poll in hand; close() runs, then the process starts again",
+        place: "c1",
+        duration: 1_000,
+        short: "error, then close()",
+    },
+    MenuEntry {
+        name: "consumer.pause",
+        plain: "the consumer's process stands still, then goes on as if nothing had happened",
+        place: "c1",
+        duration: 10_000,
+        short: "consumer pause",
+    },
+    MenuEntry {
+        name: "txn.abort",
+        plain: "the application decides to abort the transaction in hand, and does it all again",
+        place: "p1",
+        duration: 0,
+        short: "transaction aborted",
+    },
+    MenuEntry {
+        name: "coordinator.crash",
+        plain: "the broker that coordinates the group dies; its log stays on disk",
+        place: "coordinator",
+        duration: 3_000,
+        short: "coordinator crash",
+    },
+    MenuEntry {
         name: "executor.kill",
         plain: "an executor's process dies with the tasks it runs",
         place: "exec1",
@@ -303,6 +366,8 @@ pub enum Place {
     Host(HostId),
     /// The leader that appended last.
     Leader,
+    /// The broker that coordinates at that moment.
+    Coordinator,
     Link(HostId, HostId),
     /// The link between a host and the broker of the fact that triggered the fault.
     LinkToAny(HostId),
@@ -345,6 +410,15 @@ pub enum Action {
         place: Place,
         treatment: Treatment,
         times: u32,
+    },
+    /// The application's loop ends with an error and its client is closed.
+    Close {
+        place: Place,
+        restart_after: Span,
+    },
+    /// The application gives up the transaction in hand.
+    GiveUp {
+        place: Place,
     },
 }
 
@@ -466,7 +540,7 @@ impl FaultSpec {
                 by: by(200),
                 during,
             },
-            "producer.pause" | "broker.pause" => Action::Pause { place, during },
+            "producer.pause" | "broker.pause" | "consumer.pause" => Action::Pause { place, during },
             "broker.slow" => Action::Slow {
                 place,
                 by: by(1_000),
@@ -505,6 +579,11 @@ impl FaultSpec {
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
+            "txn.abort" => Action::GiveUp { place },
+            "consumer.close" => Action::Close {
+                place,
+                restart_after,
+            },
             "producer.crash.forget" | "broker.crash.lost" => crash(Loses::Disk),
             "broker.crash.unflushed_lost" => crash(Loses::Unflushed),
             _ => crash(Loses::Memory),
@@ -525,6 +604,9 @@ impl FaultSpec {
         // A link counts what happens at its ends; anything else counts what happens anywhere.
         let hosts = match place {
             Place::Link(a, b) => vec![a, b],
+            Place::Host(host) if self.name.starts_with("consumer.") && self.after.is_none() => {
+                vec![host]
+            }
             _ => Vec::new(),
         };
         let matching = |kind, segment| Matching {
@@ -542,7 +624,7 @@ impl FaultSpec {
             let broker = match place {
                 Place::Host(host) if self.name.starts_with("broker.") => Some(host),
                 Place::Link(_, host) => Some(host),
-                Place::Host(_) | Place::Leader | Place::LinkToAny(_) => None,
+                Place::Host(_) | Place::Leader | Place::Coordinator | Place::LinkToAny(_) => None,
             };
             return Ok(Trigger::Request { broker, nth });
         }
@@ -651,6 +733,10 @@ impl FaultSpec {
         Some(match self.name.as_str() {
             "net.drop_ack" => (FactKind::BatchAppended, None),
             "net.drop_request" => (FactKind::BatchSent, None),
+            "consumer.crash.before_work" | "consumer.close" => (FactKind::Polled, None),
+            "consumer.crash.after_work" => (FactKind::Worked, None),
+            "consumer.crash.after_commit" => (FactKind::OffsetsCommitted, None),
+            "txn.abort" => (FactKind::TransactionBegan, None),
             "driver.crash.C0" => (FactKind::OffsetsLogged, None),
             "driver.crash.C1" => (FactKind::InstantChanged, Some(InstantState::Requested)),
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
@@ -667,6 +753,9 @@ fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
     if text == "leader" {
         return Some(Place::Leader);
     }
+    if text == "coordinator" {
+        return cast.find("c1").map(|_| Place::Coordinator);
+    }
     match text.split_once('>') {
         Some((a, "*")) => Some(Place::LinkToAny(cast.find(a)?)),
         Some((a, b)) => Some(Place::Link(cast.find(a)?, cast.find(b)?)),
@@ -680,18 +769,28 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
         // The store never fails, and neither does the way to it.
         return name.starts_with("net.") && ![a, b].iter().any(|&end| cast.host(end) == "store");
     }
+    if place == Place::Coordinator {
+        return name.starts_with("coordinator.");
+    }
     let Place::Host(host) = place else {
         return name.starts_with("net.") || name.starts_with("broker.");
     };
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer") => role.starts_with('p'),
+        Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
         Some("driver") => role == "driver",
         Some("executor") => role.starts_with("exec"),
+        Some("consumer") => is_consumer(role),
         _ => false,
     }
+}
+
+/// `c1`, `c2`, and not `controller`.
+pub fn is_consumer(role: &str) -> bool {
+    role.strip_prefix('c')
+        .is_some_and(|n| n.parse::<u8>().is_ok())
 }
 
 fn segment_of(host: &str, cast: &Cast) -> SegmentId {
@@ -704,7 +803,8 @@ impl Matching {
     /// Whether this fact counts.
     pub fn accepts(&self, event: &TraceEvent) -> bool {
         let in_time = (self.from..=self.until).contains(&event.at);
-        let at_place = self.hosts.is_empty() || self.hosts.contains(&event.host);
+        let host = event.fact.actor().unwrap_or(event.host);
+        let at_place = self.hosts.is_empty() || self.hosts.contains(&host);
         let of_segment = self
             .segment
             .is_none_or(|segment| event.fact.segment() == Some(segment));
@@ -739,7 +839,42 @@ impl Fact {
             | Fact::WindowClosed { segment, .. }
             | Fact::StateSaved { segment, .. }
             | Fact::WatermarkAdvanced { segment, .. }
-            | Fact::BatchCommitted { segment, .. } => Some(*segment),
+            | Fact::BatchCommitted { segment, .. }
+            | Fact::Assigned { segment, .. }
+            | Fact::Revoked { segment, .. }
+            | Fact::Positioned { segment, .. }
+            | Fact::Polled { segment, .. }
+            | Fact::Worked { segment, .. }
+            | Fact::CommitSent { segment, .. }
+            | Fact::OffsetsCommitted { segment, .. }
+            | Fact::MemberRemoved { segment, .. }
+            | Fact::Fenced { segment, .. } => Some(*segment),
+            _ => None,
+        }
+    }
+
+    /// Whom it is about, where somebody else noted it.
+    fn actor(&self) -> Option<HostId> {
+        match self {
+            Fact::OffsetsCommitted { member, .. } | Fact::MemberRemoved { member, .. } => {
+                Some(*member)
+            }
+            Fact::Fenced { who, .. } => Some(*who),
+            _ => None,
+        }
+    }
+
+    /// The partition whose replicas or leader the fact is about.
+    pub fn partition(&self) -> Option<PartitionId> {
+        match self {
+            Fact::BatchAppended { batch, .. } => Some(batch.partition),
+            Fact::ReplicaAdvanced { partition, .. }
+            | Fact::HighWatermarkAdvanced { partition, .. }
+            | Fact::IsrChanged { partition, .. }
+            | Fact::LeaderElected { partition, .. }
+            | Fact::PartitionOffline { partition }
+            | Fact::MarkerAppended { partition, .. }
+            | Fact::LogTruncated { partition, .. } => Some(*partition),
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What programs say to each other; a timer is a message to oneself. Nested by system, because only peers read them.
 
-use super::engines::spark;
+use super::engines::{consumer, spark};
 use super::kafka::protocol as kafka;
 use super::store;
 use super::workload::Record;
@@ -10,8 +10,11 @@ pub enum Message {
     Kafka(kafka::Message),
     Store(store::Message),
     Spark(spark::Message),
+    Consumer(consumer::Message),
     /// The business hands a record to the producing application.
     Order(Record),
+    /// The application decides to abort the transaction in hand.
+    GiveUp,
     /// The connection to the sender of this message is broken.
     Disconnected,
 }
@@ -22,9 +25,12 @@ impl Message {
     pub fn name(&self) -> Option<u64> {
         match self {
             Message::Kafka(message) => message.name(),
-            Message::Store(_) | Message::Spark(_) | Message::Order(_) | Message::Disconnected => {
-                None
-            }
+            Message::Store(_)
+            | Message::Spark(_)
+            | Message::Consumer(_)
+            | Message::Order(_)
+            | Message::GiveUp
+            | Message::Disconnected => None,
         }
     }
 }
@@ -44,5 +50,11 @@ impl From<store::Message> for Message {
 impl From<spark::Message> for Message {
     fn from(message: spark::Message) -> Self {
         Message::Spark(message)
+    }
+}
+
+impl From<consumer::Message> for Message {
+    fn from(message: consumer::Message) -> Self {
+        Message::Consumer(message)
     }
 }

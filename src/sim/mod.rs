@@ -22,6 +22,8 @@ pub mod workload;
 pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
+use engines::EngineKind;
+use engines::consumer::app::Consumer;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -30,7 +32,8 @@ use kafka::broker::Broker;
 use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
-use kafka::protocol::{PartitionId, PartitionState};
+use kafka::protocol::{Internal, PartitionId, PartitionState};
+use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Counters, Terms};
 use message::Message;
@@ -105,6 +108,8 @@ enum Node {
     Store(Box<Host<Store>>),
     Driver(Box<Host<Driver>>),
     Executor(Box<Host<Executor>>),
+    Consumer(Box<Host<Consumer>>),
+    Transactional(Box<Host<TransactionalProducer>>),
 }
 
 macro_rules! each_node {
@@ -116,6 +121,8 @@ macro_rules! each_node {
             Node::Store($host) => $do,
             Node::Driver($host) => $do,
             Node::Executor($host) => $do,
+            Node::Consumer($host) => $do,
+            Node::Transactional($host) => $do,
         }
     };
 }
@@ -156,6 +163,8 @@ pub struct Simulation {
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
+    /// Who leads the partition of the group, or of transactions if nobody reads as a group.
+    coordinator: HostId,
     restarting: u32,
     /// Index: host. Until when its process stands still.
     paused: Vec<Time>,
@@ -187,14 +196,16 @@ fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
 /// Panics if the scenario has no such segment.
 fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let (name, branch) = segments(scenario).swap_remove(usize::from(segment.0));
-    let driver = if name.is_empty() {
-        "driver".to_string()
+    let prefix = if name.is_empty() {
+        String::new()
     } else {
-        format!("{name}.driver")
+        format!("{name}.")
     };
+    let spark = branch.engine.kind == EngineKind::Spark;
+    let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: branch.engine.spark.window_type != WindowType::None,
+        windowed: spark && branch.engine.spark.window_type != WindowType::None,
         producer: PRODUCER,
         driver: cast(scenario)
             .find(&driver)
@@ -203,7 +214,7 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         replicas: u64::from(scenario.topic.replication_factor),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-        from_latest: branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+        from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
     }
 }
 
@@ -219,8 +230,17 @@ pub fn cast(scenario: &Scenario) -> Cast {
         } else {
             format!("{name}.")
         };
-        hosts.push(format!("{prefix}driver"));
-        hosts.extend((1..=branch.engine.spark.executors).map(|n| format!("{prefix}exec{n}")));
+        match branch.engine.kind {
+            EngineKind::Spark => {
+                hosts.push(format!("{prefix}driver"));
+                let executors = 1..=branch.engine.spark.executors;
+                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+            }
+            EngineKind::Consumer => {
+                let consumers = 1..=branch.engine.consumer.consumers;
+                hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+            }
+        }
     }
     Cast {
         hosts,
@@ -247,6 +267,34 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
         }
     };
     (0..scenario.topic.partitions).map(of).collect()
+}
+
+/// The partitions that coordinators need, if anybody needs a coordinator.
+fn internal(scenario: &Scenario) -> Option<Internal> {
+    let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+    let transactional = scenario.producer.transactional_id.is_some();
+    let needed = transactional || segments(scenario).iter().any(consumes);
+    needed.then(|| Internal::behind(scenario.topic.partitions))
+}
+
+/// Those of the topic and behind them those of the coordinators, on up to three brokers each
+/// (`offsets.topic.replication.factor`).
+fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
+    let mut states = assignment(scenario);
+    let brokers = u16::from(scenario.brokers.count);
+    let internal = internal(scenario).map(|internal| [internal.groups, internal.transactions]);
+    for partition in internal.into_iter().flatten() {
+        let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
+        let replicas: Vec<HostId> = (0..brokers.min(3)).map(replica).collect();
+        states.push(PartitionState {
+            partition,
+            leader: replicas.first().copied(),
+            epoch: 0,
+            isr: replicas.clone(),
+            replicas,
+        });
+    }
+    states
 }
 
 /// The partition that a customer's orders go to.
@@ -296,6 +344,7 @@ impl Simulation {
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
+            coordinator: HostId(1),
             restarting: 0,
             paused: vec![Time::ZERO; hosts],
             disturbed_until: Time::ZERO,
@@ -541,6 +590,11 @@ impl Simulation {
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
                     self.last_appender = event.host;
                 }
+                if let Fact::LeaderElected { partition, .. } = event.fact
+                    && Some(partition) == self.coordinates()
+                {
+                    self.coordinator = event.host;
+                }
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
                 }
@@ -588,7 +642,7 @@ impl Simulation {
                 let (a, b) = match place {
                     Place::Link(a, b) => (a, b),
                     Place::LinkToAny(a) => (a, broker.unwrap_or_else(|| self.other_end(a, after))),
-                    Place::Host(_) | Place::Leader => return,
+                    Place::Host(_) | Place::Leader | Place::Coordinator => return,
                 };
                 let mut cx = self.kernel.context(a, None);
                 cx.note(injected);
@@ -632,7 +686,9 @@ impl Simulation {
                 times,
             } => {
                 let place = match place {
-                    Place::Host(_) | Place::Leader => self.resolve(place, broker),
+                    Place::Host(_) | Place::Leader | Place::Coordinator => {
+                        self.resolve(place, broker)
+                    }
                     Place::Link(_, host) => Place::Host(host),
                     Place::LinkToAny(_) => self.resolve(Place::Leader, broker),
                 };
@@ -642,6 +698,28 @@ impl Simulation {
                 let cause = cx.cause();
                 let message = kafka::protocol::Message::Treat { treatment, times };
                 self.tell(host, message, cause);
+            }
+            Action::GiveUp { place } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                self.deliver(host, host, Message::GiveUp, cause);
+            }
+            Action::Close {
+                place,
+                restart_after,
+            } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let close = engines::consumer::Message::Close { restart_after };
+                self.deliver(host, host, Message::Consumer(close), cause);
             }
         }
     }
@@ -658,6 +736,7 @@ impl Simulation {
         let host = match place {
             Place::Host(host) | Place::Link(host, _) | Place::LinkToAny(host) => host,
             Place::Leader => self.last_appender,
+            Place::Coordinator => self.coordinator,
         };
         let mut cx = self.kernel.context(host, None);
         cx.note(injected);
@@ -674,15 +753,27 @@ impl Simulation {
                 .filter(|&b| b != a)
                 .map(|b| (a, b))
                 .collect(),
-            Place::Host(_) | Place::Leader => Vec::new(),
+            Place::Host(_) | Place::Leader | Place::Coordinator => Vec::new(),
         }
     }
 
-    fn resolve(&self, place: Place, broker: Option<HostId>) -> Place {
-        if place == Place::Leader {
-            Place::Host(broker.unwrap_or(self.last_appender))
+    /// The partition whose leader is meant by `coordinator`.
+    fn coordinates(&self) -> Option<PartitionId> {
+        let internal = internal(&self.scenario)?;
+        let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+        let groups = segments(&self.scenario).iter().any(consumes);
+        Some(if groups {
+            internal.groups
         } else {
-            place
+            internal.transactions
+        })
+    }
+
+    fn resolve(&self, place: Place, broker: Option<HostId>) -> Place {
+        match place {
+            Place::Leader => Place::Host(broker.unwrap_or(self.last_appender)),
+            Place::Coordinator => Place::Host(self.coordinator),
+            place => place,
         }
     }
 
@@ -740,6 +831,14 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(engines::spark::driver::Memory::is_idle),
+            Node::Transactional(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(kafka::transactional_producer::Memory::is_idle),
+            Node::Consumer(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::consumer::app::Memory::is_idle),
             Node::Controller(host) => host
                 .memory
                 .as_ref()
@@ -751,16 +850,32 @@ impl Node {
 
 fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let find = |name: &str| cast.find(name).expect("the cast has everybody");
-    let initial = assignment(scenario);
-    let leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
+    let initial = all_partitions(scenario);
+    let internal = internal(scenario);
+    let all_leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
+    let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
     let (controller, store) = (find("controller"), find("store"));
-    let mut nodes = vec![Node::Producer(Box::new(Host::new(Producer {
-        config: scenario.producer.clone(),
-        partitions: scenario.topic.partitions,
-        brokers: brokers.clone(),
-        leaders: leaders.clone(),
-    })))];
+    let config = scenario.producer.clone();
+    let partitions = scenario.topic.partitions;
+    let mut nodes = vec![
+        match internal.filter(|_| config.transactional_id.is_some()) {
+            None => Node::Producer(Box::new(Host::new(Producer {
+                config,
+                partitions,
+                brokers: brokers.clone(),
+                leaders: leaders.clone(),
+            }))),
+            Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
+                config,
+                version: scenario.brokers.transaction_version,
+                partitions,
+                brokers: brokers.clone(),
+                leaders: all_leaders.clone(),
+                internal,
+            }))),
+        },
+    ];
     nodes.extend(brokers.iter().map(|_| {
         Node::Broker(Box::new(Host::new(Broker {
             config: scenario.brokers.clone(),
@@ -768,6 +883,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             controller,
             initial: initial.clone(),
             zero_ms: scenario.workload.zero_ms,
+            internal,
         })))
     }));
     nodes.push(Node::Controller(Box::new(Host::new(Controller {
@@ -785,12 +901,27 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
         } else {
             format!("{name}.")
         };
+        let segment = SegmentId(index as u8);
+        if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
+            let config = branch.engine.consumer;
+            nodes.extend((0..config.consumers).map(|_| {
+                Node::Consumer(Box::new(Host::new(Consumer {
+                    segment,
+                    config: config.clone(),
+                    sink: branch.sink.console.clone(),
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                    internal,
+                })))
+            }));
+            continue;
+        }
         let driver = find(&format!("{prefix}driver"));
         let config = branch.engine.spark;
         let executors: Vec<HostId> = (1..=config.executors)
             .map(|n| HostId(driver.0 + n))
             .collect();
-        let segment = SegmentId(index as u8);
         let sink = branch.sink.hudi;
         nodes.push(Node::Driver(Box::new(Host::new(Driver {
             segment,

@@ -6,7 +6,7 @@
 use super::engines::spark::progress;
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
-use super::sinks::hudi;
+use super::sinks::{console, hudi};
 use super::trace::Fact;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ impl Default for StoreConfig {
 pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
+    Console(console::Effect),
 }
 
 /// Everything in the store, by path.
@@ -131,6 +132,11 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                 hudi::changes(objects, file).into_iter().for_each(|fact| {
                     cx.note(fact);
                 });
+            }
+            if let Object::Console(effect) = &object {
+                for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
             }
             objects.insert(path, object);
             Message::Done { ok: true }

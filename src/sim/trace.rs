@@ -86,6 +86,28 @@ pub enum Retraction {
     Overwritten,
 }
 
+/// Why a consumer is no member of its group any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Departure {
+    /// It said so.
+    Left,
+    /// It was silent for longer than `session.timeout.ms`.
+    SessionTimeout,
+    /// It did not come to a rebalance in time.
+    RebalanceTimeout,
+}
+
+/// Who ended a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The application committed or aborted it.
+    Application,
+    /// It was open for longer than `transaction.timeout.ms`.
+    Timeout,
+    /// A new instance with the same transactional id was started.
+    Fenced,
+}
+
 macro_rules! facts {
     ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* $(,)? })? = $text:literal ),* $(,)?) => {
         /// One thing that happened. Flat, because everyone reads them: the vocabulary is the product.
@@ -172,6 +194,32 @@ facts! {
     Injected { fault: u16 } = "injected",
     ConnectionLost { peer: HostId } = "connection_lost",
     Noted { text: String } = "noted",
+    /// The host stands still and keeps its memory.
+    Paused { during: Span } = "paused",
+    /// A consumer belongs to a generation of its group and reads these partitions.
+    Assigned { segment: SegmentId, generation: u32, partitions: Vec<PartitionId> } = "assigned",
+    Revoked { segment: SegmentId, partitions: Vec<PartitionId> } = "revoked",
+    /// Where a consumer begins to read; `reset`: there was no committed offset, or the topic does not hold it.
+    Positioned { segment: SegmentId, positions: Vec<(PartitionId, u64)>, reset: bool } = "positioned",
+    /// `poll()` returned these records.
+    Polled { segment: SegmentId, origins: Vec<(Origin, Source)> } = "polled",
+    /// The work on a record is done and its effect is in the sink.
+    Worked { segment: SegmentId, origin: Origin, source: Source } = "worked",
+    CommitSent { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "commit_sent",
+    /// The group's offsets are stored.
+    OffsetsCommitted { segment: SegmentId, member: HostId, positions: Vec<(PartitionId, u64)> } = "offsets_committed",
+    MemberRemoved { segment: SegmentId, member: HostId, why: Departure } = "member_removed",
+    /// A write of somebody who is not in charge any more was refused.
+    Fenced { segment: SegmentId, who: HostId, error: ErrorCode } = "fenced",
+    TransactionBegan { id: String } = "transaction_began",
+    /// A writer whose transactional id belongs to a newer epoch was refused.
+    WriterFenced { id: String, error: ErrorCode } = "writer_fenced",
+    /// The decision is written: whatever happens, the transaction ends this way.
+    TransactionPrepared { id: String, commit: bool } = "transaction_prepared",
+    /// The end of a transaction in one partition; it takes an offset, and decides these.
+    MarkerAppended { partition: PartitionId, offset: u64, commit: bool, why: Ending, offsets: Vec<u64> } = "marker_appended",
+    /// All partitions have their markers.
+    TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
 }
 
 impl FactKind {
@@ -399,6 +447,16 @@ impl fmt::Display for Origins<'_> {
         self.0
             .iter()
             .try_for_each(|&origin| write!(f, " #{}", number(origin)))
+    }
+}
+
+struct At<'a>(&'a [(PartitionId, u64)]);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|(partition, offset)| write!(f, " {}@{offset}", partition.0))
     }
 }
 
@@ -649,5 +707,76 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
+        Fact::TransactionBegan { id } => write!(out, " {id}"),
+        Fact::WriterFenced { id, error } => write!(out, " {id} {error}"),
+        Fact::MarkerAppended {
+            partition,
+            offset,
+            commit,
+            why,
+            offsets,
+        } => {
+            let end = if *commit { "commit" } else { "abort" };
+            write!(out, " {partition} at {offset} {end} {why:?} {offsets:?}")
+        }
+        Fact::TransactionPrepared { id, commit } => {
+            write!(out, " {id} {}", if *commit { "commit" } else { "abort" })
+        }
+        Fact::TransactionEnded { id, commit, why } => {
+            let end = if *commit { "commit" } else { "abort" };
+            write!(out, " {id} {end} {why:?}")
+        }
+        Fact::Paused { during } => write!(out, " for {during}"),
+        Fact::Assigned {
+            segment: id,
+            generation,
+            partitions,
+        } => {
+            write!(out, " {} generation {generation}", segment(id))?;
+            partitions.iter().try_for_each(|p| write!(out, " {p}"))
+        }
+        Fact::Revoked {
+            segment: id,
+            partitions,
+        } => {
+            write!(out, " {}", segment(id))?;
+            partitions.iter().try_for_each(|p| write!(out, " {p}"))
+        }
+        Fact::Positioned {
+            segment: id,
+            positions,
+            reset,
+        } => {
+            let how = if *reset { " reset" } else { "" };
+            write!(out, " {}{how}{}", segment(id), At(positions))
+        }
+        Fact::Polled {
+            segment: id,
+            origins,
+        } => write!(out, " {}{}", segment(id), Sourced(origins)),
+        Fact::Worked {
+            segment: id,
+            origin,
+            source,
+        } => write!(out, " {}{}", segment(id), Sourced(&[(*origin, *source)])),
+        Fact::CommitSent {
+            segment: id,
+            positions,
+        } => write!(out, " {}{}", segment(id), At(positions)),
+        Fact::OffsetsCommitted {
+            segment: id,
+            member,
+            positions,
+        } => write!(out, " {} {}{}", segment(id), host(member), At(positions)),
+        Fact::MemberRemoved {
+            segment: id,
+            member,
+            why,
+        } => write!(out, " {} {} {why:?}", segment(id), host(member)),
+        Fact::Fenced {
+            segment: id,
+            who,
+            error,
+        } => write!(out, " {} {} {error}", segment(id), host(who)),
     }
 }

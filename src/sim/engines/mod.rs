@@ -1,6 +1,7 @@
 //! The processing engines. One folder an engine, and the section of a scenario that chooses one. The simulation and the store
 //! still name Spark's parts themselves.
 
+pub mod consumer;
 pub mod spark;
 
 use super::scenario::ScenarioError;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum EngineKind {
     #[default]
     Spark,
+    /// A plain consumer application.
+    Consumer,
 }
 
 /// The engine of a segment: all variants keep their settings, so switching back finds them.
@@ -21,10 +24,12 @@ pub struct EngineSection {
     #[serde(rename = "use")]
     pub kind: EngineKind,
     pub spark: spark::SparkConfig,
+    pub consumer: consumer::ConsumerConfig,
 }
 
 impl EngineSection {
     pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
-        self.spark.validate(&format!("{place}.spark"))
+        self.spark.validate(&format!("{place}.spark"))?;
+        self.consumer.validate(&format!("{place}.consumer"))
     }
 }

@@ -5,11 +5,13 @@
 
 use super::config::{BrokerConfig, TopicConfig};
 use super::controller::PRODUCER_ID_BLOCK;
+use super::group::Groups;
 use super::log::{Admission, Log, Writers};
 use super::protocol::{
-    Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId,
-    PartitionState, Treatment,
+    Acks, Batch, BatchName, Entry, ErrorCode, FetchAnswer, FetchPosition, Fetched, Internal,
+    Message, OffsetSpec, PartitionId, PartitionState, Treatment, Writer,
 };
+use super::transaction::{Index, Transactions, Verified};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
@@ -28,6 +30,8 @@ pub struct Broker {
     pub initial: Vec<PartitionState>,
     /// The calendar time of simulated time zero, in ms since 1970.
     pub zero_ms: i64,
+    /// None where nobody needs a coordinator.
+    pub internal: Option<Internal>,
 }
 
 /// Index: partition.
@@ -44,7 +48,7 @@ pub struct Memory {
     parked: BTreeMap<HostId, Parked>,
     /// Leaders that this broker has a fetch outstanding with.
     fetching: BTreeSet<HostId>,
-    numbered: u64,
+    pub(super) numbered: u64,
     /// Producer ids left of the block that the controller gave, and who waits for one.
     producer_ids: Range<u64>,
     waiting_for_id: Vec<Reply>,
@@ -54,12 +58,43 @@ pub struct Memory {
     slow: (Time, Span),
     /// How the next requests are treated, and how many of them.
     treatments: Vec<(Treatment, u32)>,
+    /// As coordinator of groups.
+    pub(super) groups: Groups,
+    /// As coordinator of transactions.
+    pub(super) transactions: Transactions,
+    /// Transactions that this broker knows to include what is written here.
+    pub(super) verified: Verified,
+    /// Requests that wait for the coordinator to say so.
+    pub(super) asking: Vec<(HostId, Message)>,
+    /// What a coordinator does once all in-sync replicas have what it wrote.
+    promises: Vec<Promise>,
+}
+
+#[derive(Clone)]
+struct Promise {
+    partition: PartitionId,
+    /// The high watermark that it waits for.
+    end: u64,
+    then: Then,
+}
+
+/// What follows once a coordinator's entry is safe.
+#[derive(Clone)]
+pub(super) enum Then {
+    Answer(Vec<(Reply, Message)>),
+    /// The offsets of a group are committed: note it, and answer.
+    Committed(Fact, Reply, Message),
+    /// To another broker, or to this one.
+    Tell(HostId, Reply, Message),
+    /// The end of a transaction is decided: answer, and send the markers.
+    Decided(String, bool, Option<(Reply, Message)>),
 }
 
 #[derive(Clone)]
 struct Replica {
     state: PartitionState,
     writers: Writers,
+    index: Index,
     /// As leader: where its log ended when it was elected.
     epoch_start: u64,
     /// As leader: what each follower has, and when it had everything.
@@ -123,6 +158,7 @@ impl Program for Broker {
                 ..state.clone()
             },
             writers: Writers::default(),
+            index: Index::default(),
             epoch_start: 0,
             followers: BTreeMap::new(),
             joining: BTreeSet::new(),
@@ -139,6 +175,11 @@ impl Program for Broker {
             registered: cx.incarnation() == 1,
             slow: (Time::ZERO, Span::ZERO),
             treatments: Vec::new(),
+            groups: Groups::default(),
+            transactions: Transactions::default(),
+            verified: Verified::new(),
+            asking: Vec::new(),
+            promises: Vec::new(),
         };
         for (&partition, log) in disk.iter_mut() {
             if let Some(from) = log.cut_from.take() {
@@ -171,6 +212,9 @@ impl Program for Broker {
         let phase = cx.draw("page-cache", 0).below(every);
         let next = every - (cx.now().micros() + every - phase) % every;
         cx.after(Span::from_micros(next), Message::WriteBack);
+        if self.internal.is_some() {
+            cx.after(self.sweep_in(), Message::SweepTransactions);
+        }
         memory
     }
 
@@ -251,10 +295,13 @@ impl Broker {
                     (true, OffsetSpec::Earliest) => Ok(log.start),
                     // A new leader learns what is readable from its followers; until then it does not answer, because
                     // the end of the topic would seem to move backwards (KIP-207, `Partition.fetchOffsetForTimestamp`).
-                    (true, OffsetSpec::Latest) if log.high_watermark < replica.epoch_start => {
+                    (true, _) if log.high_watermark < replica.epoch_start => {
                         Err(ErrorCode::OffsetNotAvailable)
                     }
                     (true, OffsetSpec::Latest) => Ok(log.high_watermark),
+                    (true, OffsetSpec::LatestStable) => {
+                        Ok(replica.index.last_stable_offset(log.high_watermark))
+                    }
                 };
                 cx.send(from, Message::Offset { partition, result });
             }
@@ -262,24 +309,32 @@ impl Broker {
                 partition,
                 offset,
                 limit,
+                isolation,
             } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
                 let outside = offset > log.end() || offset < log.start;
+                // A consumer reads below the high watermark only, or below the last stable offset.
+                let bound = replica.index.bound(isolation, log.high_watermark);
+                let next = limit.min(bound).min(offset + FETCH_RECORDS_MAX).max(offset);
                 let result = if replica.state.leader == Some(cx.host()) && outside {
                     Err(ErrorCode::OffsetOutOfRange)
                 } else if replica.state.leader == Some(cx.host()) {
-                    // A consumer reads below the high watermark only.
-                    Ok(log.records(
-                        offset,
-                        limit
-                            .min(log.high_watermark)
-                            .min(offset + FETCH_RECORDS_MAX),
-                    ))
+                    let mut records = log.records(offset, next);
+                    records.retain(|(at, _)| !replica.index.hides(isolation, *at));
+                    Ok(records)
                 } else {
                     Err(ErrorCode::NotLeaderOrFollower)
                 };
-                cx.send(from, Message::ReadResponse { partition, result });
+                cx.send(
+                    from,
+                    Message::ReadResponse {
+                        partition,
+                        offset,
+                        next,
+                        result,
+                    },
+                );
             }
             Message::Fetch { positions } => self.on_fetch(disk, memory, from, positions, cx),
             Message::FetchExpired { follower, fetch }
@@ -325,7 +380,7 @@ impl Broker {
                     Message::CheckIsr,
                 );
             }
-            _ => {}
+            message => self.on_group(disk, memory, from, message, cx),
         }
     }
 
@@ -410,6 +465,9 @@ impl Broker {
         client: HostId,
         cx: &mut Context,
     ) {
+        if self.asks_first(memory, client, cx) {
+            return;
+        }
         let Some(channel) = memory.channels.get_mut(&client) else {
             return;
         };
@@ -561,13 +619,27 @@ impl Broker {
         replica.writers.remember(&batch, base_offset);
         let origins = batch.records.iter().map(|record| record.origin).collect();
         log.append(epoch, batch);
+        if let Some(last) = log.last() {
+            replica.index.add(last);
+        }
         cx.note(Fact::BatchAppended {
             batch: name,
             base_offset,
             epoch,
             origins,
         });
-        // Followers that wait for this partition are answered with the news.
+        self.tell_followers(disk, memory, partition, cx);
+        Ok(base_offset)
+    }
+
+    /// Followers that wait for this partition are answered with the news.
+    fn tell_followers(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partition: PartitionId,
+        cx: &mut Context,
+    ) {
         let waits = |parked: &Parked| {
             parked
                 .positions
@@ -585,7 +657,263 @@ impl Broker {
             self.answer_fetch(disk, memory, follower, cx);
             cx.because(cause);
         }
-        Ok(base_offset)
+    }
+
+    // ---- what coordinators keep ---------------------------------------------------------------------------------
+
+    /// Whether this broker leads a coordinator's partition, and so is the coordinator.
+    pub(super) fn leads(
+        &self,
+        memory: &Memory,
+        partition: Option<PartitionId>,
+        cx: &Context,
+    ) -> bool {
+        let replica = partition.and_then(|p| memory.partitions.get(usize::from(p.0)));
+        replica.is_some_and(|replica| replica.state.leader == Some(cx.host()))
+    }
+
+    /// Writes an entry as `acks=all` would, and does the rest once every in-sync replica has it. Source:
+    /// `CoordinatorRuntime`, which completes a write when the high watermark has passed it.
+    pub(super) fn write_entry(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partition: PartitionId,
+        entry: Entry,
+        then: Then,
+        cx: &mut Context,
+    ) {
+        let name = BatchName {
+            producer: cx.host(),
+            session: cx.incarnation(),
+            partition,
+            ordinal: memory.numbered as u32,
+        };
+        memory.numbered += 1;
+        let epoch = memory.partitions[usize::from(partition.0)].state.epoch;
+        let log = disk.entry(partition).or_default();
+        let marker = match &entry {
+            Entry::Marker(marker) => Some(*marker),
+            _ => None,
+        };
+        let batch = Batch {
+            name,
+            writer: marker.map(|marker| Writer {
+                producer_id: marker.producer_id,
+                epoch: marker.epoch,
+                sequence: 0,
+                transactional: true,
+            }),
+            records: Vec::new(),
+            entry: Some(Box::new(entry)),
+        };
+        let replica = &mut memory.partitions[usize::from(partition.0)];
+        replica.writers.remember(&batch, log.end());
+        let offset = log.append(epoch, batch);
+        let end = log.end();
+        let offsets = log
+            .last()
+            .map_or_else(Vec::new, |last| replica.index.add(last));
+        if let Some(marker) = marker.filter(|_| !self.is_internal(partition)) {
+            cx.note(Fact::MarkerAppended {
+                partition,
+                offset,
+                commit: marker.commit,
+                why: marker.ending,
+                offsets,
+            });
+        }
+        memory.promises.push(Promise {
+            partition,
+            end,
+            then,
+        });
+        self.tell_followers(disk, memory, partition, cx);
+        self.advance(disk, memory, partition, cx);
+        self.answer_ready(disk, memory, cx);
+    }
+
+    fn keep_promises(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        let safe = |promise: &Promise| {
+            disk.get(&promise.partition)
+                .is_some_and(|log| log.high_watermark >= promise.end)
+        };
+        let (kept, waiting) = std::mem::take(&mut memory.promises)
+            .into_iter()
+            .partition(safe);
+        memory.promises = waiting;
+        let kept: Vec<Promise> = kept;
+        for promise in kept {
+            match promise.then {
+                Then::Answer(answers) => {
+                    for (reply, message) in answers {
+                        cx.reply(reply, message);
+                    }
+                }
+                Then::Committed(fact, reply, message) => {
+                    cx.note(fact);
+                    cx.reply(reply, message);
+                }
+                Then::Tell(to, _, message) if to == cx.host() => cx.after(Span::ZERO, message),
+                Then::Tell(_, reply, message) => cx.reply(reply, message),
+                Then::Decided(id, commit, answer) => {
+                    cx.note(Fact::TransactionPrepared {
+                        id: id.clone(),
+                        commit,
+                    });
+                    if let Some((reply, message)) = answer {
+                        cx.reply(reply, message);
+                    }
+                    self.send_markers(memory, &id, true, cx);
+                }
+            }
+        }
+    }
+
+    /// Whether a partition belongs to a coordinator: readers and the ledger have nothing to do with it.
+    fn is_internal(&self, partition: PartitionId) -> bool {
+        self.internal.is_some_and(|internal| {
+            partition == internal.groups || partition == internal.transactions
+        })
+    }
+
+    pub(super) fn leader(&self, memory: &Memory, partition: PartitionId) -> Option<HostId> {
+        let replica = memory.partitions.get(usize::from(partition.0));
+        replica.and_then(|replica| replica.state.leader)
+    }
+
+    /// Asks the coordinator whether a transaction includes a partition here; with version 2 it does from now on.
+    pub(super) fn ask_coordinator(
+        &self,
+        memory: &Memory,
+        producer_id: u64,
+        epoch: u16,
+        partition: PartitionId,
+        cx: &mut Context,
+    ) {
+        let message = Message::AddPartitions {
+            producer_id,
+            epoch,
+            partitions: vec![partition],
+            add: self.config.transaction_version >= 2,
+        };
+        let coordinator = self
+            .internal
+            .and_then(|i| self.leader(memory, i.transactions));
+        match coordinator {
+            Some(to) if to == cx.host() => cx.after(Span::ZERO, message),
+            Some(to) => cx.send(to, message),
+            None => {
+                let unknown = Message::AddPartitionsResponse {
+                    producer_id,
+                    epoch,
+                    partition,
+                    error: Some(ErrorCode::NotCoordinator),
+                };
+                cx.after(Span::ZERO, unknown);
+            }
+        }
+    }
+
+    /// Whether the request at the head of a channel must wait until the coordinator has answered for it. Source:
+    /// `ReplicaManager.maybeSendPartitionsToTransactionCoordinator`.
+    fn asks_first(&self, memory: &mut Memory, client: HostId, cx: &mut Context) -> bool {
+        let checks = self.config.transaction_version >= 2 || self.config.transaction_verification;
+        let head = memory.channels.get(&client).and_then(|c| c.queue.front());
+        let Some(Message::Produce { batches, .. }) = head.filter(|_| checks) else {
+            return false;
+        };
+        let unknown = batches.iter().find_map(|batch| {
+            let writer = batch.writer.filter(|writer| writer.transactional)?;
+            let place = (writer.producer_id, writer.epoch, batch.name.partition);
+            let replica = &memory.partitions[usize::from(place.2.0)];
+            let leads = replica.state.leader == Some(cx.host());
+            (leads && !memory.verified.contains(&place)).then_some(place)
+        });
+        if let Some((producer_id, epoch, partition)) = unknown {
+            self.ask_coordinator(memory, producer_id, epoch, partition, cx);
+        }
+        unknown.is_some()
+    }
+
+    /// The coordinator has answered: what waited goes on, or is refused.
+    pub(super) fn verified(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        producer_id: u64,
+        partition: PartitionId,
+        error: Option<ErrorCode>,
+        cx: &mut Context,
+    ) {
+        let groups = self.internal.map(|internal| internal.groups);
+        let waits = |message: &Message| match message {
+            Message::Produce { batches, .. } => batches.iter().any(|batch| {
+                batch.name.partition == partition
+                    && batch.writer.is_some_and(|w| w.producer_id == producer_id)
+            }),
+            Message::TxnOffsetCommit { producer_id: p, .. } => {
+                *p == producer_id && groups == Some(partition)
+            }
+            _ => false,
+        };
+        let asking = std::mem::take(&mut memory.asking);
+        let (ready, asking): (Vec<(HostId, Message)>, _) =
+            asking.into_iter().partition(|(_, message)| waits(message));
+        memory.asking = asking;
+        for (from, message) in ready {
+            match error {
+                None => self.on_group(disk, memory, from, message, cx),
+                Some(_) => cx.send(from, Message::TxnOffsetCommitResponse { error }),
+            }
+        }
+        let waiting = |channel: &Channel| channel.muted && channel.queue.front().is_some_and(waits);
+        let clients = memory
+            .channels
+            .iter()
+            .filter(|(_, channel)| waiting(channel));
+        let clients: Vec<HostId> = clients.map(|(&client, _)| client).collect();
+        for client in clients {
+            match error {
+                None => self.handle_produce(disk, memory, client, cx),
+                Some(error) => self.refuse_produce(memory, client, error, cx),
+            }
+        }
+    }
+
+    fn refuse_produce(
+        &self,
+        memory: &mut Memory,
+        client: HostId,
+        error: ErrorCode,
+        cx: &mut Context,
+    ) {
+        let channel = memory.channels.get_mut(&client);
+        let head = channel.map(|channel| (channel.reply, channel.queue.pop_front()));
+        if let Some((
+            reply,
+            Some(Message::Produce {
+                correlation,
+                batches,
+                ..
+            }),
+        )) = head
+        {
+            let mut results = Vec::new();
+            for batch in batches {
+                let name = batch.name;
+                cx.note(Fact::BatchRejected { batch: name, error });
+                results.push((name.partition, Err(error)));
+            }
+            cx.reply(
+                reply,
+                Message::ProduceResponse {
+                    correlation,
+                    results,
+                },
+            );
+        }
+        self.unmute(memory, client, cx);
     }
 
     fn min_isr(&self) -> usize {
@@ -622,6 +950,9 @@ impl Broker {
         let lowest = members.map(end_of).min().unwrap_or(0);
         if lowest > log.high_watermark {
             log.high_watermark = lowest;
+            if self.is_internal(partition) {
+                return;
+            }
             cx.note(Fact::HighWatermarkAdvanced {
                 partition,
                 offset: lowest,
@@ -631,6 +962,9 @@ impl Broker {
 
     /// Starts the answer to every request whose batches are all below the high watermark; answering is a step of its own.
     fn answer_ready(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        if !memory.promises.is_empty() {
+            self.keep_promises(disk, memory, cx);
+        }
         for (&number, request) in &mut memory.requests {
             request.waiting.retain(|(partition, end)| {
                 disk.get(partition)
@@ -895,7 +1229,7 @@ impl Broker {
                     let before = log.end();
                     batches.into_iter().for_each(|batch| log.copy(batch));
                     log.high_watermark = log.high_watermark.max(high_watermark.min(log.end()));
-                    if log.end() > before {
+                    if log.end() > before && !self.is_internal(partition) {
                         cx.note(Fact::ReplicaAdvanced {
                             partition,
                             end: log.end(),
@@ -943,6 +1277,7 @@ impl Broker {
     ) {
         let me = cx.host();
         let mut leaders = Vec::new();
+        let mut took_over = false;
         for state in states {
             let partition = state.partition;
             let replica = &mut memory.partitions[usize::from(partition.0)];
@@ -952,6 +1287,7 @@ impl Broker {
                     replica.state.leader != Some(me) || replica.state.epoch != state.epoch;
                 if elected {
                     replica.writers = Writers::rebuilt(log);
+                    replica.index = Index::rebuilt(log);
                     replica.epoch_start = log.end();
                     let follower = Follower::new(cx.now());
                     replica.followers = state
@@ -965,6 +1301,8 @@ impl Broker {
                         epoch: state.epoch,
                         end: log.end(),
                     });
+                    took_over |= self.is_internal(partition);
+                    memory.promises.retain(|p| p.partition != partition);
                 }
                 if elected || replica.state.isr != state.isr {
                     cx.note(Fact::IsrChanged {
@@ -1001,6 +1339,10 @@ impl Broker {
                 }
             }
         }
+        if took_over {
+            self.load_groups(disk, memory, cx);
+            self.load_transactions(disk, memory, cx);
+        }
         self.answer_ready(disk, memory, cx);
         leaders.dedup();
         for leader in leaders {
@@ -1028,6 +1370,7 @@ mod tests {
             controller: CONTROLLER,
             initial: vec![led_by_b1(isr)],
             zero_ms: 0,
+            internal: None,
         };
         Stand::new(B1, broker)
     }
@@ -1358,6 +1701,7 @@ mod tests {
             producer_id: 7,
             epoch: 0,
             sequence,
+            transactional: false,
         };
         let send = |stand: &mut Stand<Broker>, from, correlation, ordinal: u32| {
             let message = Message::Produce {

@@ -62,6 +62,31 @@ pub struct ProducerConfig {
     /// Not a setting of Kafka but a habit of the application.
     #[serde(rename = "app.on.error")]
     pub on_error: OnError,
+    /// Set: the application writes in transactions.
+    #[serde(rename = "transactional.id")]
+    pub transactional_id: Option<String>,
+    /// What is added to it at every start of the process.
+    #[serde(rename = "transactional.id.suffix")]
+    pub transactional_id_suffix: IdSuffix,
+    #[serde(rename = "transaction.timeout.ms")]
+    pub transaction_timeout_ms: u64,
+    /// Records after which the application commits.
+    #[serde(rename = "transaction.records")]
+    pub transaction_records: u32,
+    /// How long a transaction stays open for more of them, in ms.
+    #[serde(rename = "transaction.ms")]
+    pub transaction_ms: u64,
+}
+
+/// What makes a transactional id another one at every start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdSuffix {
+    /// Nothing: the id is stable.
+    #[default]
+    None,
+    /// A random suffix, or the name of a new pod.
+    Random,
 }
 
 impl Default for ProducerConfig {
@@ -81,6 +106,11 @@ impl Default for ProducerConfig {
             reconnect_backoff_ms: None,
             reconnect_backoff_max_ms: None,
             on_error: OnError::WriteOff,
+            transactional_id: None,
+            transactional_id_suffix: IdSuffix::None,
+            transaction_timeout_ms: 60_000,
+            transaction_records: 5,
+            transaction_ms: 1_000,
         }
     }
 }
@@ -140,6 +170,17 @@ impl ProducerConfig {
                 format!("ConfigException: {why}"),
             ))
         };
+        if let Some(id) = &self.transactional_id {
+            if !self.idempotence() {
+                return refuse(
+                    "transactional.id",
+                    "cannot set a transactional.id without also enabling idempotence".into(),
+                );
+            }
+            if id.is_empty() || id.len() > 64 {
+                return refuse("transactional.id", "1 to 64 characters are accepted".into());
+            }
+        }
         if self.enable_idempotence == Some(true) {
             if self.retries == 0 {
                 return refuse("retries", "must be set to non-zero when using the idempotent producer (enable.idempotence=true was set by hand)".into());
@@ -169,6 +210,19 @@ impl ProducerConfig {
             );
         }
         for (key, value, least, most) in [
+            (
+                "transaction.timeout.ms",
+                self.transaction_timeout_ms,
+                1,
+                3_600_000,
+            ),
+            (
+                "transaction.records",
+                u64::from(self.transaction_records),
+                1,
+                100_000,
+            ),
+            ("transaction.ms", self.transaction_ms, 1, 3_600_000),
             ("retries", u64::from(self.retries), 0, 2_147_483_647),
             (
                 "max.in.flight.requests.per.connection",
@@ -317,6 +371,18 @@ pub struct BrokerConfig {
     /// The feature of KIP-966: 1 is on, as in clusters newly made with 4.1 or later; 0 is off.
     #[serde(rename = "eligible.leader.replicas.version")]
     pub eligible_leader_replicas_version: u8,
+    #[serde(rename = "group.initial.rebalance.delay.ms")]
+    pub group_initial_rebalance_delay_ms: u64,
+    #[serde(rename = "transaction.max.timeout.ms")]
+    pub transaction_max_timeout_ms: u64,
+    #[serde(rename = "transaction.abort.timed.out.transaction.cleanup.interval.ms")]
+    pub transaction_cleanup_interval_ms: u64,
+    /// The feature of that name: 2 since 4.0.
+    #[serde(rename = "transaction.version")]
+    pub transaction_version: u8,
+    /// Whether leaders ask the coordinator before they take a transactional batch (version 1).
+    #[serde(rename = "transaction.partition.verification.enable")]
+    pub transaction_verification: bool,
     /// How long a broker works on one request before it appends, in microseconds. Not a setting of Kafka.
     pub append_us: u64,
     /// How often the operating system writes the page cache out. Not a setting of Kafka, whose `log.flush.*` leave it to
@@ -335,6 +401,11 @@ impl Default for BrokerConfig {
             session_timeout_ms: 9_000,
             retention_check_ms: 300_000,
             eligible_leader_replicas_version: 1,
+            group_initial_rebalance_delay_ms: 3_000,
+            transaction_max_timeout_ms: 900_000,
+            transaction_cleanup_interval_ms: 10_000,
+            transaction_version: 2,
+            transaction_verification: true,
             append_us: 500,
             page_cache_ms: 5_000,
         }
@@ -345,6 +416,30 @@ impl BrokerConfig {
     pub fn validate(&self) -> Result<(), ScenarioError> {
         for (key, value, least, most) in [
             ("count", u64::from(self.count), 1, 5),
+            (
+                "transaction.max.timeout.ms",
+                self.transaction_max_timeout_ms,
+                1,
+                3_600_000,
+            ),
+            (
+                "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+                self.transaction_cleanup_interval_ms,
+                10,
+                600_000,
+            ),
+            (
+                "transaction.version",
+                u64::from(self.transaction_version),
+                1,
+                2,
+            ),
+            (
+                "group.initial.rebalance.delay.ms",
+                self.group_initial_rebalance_delay_ms,
+                0,
+                600_000,
+            ),
             (
                 "replica.lag.time.max.ms",
                 self.replica_lag_time_max_ms,

@@ -4,7 +4,7 @@
 //! Simplified: every batch is a segment of its own and the newest one is never deleted; the high watermark checkpoint is always current; the operating system writes
 //! everything out at once, at fixed times; producer ids never expire.
 
-use super::protocol::{Batch, ErrorCode, FetchPosition, LogBatch};
+use super::protocol::{Batch, Entry, ErrorCode, FetchPosition, LogBatch};
 use crate::sim::kernel::EventTime;
 use crate::sim::workload::{RECORD_BYTES, Record};
 use std::collections::{BTreeMap, VecDeque};
@@ -129,6 +129,11 @@ impl Log {
             .collect()
     }
 
+    /// The newest batch.
+    pub fn last(&self) -> Option<&LogBatch> {
+        self.batches.last()
+    }
+
     /// The records of `[offset, limit)` with their offsets.
     pub fn records(&self, offset: u64, limit: u64) -> Vec<(u64, Record)> {
         let first = self.batches.partition_point(|batch| batch.end() <= offset);
@@ -173,6 +178,13 @@ impl Log {
         if before > self.end() {
             self.cut_from = Some(before);
         }
+    }
+
+    /// What a coordinator wrote, oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.batches
+            .iter()
+            .filter_map(|batch| batch.batch.entry.as_deref())
     }
 
     /// Cuts the log to `end`; answers where it ended before.
@@ -252,6 +264,10 @@ impl Writers {
         if writer.epoch > known.epoch {
             *known = fresh;
         }
+        // A marker moves the epoch on and takes no sequence.
+        if batch.entry.is_some() {
+            return;
+        }
         if known.batches.len() == BATCHES_REMEMBERED {
             known.batches.pop_front();
         }
@@ -307,8 +323,10 @@ mod tests {
                 producer_id: 7,
                 epoch,
                 sequence,
+                transactional: false,
             }),
             records: (0..count).map(record).collect(),
+            entry: None,
         }
     }
 

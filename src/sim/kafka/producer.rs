@@ -249,6 +249,7 @@ impl Pending {
             name: self.name,
             writer: self.writer,
             records: self.records.clone(),
+            entry: None,
         }
     }
 
@@ -359,6 +360,7 @@ impl Producer {
                     producer_id,
                     epoch,
                     sequence: queue.next_sequence,
+                    transactional: false,
                 });
                 queue.next_sequence = next_sequence(last_sequence(
                     queue.next_sequence,

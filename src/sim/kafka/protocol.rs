@@ -3,10 +3,13 @@
 //! Mirrors: Produce, Fetch, ListOffsets, Metadata, InitProducerId, AlterPartition, BrokerHeartbeat.
 //! Simplified: one topic; a consumer's fetch names one partition; no fetch sessions, no quotas.
 
+pub use super::group::{Member, MemberId};
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{HostId, Span, Time};
+use crate::sim::trace::{Ending, SegmentId};
 use crate::sim::workload::Record;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A partition of the topic, counted from 0.
@@ -64,6 +67,23 @@ pub enum ErrorCode {
     NetworkException,
     /// The client's `TimeoutException`: `delivery.timeout.ms` has passed.
     DeliveryTimeout,
+    /// The group knows no such member: it was removed, or it left.
+    UnknownMemberId,
+    /// The member belongs to a generation that is over.
+    IllegalGeneration,
+    RebalanceInProgress,
+    /// The broker does not lead the partition that the group or the transaction is kept in.
+    NotCoordinator,
+    /// The transaction before this one is not through yet.
+    ConcurrentTransactions,
+    /// A newer instance has the transactional id, or the transaction timed out.
+    ProducerFenced,
+    InvalidTxnState,
+    /// The write was not part of the transaction: abort and do it all again (KIP-890).
+    TransactionAbortable,
+    InvalidTransactionTimeout,
+    /// Offsets of the group are part of a transaction that is open.
+    UnstableOffsetCommit,
 }
 
 impl ErrorCode {
@@ -105,6 +125,16 @@ impl ErrorCode {
             ErrorCode::OffsetOutOfRange => "OFFSET_OUT_OF_RANGE",
             ErrorCode::NetworkException => "NETWORK_EXCEPTION",
             ErrorCode::DeliveryTimeout => "TimeoutException",
+            ErrorCode::UnknownMemberId => "UNKNOWN_MEMBER_ID",
+            ErrorCode::IllegalGeneration => "ILLEGAL_GENERATION",
+            ErrorCode::RebalanceInProgress => "REBALANCE_IN_PROGRESS",
+            ErrorCode::NotCoordinator => "NOT_COORDINATOR",
+            ErrorCode::ConcurrentTransactions => "CONCURRENT_TRANSACTIONS",
+            ErrorCode::ProducerFenced => "PRODUCER_FENCED",
+            ErrorCode::InvalidTxnState => "INVALID_TXN_STATE",
+            ErrorCode::TransactionAbortable => "TRANSACTION_ABORTABLE",
+            ErrorCode::InvalidTransactionTimeout => "INVALID_TRANSACTION_TIMEOUT",
+            ErrorCode::UnstableOffsetCommit => "UNSTABLE_OFFSET_COMMIT",
         }
     }
 
@@ -119,12 +149,22 @@ impl ErrorCode {
             | ErrorCode::UnknownTopicOrPartition
             | ErrorCode::LeaderNotAvailable
             | ErrorCode::OffsetNotAvailable
+            | ErrorCode::NotCoordinator
+            | ErrorCode::ConcurrentTransactions
+            | ErrorCode::UnstableOffsetCommit
             | ErrorCode::NetworkException => true,
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::InvalidProducerEpoch
             | ErrorCode::MessageTooLarge
             | ErrorCode::InvalidRecord
             | ErrorCode::OffsetOutOfRange
+            | ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::RebalanceInProgress
+            | ErrorCode::ProducerFenced
+            | ErrorCode::InvalidTxnState
+            | ErrorCode::TransactionAbortable
+            | ErrorCode::InvalidTransactionTimeout
             | ErrorCode::DeliveryTimeout => false,
         }
     }
@@ -167,6 +207,8 @@ pub struct Writer {
     pub epoch: u16,
     /// Of the first record.
     pub sequence: u32,
+    /// The batch belongs to a transaction.
+    pub transactional: bool,
 }
 
 /// A batch on the wire and in the log.
@@ -175,13 +217,123 @@ pub struct Batch {
     pub name: BatchName,
     pub writer: Option<Writer>,
     pub records: Vec<Record>,
+    /// What a coordinator writes into a topic of its own; such a batch has no records and takes one offset.
+    pub entry: Option<Box<Entry>>,
 }
 
 impl Batch {
     pub fn count(&self) -> u64 {
-        self.records.len() as u64
+        if self.entry.is_some() {
+            1
+        } else {
+            self.records.len() as u64
+        }
     }
 }
+
+/// The partitions that coordinators keep their state in. Who leads one is the coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Internal {
+    /// Of `__consumer_offsets`.
+    pub groups: PartitionId,
+    /// Of `__transaction_state`.
+    pub transactions: PartitionId,
+}
+
+impl Internal {
+    /// Behind the partitions of the topic.
+    pub fn behind(partitions: u16) -> Self {
+        Internal {
+            groups: PartitionId(partitions),
+            transactions: PartitionId(partitions + 1),
+        }
+    }
+}
+
+/// What a coordinator remembers through a change of leader.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Group {
+        group: SegmentId,
+        generation: u32,
+        members: BTreeMap<MemberId, Member>,
+    },
+    Offsets {
+        group: SegmentId,
+        offsets: Positions,
+        /// They count once the transaction of this producer id is committed.
+        transaction: Option<(u64, HostId)>,
+    },
+    Transaction(TransactionEntry),
+    /// The end of a transaction, in every partition that it wrote to.
+    Marker(Marker),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marker {
+    pub producer_id: u64,
+    pub epoch: u16,
+    pub commit: bool,
+    pub ending: Ending,
+}
+
+/// What the coordinator knows of a transactional id.
+#[derive(Clone, Debug)]
+pub struct TransactionEntry {
+    pub id: String,
+    pub producer_id: u64,
+    pub epoch: u16,
+    pub timeout: Span,
+    pub state: TransactionState,
+    pub partitions: BTreeSet<PartitionId>,
+    /// When the first partition was added.
+    pub started: Time,
+    pub ending: Ending,
+}
+
+/// Source: `TransactionState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionState {
+    Empty,
+    Ongoing,
+    PrepareCommit,
+    PrepareAbort,
+    CompleteCommit,
+    CompleteAbort,
+}
+
+impl TransactionState {
+    /// Decided, and not carried out yet.
+    pub fn is_prepared(self) -> bool {
+        matches!(
+            self,
+            TransactionState::PrepareCommit | TransactionState::PrepareAbort
+        )
+    }
+
+    /// Commit (true) or abort, once it is decided.
+    pub fn decided(self) -> Option<bool> {
+        match self {
+            TransactionState::Empty | TransactionState::Ongoing => None,
+            TransactionState::PrepareCommit | TransactionState::CompleteCommit => Some(true),
+            TransactionState::PrepareAbort | TransactionState::CompleteAbort => Some(false),
+        }
+    }
+}
+
+/// `isolation.level`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Everything below the high watermark, of open and aborted transactions too.
+    #[default]
+    ReadUncommitted,
+    /// Up to the last stable offset, without what was aborted.
+    ReadCommitted,
+}
+
+/// The next offset to read of each partition.
+pub type Positions = BTreeMap<PartitionId, u64>;
 
 /// A batch at its place in a log.
 #[derive(Clone, Debug)]
@@ -252,6 +404,8 @@ pub enum OffsetSpec {
     Earliest,
     /// The high watermark: nothing above it may be read.
     Latest,
+    /// The last stable offset, the end for `read_committed`.
+    LatestStable,
 }
 
 #[derive(Clone, Debug)]
@@ -292,10 +446,111 @@ pub enum Message {
         partition: PartitionId,
         offset: u64,
         limit: u64,
+        isolation: Isolation,
     },
     ReadResponse {
         partition: PartitionId,
+        /// Where the question began.
+        offset: u64,
+        /// Where the next one begins: markers and aborted records take offsets and are handed to nobody.
+        next: u64,
         result: Result<Vec<(u64, Record)>, ErrorCode>,
+    },
+    // consumer and group coordinator
+    JoinGroup {
+        group: SegmentId,
+        member: Option<MemberId>,
+        /// It has a `group.instance.id`.
+        fixed: bool,
+        session: Span,
+        rebalance: Span,
+    },
+    JoinGroupResponse {
+        result: Result<(MemberId, u32, Vec<PartitionId>), ErrorCode>,
+    },
+    LeaveGroup {
+        group: SegmentId,
+        member: MemberId,
+    },
+    GroupHeartbeat {
+        group: SegmentId,
+        member: MemberId,
+        generation: u32,
+    },
+    GroupHeartbeatResponse {
+        generation: u32,
+        error: Option<ErrorCode>,
+    },
+    OffsetCommit {
+        group: SegmentId,
+        correlation: u64,
+        member: MemberId,
+        generation: u32,
+        offsets: Positions,
+    },
+    OffsetCommitResponse {
+        correlation: u64,
+        error: Option<ErrorCode>,
+    },
+    OffsetFetch {
+        group: SegmentId,
+    },
+    OffsetFetchResponse {
+        result: Result<Positions, ErrorCode>,
+    },
+    // transactional writer and coordinator
+    InitTransactions {
+        id: String,
+        timeout: Span,
+    },
+    InitTransactionsResponse {
+        result: Result<(u64, u16), ErrorCode>,
+    },
+    /// From the client (version 1), or from a leader or group coordinator that was written to. `add` false: only to see
+    /// whether they are part of the transaction.
+    AddPartitions {
+        producer_id: u64,
+        epoch: u16,
+        partitions: Vec<PartitionId>,
+        add: bool,
+    },
+    AddPartitionsResponse {
+        producer_id: u64,
+        epoch: u16,
+        /// The first one asked for.
+        partition: PartitionId,
+        error: Option<ErrorCode>,
+    },
+    /// To the group's coordinator.
+    TxnOffsetCommit {
+        group: SegmentId,
+        member: MemberId,
+        generation: u32,
+        producer_id: u64,
+        epoch: u16,
+        offsets: Positions,
+    },
+    TxnOffsetCommitResponse {
+        error: Option<ErrorCode>,
+    },
+    EndTxn {
+        producer_id: u64,
+        epoch: u16,
+        commit: bool,
+    },
+    /// The producer id and epoch of the next transaction.
+    EndTxnResponse {
+        result: Result<(u64, u16), ErrorCode>,
+    },
+    WriteMarker {
+        id: String,
+        partition: PartitionId,
+        marker: Marker,
+    },
+    MarkerWritten {
+        id: String,
+        partition: PartitionId,
+        ok: bool,
     },
     // broker and broker
     Fetch {
@@ -361,6 +616,19 @@ pub enum Message {
         leader: HostId,
     },
     CheckIsr,
+    SendMarkers {
+        id: String,
+    },
+    SweepTransactions,
+    MemberSilent {
+        group: SegmentId,
+        member: MemberId,
+        beat: u64,
+    },
+    RebalanceDue {
+        group: SegmentId,
+        round: u64,
+    },
     BeatHeart,
     SessionExpired {
         broker: HostId,

@@ -143,5 +143,6 @@ pub fn batch(ordinal: u32, writer: Option<Writer>) -> Batch {
         },
         writer,
         records: vec![record(ordinal + 1)],
+        entry: None,
     }
 }

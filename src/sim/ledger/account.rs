@@ -27,6 +27,14 @@ pub(super) struct Account {
     /// A batch that held it was skipped by the sink.
     pub skipped: bool,
     pub late: bool,
+    /// A reader without a committed offset began behind it.
+    pub passed: bool,
+    /// A copy was in a transaction that was committed.
+    pub committed: bool,
+    /// A copy was in a transaction that timed out.
+    pub timed_out: bool,
+    /// A copy was in a transaction that was aborted.
+    pub aborted: bool,
     /// It came as far as a windowed operator.
     pub reached: bool,
     /// A row of it was replaced by a newer write of its key.
@@ -63,6 +71,10 @@ impl Default for Account {
             truncated: false,
             expired: false,
             skipped: false,
+            passed: false,
+            committed: false,
+            timed_out: false,
+            aborted: false,
             late: false,
             reached: false,
             superseded: false,
@@ -91,6 +103,11 @@ impl Account {
     /// Whether the application has heard neither success nor error.
     pub fn is_unreported(&self) -> bool {
         self.exists && !self.acknowledged && !self.failed
+    }
+
+    /// Whether its producer's outbox holds it: until it is reported, and in transactions until it is committed.
+    pub fn is_held(&self, transactional: bool) -> bool {
+        self.is_unreported() || (transactional && self.exists && !self.committed)
     }
 
     /// What the facts so far say. A loss cannot be told before the end.

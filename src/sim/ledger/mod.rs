@@ -15,7 +15,9 @@ pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verd
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
-use super::trace::{Fact, FactId, OffsetRange, Recovery, Row, SegmentId, Source, TraceEvent};
+use super::trace::{
+    Ending, Fact, FactId, OffsetRange, Recovery, Row, SegmentId, Source, TraceEvent,
+};
 use super::workload::RECORD_BYTES;
 use account::{Account, Entry};
 use serde::{Deserialize, Serialize};
@@ -91,6 +93,8 @@ pub struct Ledger {
     high_watermarks: Vec<u64>,
     /// Index: partition. Where the leader's log begins.
     starts: Vec<u64>,
+    /// Index: partition. Markers below the high watermark.
+    markers: Vec<u64>,
     /// Index: partition. Where the next batch of this segment begins; none before its first batch.
     position: Vec<Option<u64>>,
     planned: BTreeMap<u64, Vec<OffsetRange>>,
@@ -112,6 +116,11 @@ pub struct Ledger {
     open_files: BTreeMap<Time, u32>,
     /// Open windows: what each holds, by where it lay in the topic.
     held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    /// What consumers have polled and not worked through.
+    hands: BTreeMap<HostId, Vec<u32>>,
+    /// Where what was aborted lies.
+    aborted: BTreeSet<Source>,
+    transactional: bool,
     down_since: Option<Time>,
     first_emitted: Option<Time>,
     last_visible: Time,
@@ -122,8 +131,11 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which send put it there: a number for the batch of its producer's session.
-type LogEntry = (u32, u32);
+/// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
+/// ends a transaction and is nobody's.
+type LogEntry = (u32, u64);
+
+const MARKER: LogEntry = (0, 0);
 
 #[derive(Clone)]
 struct VisibleRow {
@@ -146,6 +158,7 @@ impl Ledger {
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
             starts: vec![0; partitions],
+            markers: vec![0; partitions],
             position: vec![None; partitions],
             planned: BTreeMap::new(),
             begun: vec![0; partitions],
@@ -158,6 +171,9 @@ impl Ledger {
             freshness: Vec::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
+            hands: BTreeMap::new(),
+            aborted: BTreeSet::new(),
+            transactional: false,
             down_since: None,
             first_emitted: None,
             last_visible: Time::ZERO,
@@ -203,7 +219,13 @@ impl Ledger {
         {
             return;
         }
+        // Coordinators' partitions hold nothing of the business.
+        let partitions = self.terms.partitions;
+        if event.fact.partition().is_some_and(|p| p.0 >= partitions) {
+            return;
+        }
         self.fold_source(id, event);
+        self.fold_consumer(id, event);
         self.fold_log(id, event);
         self.fold_engine(id, event);
         self.fold_table(id, event);
@@ -255,11 +277,9 @@ impl Ledger {
             Fact::Crashed { loses } if event.host == self.terms.producer => {
                 self.down_since = Some(event.at);
                 if *loses == Loses::Disk {
-                    for account in self
-                        .accounts
-                        .iter_mut()
-                        .filter(|account| account.is_unreported())
-                    {
+                    let transactional = self.transactional;
+                    let held = |account: &&mut Account| account.is_held(transactional);
+                    for account in self.accounts.iter_mut().filter(held) {
                         account.forgotten = true;
                         account.touched = id;
                     }
@@ -282,6 +302,7 @@ impl Ledger {
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
+            Fact::TransactionBegan { .. } => self.transactional = true,
             Fact::BatchAppended {
                 batch,
                 base_offset,
@@ -291,9 +312,38 @@ impl Ledger {
             Fact::HighWatermarkAdvanced { partition, offset }
                 if self.leaders[usize::from(partition.0)][0] == Some(event.host) =>
             {
-                self.high_watermarks[usize::from(partition.0)] = *offset;
-                self.verdict.stored = self.high_watermarks.iter().sum();
+                let place = usize::from(partition.0);
+                let (from, to) = (self.high_watermarks[place], *offset);
+                self.high_watermarks[place] = to;
+                self.markers[place] += self.count_markers(place, from, to);
+                self.count_stored();
             }
+            Fact::MarkerAppended {
+                partition,
+                offset,
+                commit,
+                why,
+                offsets,
+            } => {
+                let place = usize::from(partition.0);
+                let own = self.replica(event.host, *partition);
+                assert_eq!(own.len() as u64, *offset, "a marker takes the next offset");
+                own.push(MARKER);
+                if self.leaders[place][0] == Some(event.host) {
+                    self.logs[place].push(MARKER);
+                }
+                if *commit {
+                    for order in self.orders_at(*partition, offsets) {
+                        self.accounts[order as usize - 1].committed = true;
+                    }
+                } else {
+                    self.abort(*partition, offsets, *why);
+                }
+            }
+            Fact::TransactionEnded { commit, .. } => {
+                self.verdict.txn_aborted += u32::from(!commit);
+            }
+            Fact::WriterFenced { .. } => self.verdict.fenced += 1,
             Fact::ReplicaAdvanced { partition, end } => {
                 self.copied(event.host, *partition, *end as usize)
             }
@@ -322,9 +372,8 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        // A retry keeps the name of its batch, another send of the same event has another one.
-        let send = batch.session << 20 | batch.ordinal & 0xf_ffff;
-        let entries = origins.iter().map(|&origin| (number(origin), send));
+        let name = u64::from(batch.session) << 32 | u64::from(batch.ordinal);
+        let entries = origins.iter().map(|&origin| (number(origin), name));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
             own.len() as u64,
@@ -360,6 +409,7 @@ impl Ledger {
             .get(from..to as usize)
             .unwrap_or_default()
             .iter()
+            .filter(|entry| **entry != MARKER)
             .map(|&(order, _)| order)
             .collect();
         for order in gone {
@@ -367,6 +417,46 @@ impl Ledger {
             account.expired = true;
             account.touched = id;
         }
+    }
+
+    /// Readable entries; markers are none.
+    fn count_stored(&mut self) {
+        let (ends, markers) = (self.high_watermarks.iter(), self.markers.iter());
+        self.verdict.stored = ends.sum::<u64>() - markers.sum::<u64>();
+    }
+
+    fn count_markers(&self, place: usize, from: u64, to: u64) -> u64 {
+        let log = self.logs[place].get(from as usize..to as usize);
+        let markers = log.unwrap_or_default().iter().filter(|e| **e == MARKER);
+        markers.count() as u64
+    }
+
+    /// Rows that show what was aborted are dirty, whether they were there before or come later.
+    fn abort(&mut self, partition: PartitionId, offsets: &[u64], why: Ending) {
+        for &offset in offsets {
+            let source = Source { partition, offset };
+            self.aborted.insert(source);
+            let [order] = self.orders_at(partition, &[offset])[..] else {
+                continue;
+            };
+            let account = &mut self.accounts[order as usize - 1];
+            account.aborted = true;
+            account.timed_out |= why == Ending::Timeout;
+            let shown = account
+                .entries
+                .iter()
+                .filter(|entry| entry.source == source);
+            self.verdict.dirty += shown.count() as u32;
+        }
+    }
+
+    fn orders_at(&self, partition: PartitionId, offsets: &[u64]) -> Vec<u32> {
+        let log = &self.logs[usize::from(partition.0)];
+        let entries = offsets
+            .iter()
+            .filter_map(|&offset| log.get(offset as usize));
+        let records = entries.filter(|entry| **entry != MARKER);
+        records.map(|&(order, _)| order).collect()
     }
 
     fn replica(&mut self, host: HostId, partition: PartitionId) -> &mut Vec<LogEntry> {
@@ -401,11 +491,11 @@ impl Ledger {
             self.leaders[place] = [Some(event.host), leader];
         }
         let same = old.iter().zip(&log).take_while(|(a, b)| a == b).count();
-        for &(order, _) in &log[same..] {
+        for &(order, _) in log[same..].iter().filter(|entry| **entry != MARKER) {
             self.accounts[order as usize - 1].stored += 1;
             self.judge(id, event.at, order);
         }
-        for &(order, _) in &old[same..] {
+        for &(order, _) in old[same..].iter().filter(|entry| **entry != MARKER) {
             let account = &mut self.accounts[order as usize - 1];
             account.stored -= 1;
             account.truncated = true;
@@ -414,8 +504,9 @@ impl Ledger {
         let end = log.len() as u64;
         let most = |offset: &mut u64| *offset = (*offset).min(end);
         most(&mut self.high_watermarks[place]);
+        self.markers[place] = self.count_markers(place, 0, self.high_watermarks[place]);
         self.position[place].iter_mut().for_each(most);
-        self.verdict.stored = self.high_watermarks.iter().sum();
+        self.count_stored();
     }
 
     // ---- the engine --------------------------------------------------------------------------------------------
@@ -510,12 +601,66 @@ impl Ledger {
         }
     }
 
+    // ---- a plain consumer --------------------------------------------------------------------------------------
+
+    fn fold_consumer(&mut self, id: FactId, event: &TraceEvent) {
+        match &event.fact {
+            Fact::Positioned {
+                positions, reset, ..
+            } => {
+                for &(partition, offset) in positions {
+                    let place = usize::from(partition.0);
+                    if *reset {
+                        let start = self.position[place].unwrap_or(0);
+                        let range = OffsetRange {
+                            partition,
+                            start,
+                            end: offset,
+                        };
+                        for order in self.orders_in(&[range]) {
+                            self.accounts[order as usize - 1].passed = true;
+                        }
+                    }
+                    self.position[place] = Some(offset);
+                }
+            }
+            Fact::OffsetsCommitted { positions, .. } => {
+                for &(partition, offset) in positions {
+                    self.position[usize::from(partition.0)] = Some(offset);
+                }
+            }
+            Fact::Polled { origins, .. } => {
+                let hand = self.hands.entry(event.host).or_default();
+                hand.extend(origins.iter().map(|&(origin, _)| number(origin)));
+                for &(origin, source) in origins {
+                    self.accounts[number(origin) as usize - 1].touched = id;
+                    let begun = &mut self.begun[usize::from(source.partition.0)];
+                    self.verdict.replayed += u32::from(source.offset < *begun);
+                    *begun = (source.offset + 1).max(*begun);
+                }
+            }
+            Fact::Worked { origin, .. } => {
+                let order = number(*origin);
+                self.accounts[order as usize - 1].touched = id;
+                if let Some(hand) = self.hands.get_mut(&event.host) {
+                    hand.retain(|&other| other != order);
+                }
+            }
+            Fact::Crashed { .. } | Fact::Revoked { .. } => {
+                self.hands.remove(&event.host);
+            }
+            Fact::Fenced { .. } => self.verdict.fenced += 1,
+            _ => {}
+        }
+    }
+
     fn orders_in(&self, ranges: &[OffsetRange]) -> Vec<u32> {
         let in_range = |range: &OffsetRange| {
             let log = &self.logs[usize::from(range.partition.0)];
             let end = (range.end as usize).min(log.len());
             log[(range.start as usize).min(end)..end]
                 .iter()
+                .filter(|entry| **entry != MARKER)
                 .map(|&(order, _)| order)
                 .collect::<Vec<u32>>()
         };
@@ -624,6 +769,7 @@ impl Ledger {
             let last = self.last_of_customer.insert(customer, order);
             self.verdict.reorder += u32::from(last.is_some_and(|last| last > order));
         }
+        self.verdict.dirty += u32::from(self.aborted.contains(&entry.source));
         let account = &mut self.accounts[order as usize - 1];
         account.entries.push(entry);
         if account.first_visible.is_none() {
@@ -639,13 +785,14 @@ impl Ledger {
 
     /// Why there is a second copy of what `first` shows.
     fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
-        let send = |source: Source| {
+        let batch = |source: Source| {
             self.logs[usize::from(source.partition.0)]
                 .get(source.offset as usize)
-                .map(|&(_, send)| send)
+                .map(|&(_, batch)| batch)
         };
         if first.source != second.source {
-            let same = send(first.source) == send(second.source);
+            // The client repeats a batch as it is; whoever sends again makes a new one.
+            let same = batch(first.source) == batch(second.source);
             return if same {
                 DupOrigin::ProducerRetry
             } else {
@@ -676,6 +823,7 @@ impl Ledger {
                 continue;
             };
             let removed = account.entries.remove(position);
+            self.verdict.dirty -= u32::from(self.aborted.contains(&removed.source));
             account.superseded = true;
             // One copy less: either the surplus one went, or the next one is not surplus any more.
             let relieved = removed.surplus.or_else(|| {
@@ -744,7 +892,7 @@ impl Ledger {
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
         // Its producer still holds it, or the application's outbox does.
-        if account.is_unreported() && !account.forgotten {
+        if account.is_held(self.transactional) && !account.forgotten {
             return true;
         }
         let in_window = self
@@ -759,18 +907,23 @@ impl Ledger {
                 .iter()
                 .any(|&(other, _)| other == order)
         };
-        in_window || self.logs.iter().enumerate().any(unread)
+        let in_hand = self.hands.values().any(|hand| hand.contains(&order));
+        in_window || in_hand || self.logs.iter().enumerate().any(unread)
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
-        if account.skipped {
+        if account.timed_out {
+            LossOrigin::TxnTimeout
+        } else if account.skipped {
             LossOrigin::SkippedBatch
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
         } else if account.expired {
             LossOrigin::Retention
+        } else if account.aborted {
+            LossOrigin::Buffer
         } else if account.stored > 0 {
-            if self.terms.from_latest {
+            if account.passed || self.terms.from_latest {
                 LossOrigin::StartingOffset
             } else {
                 LossOrigin::CommitFirst

@@ -4,7 +4,7 @@
 //! Simplified: the checkpoint is never damaged; a query that failed stays down; the first batch waits for the first multiple
 //! of the trigger; `failOnDataLoss` is always on; a lost task does not wait for an executor to come back.
 
-use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
+use super::super::super::kafka::protocol::{Isolation, Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::sinks::hudi::{
     self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask,
 };
@@ -308,7 +308,10 @@ impl Driver {
                     leader,
                     Kafka::ListOffsets {
                         partition,
-                        spec: OffsetSpec::Latest,
+                        spec: match self.config.isolation {
+                            Isolation::ReadUncommitted => OffsetSpec::Latest,
+                            Isolation::ReadCommitted => OffsetSpec::LatestStable,
+                        },
                     },
                 );
             }

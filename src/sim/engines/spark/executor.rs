@@ -125,10 +125,15 @@ impl Program for Executor {
                 memory.leaders.learn(leaders);
                 self.read_all(memory, cx);
             }
-            message::Message::Kafka(Kafka::ReadResponse { partition, result }) => match result {
+            message::Message::Kafka(Kafka::ReadResponse {
+                partition,
+                offset,
+                next,
+                result,
+            }) => match result {
                 Ok(records) => {
                     if let Some(task) = reader_of(memory, partition) {
-                        self.take(memory, task, records, cx);
+                        self.take(memory, task, (offset, next), records, cx);
                     }
                 }
                 Err(ErrorCode::OffsetOutOfRange) => {
@@ -250,12 +255,20 @@ impl Executor {
                     partition,
                     offset: next,
                     limit: end,
+                    isolation: self.config.isolation,
                 },
             );
         }
     }
 
-    fn take(&self, memory: &mut Memory, task: u32, records: Vec<(u64, Record)>, cx: &mut Context) {
+    fn take(
+        &self,
+        memory: &mut Memory,
+        task: u32,
+        (asked, after): (u64, u64),
+        records: Vec<(u64, Record)>,
+        cx: &mut Context,
+    ) {
         let Some(running) = memory.running.get_mut(&task) else {
             return;
         };
@@ -268,13 +281,13 @@ impl Executor {
         else {
             return;
         };
-        let empty = records.is_empty();
+        // An answer that was asked for twice is taken once.
+        if asked != *next {
+            return;
+        }
+        let empty = after == asked;
+        *next = after;
         for (offset, record) in records {
-            // An answer that was asked for twice is taken once.
-            if offset != *next {
-                continue;
-            }
-            *next = offset + 1;
             let source = Source {
                 partition: *partition,
                 offset,

@@ -52,7 +52,9 @@ impl Leaders {
     }
 
     pub fn learn(&mut self, leaders: Vec<Option<HostId>>) {
-        self.known = leaders;
+        // Coordinators' partitions stand behind those of the topic; a query reads none of them.
+        let partitions = self.known.len();
+        self.known = leaders.into_iter().take(partitions).collect();
         self.asking = false;
     }
 

@@ -10,7 +10,7 @@ mod leaders;
 pub mod progress;
 mod window;
 
-use super::super::kafka::protocol::PartitionId;
+use super::super::kafka::protocol::{Isolation, PartitionId};
 use super::super::scenario::ScenarioError;
 use super::super::sinks::hudi::WriteTask;
 use super::super::trace::Row;
@@ -58,6 +58,8 @@ pub struct SparkConfig {
     pub checkpoint_location: CheckpointLocation,
     #[serde(rename = "startingOffsets")]
     pub starting_offsets: StartingOffsets,
+    #[serde(rename = "kafka.isolation.level")]
+    pub isolation: Isolation,
     #[serde(rename = "maxOffsetsPerTrigger")]
     pub max_offsets_per_trigger: Option<u64>,
     #[serde(rename = "spark.task.maxFailures")]
@@ -82,6 +84,7 @@ impl Default for SparkConfig {
             trigger: 0,
             checkpoint_location: CheckpointLocation::default(),
             starting_offsets: StartingOffsets::default(),
+            isolation: Isolation::default(),
             max_offsets_per_trigger: None,
             task_max_failures: 4,
             window_type: WindowType::default(),
