@@ -837,14 +837,17 @@ pub fn find(key: &str) -> Option<&'static Control> {
 impl Control {
     /// Its value in a scenario; none where the scenario has no such section, or uses another engine or sink.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {
-        if !self.is_used(scenario) {
-            return None;
-        }
+        self.is_used(scenario)
+            .then(|| self.in_force(scenario))
+            .flatten()
+    }
+
+    /// What its place in a scenario says, or what is in force if it says nothing.
+    fn in_force(&self, scenario: &Scenario) -> Option<Value> {
         let value = scenario.get(self.path)?;
         if !value.is_null() {
             return Some(value);
         }
-        // What nobody set is what is in force.
         let producer = &scenario.producer;
         Some(match self.key {
             "delivery.timeout.ms" => json!(producer.delivery_timeout_ms()),
@@ -885,7 +888,7 @@ impl Control {
         // A branch has the defaults of a branch, not of a scenario without it.
         match self.path {
             ["branches", _, rest @ ..] => Scenario::default().get(rest),
-            _ => self.value(&Scenario::default()),
+            _ => self.in_force(&Scenario::default()),
         }
     }
 
