@@ -29,6 +29,16 @@ pub enum OnError {
     SendAgain,
 }
 
+/// What the application gives as the record's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKey {
+    #[default]
+    Customer,
+    /// No key: the client chooses a partition and keeps to it for a while.
+    None,
+}
+
 /// The producer's settings. What is not set has the default of its client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -59,6 +69,13 @@ pub struct ProducerConfig {
     pub reconnect_backoff_ms: Option<u64>,
     #[serde(rename = "reconnect.backoff.max.ms")]
     pub reconnect_backoff_max_ms: Option<u64>,
+    #[serde(rename = "buffer.memory")]
+    pub buffer_memory: Option<u64>,
+    #[serde(rename = "max.block.ms")]
+    pub max_block_ms: Option<u64>,
+    /// Not a setting of Kafka but of the application's `ProducerRecord`.
+    #[serde(rename = "app.record.key")]
+    pub record_key: RecordKey,
     /// Not a setting of Kafka but a habit of the application.
     #[serde(rename = "app.on.error")]
     pub on_error: OnError,
@@ -80,6 +97,9 @@ impl Default for ProducerConfig {
             retry_backoff_max_ms: 1_000,
             reconnect_backoff_ms: None,
             reconnect_backoff_max_ms: None,
+            buffer_memory: None,
+            max_block_ms: None,
+            record_key: RecordKey::Customer,
             on_error: OnError::WriteOff,
         }
     }
@@ -107,6 +127,17 @@ impl ProducerConfig {
 
     pub fn batch_size(&self) -> u64 {
         self.batch_size.unwrap_or(self.by_client(16_384, 1_000_000))
+    }
+
+    /// librdkafka's is `queue.buffering.max.kbytes`.
+    pub fn buffer_memory(&self) -> u64 {
+        self.buffer_memory
+            .unwrap_or(self.by_client(33_554_432, 1_073_741_824))
+    }
+
+    /// librdkafka never blocks: a full queue is an error at once.
+    pub fn max_block_ms(&self) -> u64 {
+        self.max_block_ms.unwrap_or(self.by_client(60_000, 0))
     }
 
     /// librdkafka's default is lowered to 5 by idempotence.
@@ -168,7 +199,18 @@ impl ProducerConfig {
                 ),
             );
         }
+        if self.buffer_memory() < self.batch_size() {
+            return refuse(
+                "buffer.memory",
+                format!(
+                    "{} holds no batch of batch.size {}: every send() would be refused",
+                    self.buffer_memory(),
+                    self.batch_size()
+                ),
+            );
+        }
         for (key, value, least, most) in [
+            ("max.block.ms", self.max_block_ms(), 0, 3_600_000),
             ("retries", u64::from(self.retries), 0, 2_147_483_647),
             (
                 "max.in.flight.requests.per.connection",
