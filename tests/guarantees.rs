@@ -740,6 +740,17 @@ fn a_full_buffer_stops_the_application_and_then_fails_its_sends() {
 }
 
 #[test]
+fn a_batch_above_max_message_bytes_is_split_and_a_single_record_is_refused() {
+    let largest = |bytes: u32| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "linger.ms": 700}}, "topic": {{"max.message.bytes": {bytes}}}}}"#
+        )
+    };
+    check(NOTHING, &largest(240), &format!("{EXACT} && reorder == 0"));
+    check(NOTHING, &largest(119), "refused == 40 && lost == 0");
+}
+
+#[test]
 fn without_a_key_a_customers_orders_lose_their_order() {
     let key = |key: &str| {
         format!(

@@ -8,6 +8,7 @@
 
 use super::protocol::Acks;
 use crate::sim::scenario::ScenarioError;
+use crate::sim::workload::RECORD_BYTES;
 use serde::{Deserialize, Serialize};
 
 /// Which client library sends: both speak the same protocol, with other defaults and another way to repeat.
@@ -69,6 +70,8 @@ pub struct ProducerConfig {
     pub reconnect_backoff_ms: Option<u64>,
     #[serde(rename = "reconnect.backoff.max.ms")]
     pub reconnect_backoff_max_ms: Option<u64>,
+    #[serde(rename = "max.request.size")]
+    pub max_request_size: u64,
     #[serde(rename = "buffer.memory")]
     pub buffer_memory: Option<u64>,
     #[serde(rename = "max.block.ms")]
@@ -97,6 +100,7 @@ impl Default for ProducerConfig {
             retry_backoff_max_ms: 1_000,
             reconnect_backoff_ms: None,
             reconnect_backoff_max_ms: None,
+            max_request_size: 1_048_576,
             buffer_memory: None,
             max_block_ms: None,
             record_key: RecordKey::Customer,
@@ -210,6 +214,12 @@ impl ProducerConfig {
             );
         }
         for (key, value, least, most) in [
+            (
+                "max.request.size",
+                self.max_request_size,
+                RECORD_BYTES,
+                1 << 30,
+            ),
             ("max.block.ms", self.max_block_ms(), 0, 3_600_000),
             ("retries", u64::from(self.retries), 0, 2_147_483_647),
             (
@@ -275,6 +285,9 @@ pub struct TopicConfig {
     pub min_insync_replicas: u8,
     #[serde(rename = "unclean.leader.election.enable")]
     pub unclean_leader_election_enable: bool,
+    /// The largest batch that a broker takes.
+    #[serde(rename = "max.message.bytes")]
+    pub max_message_bytes: u64,
     #[serde(rename = "retention.ms")]
     pub retention_ms: u64,
     /// Not set: as many as there are.
@@ -290,6 +303,7 @@ impl Default for TopicConfig {
             replication_factor: 1,
             min_insync_replicas: 1,
             unclean_leader_election_enable: false,
+            max_message_bytes: 1_048_588,
             retention_ms: 604_800_000,
             retention_bytes: None,
         }

@@ -45,7 +45,7 @@ pub struct Memory {
     identity: Option<(u64, u16)>,
     asking_identity: bool,
     correlations: u64,
-    /// Records that the application has sent again after an error, by their number in the outbox.
+    /// Sends that repeat a failed one, by their number in the outbox.
     sent_again: BTreeSet<u64>,
     /// Records that wait for memory, each with its number and what caused it: the first one's `send()` blocks the
     /// application since then, the others are behind it.
@@ -86,6 +86,8 @@ struct Pending {
     closed: bool,
     /// librdkafka: it is in a request that is made and waits for room on the connection.
     made: bool,
+    /// It is a piece of one that was too large, or the same one after a first attempt to split it.
+    split: bool,
     /// It has failed before and was put back.
     repeated: bool,
     writer: Option<Writer>,
@@ -131,6 +133,12 @@ impl Queue {
     /// Whether a batch with a sequence is on the wire or waits for its repeat.
     fn is_open(&self) -> bool {
         self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
+    }
+
+    /// Where a batch belongs among those that wait: its records are numbered in the order of their sends.
+    fn position_of(&self, batch: &Pending) -> usize {
+        self.batches
+            .partition_point(|other| other.numbers.first() < batch.numbers.first())
     }
 
     /// The batch that goes out next: one whose request is made, or the oldest.
@@ -317,6 +325,7 @@ impl Producer {
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
             made: false,
+            split: false,
             repeated: false,
             writer: None,
             cause,
@@ -474,8 +483,15 @@ impl Producer {
             self.make_request(memory, &ready);
             return;
         }
-        let mut batches = Vec::new();
+        let mut batches: Vec<Pending> = Vec::new();
+        let mut size = 0;
         for index in ready {
+            // A request holds no more than max.request.size, but one batch in any case.
+            let next = memory.queues[index].next();
+            size += memory.queues[index].batches[next].bytes();
+            if size > self.config.max_request_size && !batches.is_empty() {
+                break;
+            }
             let queue = &mut memory.queues[index];
             let mut batch = queue
                 .batches
@@ -738,10 +754,16 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
+        // librdkafka reports it.
+        let java = self.config.client == Client::Java;
+        if java && error == ErrorCode::MessageTooLarge && batch.records.len() > 1 {
+            self.split(memory, batch, cx);
+            return;
+        }
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         // A batch behind one that is being repeated meets a gap; it is repeated in its turn. If it is itself the next one,
         // or the first behind one that was given up, the gap stays: it gets a new sequence in the next epoch. Source:
         // `TransactionManager.canRetry`, KIP-360.
@@ -782,13 +804,54 @@ impl Producer {
         // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
         // librdkafka keeps the order of the messages in any case.
         let position = if self.config.idempotence() || librdkafka {
-            queue
-                .batches
-                .partition_point(|other| other.name.ordinal < batch.name.ordinal)
+            queue.position_of(&batch)
         } else {
             0
         };
         queue.batches.insert(position, batch);
+    }
+
+    /// Takes a batch that is too large apart and puts the pieces in its place, as if they had never been tried. The first
+    /// time they are as large as `batch.size` allows, then half of what was refused. Source:
+    /// `RecordAccumulator.splitAndReenqueue`.
+    fn split(&self, memory: &mut Memory, batch: Pending, cx: &mut Context) {
+        let target = if batch.split {
+            batch.bytes() / 2
+        } else {
+            self.config.batch_size()
+        };
+        let size = usize::try_from(target / RECORD_BYTES).unwrap_or(1).max(1);
+        let pieces = batch.records.len().div_ceil(size);
+        let text = format!("{} is too large and becomes {pieces}", batch.name);
+        let cause = cx.note_setting("max.message.bytes", Fact::Noted { text });
+        let partition = batch.name.partition;
+        let mut sequence = batch.writer.map_or(0, |writer| writer.sequence);
+        let chunks = batch.records.chunks(size).zip(batch.numbers.chunks(size));
+        for (index, (records, numbers)) in chunks.enumerate() {
+            let name = if index == 0 {
+                batch.name
+            } else {
+                self.name_batch(memory, partition, cx)
+            };
+            let piece = Pending {
+                name,
+                records: records.to_vec(),
+                numbers: numbers.to_vec(),
+                attempts: 0,
+                ready_at: cx.now(),
+                closed: true,
+                made: false,
+                split: true,
+                repeated: false,
+                writer: batch.writer.map(|writer| Writer { sequence, ..writer }),
+                cause: Some(cause),
+                ..batch.clone()
+            };
+            sequence = next_sequence(last_sequence(sequence, records.len() as u64));
+            let queue = &mut memory.queues[usize::from(partition.0)];
+            let position = queue.position_of(&piece);
+            queue.batches.insert(position, piece);
+        }
     }
 
     fn report_success(
@@ -869,10 +932,13 @@ impl Producer {
         // A new send of the same record: nobody can tell that it is one.
         let mut again = Vec::new();
         for (number, record) in numbers.into_iter().zip(records) {
-            if self.config.on_error == OnError::SendAgain && memory.sent_again.insert(number) {
+            disk.outbox.remove(&number);
+            if self.config.on_error == OnError::SendAgain && !memory.sent_again.contains(&number) {
+                let number = disk.written;
+                disk.written += 1;
+                disk.outbox.insert(number, record.clone());
+                memory.sent_again.insert(number);
                 again.push((number, record));
-            } else {
-                disk.outbox.remove(&number);
             }
         }
         if again.is_empty() {
@@ -1422,5 +1488,45 @@ mod tests {
             .iter()
             .filter(|queue| !queue.batches.is_empty());
         assert!(used.count() >= 3);
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_is_sent_in_pieces_with_the_sequences_it_had() {
+        let mut stand = producer(r#"{"batch.size": 480, "linger.ms": 50}"#);
+        order(&mut stand, 2..=5);
+        stand.pass(Span::from_ms(50));
+        let mut pieces = Vec::new();
+        let mut largest = 4;
+        for _ in 0..12 {
+            let sent = stand.sent().into_iter();
+            let produce = sent.filter_map(|(_, message)| match message {
+                Message::Produce {
+                    correlation,
+                    batches,
+                    ..
+                } => Some((correlation, batches)),
+                _ => None,
+            });
+            for (correlation, batches) in produce.collect::<Vec<_>>() {
+                let count = batches[0].records.len();
+                let sequence = batches[0].writer.map(|writer| writer.sequence);
+                if count > 1 {
+                    largest = largest.min(count);
+                    answer(&mut stand, correlation, Err(ErrorCode::MessageTooLarge));
+                } else {
+                    pieces.push((sequence, count));
+                    answer(
+                        &mut stand,
+                        correlation,
+                        Ok(u64::from(sequence.unwrap_or(0))),
+                    );
+                }
+            }
+            stand.pass(Span::from_ms(1));
+        }
+        let expected: Vec<(Option<u32>, usize)> = (0..5).map(|n| (Some(n), 1)).collect();
+        pieces.sort_unstable();
+        assert_eq!(pieces, expected);
+        assert_eq!(largest, 2, "halved each time");
     }
 }
