@@ -3,6 +3,7 @@
 //! What differs is named here with its reason, so that it can neither grow nor vanish unnoticed.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use streamproof::conform::{Checked, Conformance, Skip};
 
 /// Recorded in one of five runs, and never here: after all of its batches timed out, librdkafka can be so late with a new
@@ -12,14 +13,14 @@ const DIFFER: [&str; 2] = [
     "ref-resend-acksall-idem-retriesN-inflight5-apply_then_close",
 ];
 
-fn kafka() -> Conformance {
+static KAFKA: LazyLock<Conformance> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/kafka");
     Conformance::of(&[&folder]).unwrap_or_else(|error| panic!("{error}"))
-}
+});
 
 #[test]
 fn a_producer_meets_with_what_was_recorded() {
-    let conformance = kafka();
+    let conformance = &*KAFKA;
     let failed = conformance
         .cases
         .iter()
@@ -39,7 +40,7 @@ fn a_producer_meets_with_what_was_recorded() {
 
 #[test]
 fn what_is_skipped_says_why() {
-    for (_, id, checked) in kafka().cases {
+    for (_, id, checked) in &KAFKA.cases {
         let Checked::Skipped(skip) = checked else {
             continue;
         };

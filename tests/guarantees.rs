@@ -717,6 +717,55 @@ fn send_again_after_an_error_doubles_what_was_stored_in_spite_of_it_even_with_id
 }
 
 #[test]
+fn a_full_buffer_stops_the_application_and_then_fails_its_sends() {
+    let all_down = r#"{
+        "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 3000, "for": 6000},
+        "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 3000, "for": 6000},
+        "down-3": {"do": "broker.crash.kept", "where": "b3", "at": 3000, "for": 6000}}"#;
+    let buffer = |bytes: u64| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "batch.size": 120, "linger.ms": 0, "buffer.memory": {bytes}, "max.block.ms": 1000}}}}"#
+        )
+    };
+    check(
+        all_down,
+        &buffer(600),
+        "refused >= 2 && lost == 0 && dup == 0",
+    );
+    check(
+        all_down,
+        &buffer(33_554_432),
+        "refused == 0 && lost == 0 && dup == 0",
+    );
+}
+
+#[test]
+fn a_batch_above_max_message_bytes_is_split_and_a_single_record_is_refused() {
+    let largest = |bytes: u32| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "linger.ms": 700}}, "topic": {{"max.message.bytes": {bytes}}}}}"#
+        )
+    };
+    check(NOTHING, &largest(240), &format!("{EXACT} && reorder == 0"));
+    check(NOTHING, &largest(119), "refused == 40 && lost == 0");
+}
+
+#[test]
+fn without_a_key_a_customers_orders_lose_their_order() {
+    let key = |key: &str| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "batch.size": 240, "app.record.key": "{key}"}}, "workload": {{"customers": 2}}}}"#
+        )
+    };
+    check(
+        NOTHING,
+        &key("customer"),
+        &format!("{EXACT} && reorder == 0"),
+    );
+    check(NOTHING, &key("none"), &format!("{EXACT} && reorder >= 1"));
+}
+
+#[test]
 fn what_is_safe_by_default_in_java_is_not_in_librdkafka() {
     let client = |name: &str| {
         format!(r#"{{"producer": {{"producer.client": "{name}", "enable.idempotence": null}}}}"#)

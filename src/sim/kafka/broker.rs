@@ -15,6 +15,7 @@ use super::transaction::{Index, Transactions, Verified};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
+use crate::sim::workload::RECORD_BYTES;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -597,6 +598,9 @@ impl Broker {
         // Only acks=all is refused below the minimum; other writes are stored, and stay above the high watermark.
         if acks == Acks::All && replica.state.isr.len() < self.min_isr() {
             return Err(ErrorCode::NotEnoughReplicas);
+        }
+        if batch.count() * RECORD_BYTES > self.topic.max_message_bytes {
+            return Err(ErrorCode::MessageTooLarge);
         }
         let name = batch.name;
         match replica.writers.admit(&batch) {

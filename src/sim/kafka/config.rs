@@ -8,6 +8,7 @@
 
 use super::protocol::Acks;
 use crate::sim::scenario::ScenarioError;
+use crate::sim::workload::RECORD_BYTES;
 use serde::{Deserialize, Serialize};
 
 /// Which client library sends: both speak the same protocol, with other defaults and another way to repeat.
@@ -27,6 +28,16 @@ pub enum OnError {
     WriteOff,
     /// It calls `send()` again, once, in the same process.
     SendAgain,
+}
+
+/// What the application gives as the record's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKey {
+    #[default]
+    Customer,
+    /// No key: the client chooses a partition and keeps to it for a while.
+    None,
 }
 
 /// The producer's settings. What is not set has the default of its client.
@@ -59,6 +70,15 @@ pub struct ProducerConfig {
     pub reconnect_backoff_ms: Option<u64>,
     #[serde(rename = "reconnect.backoff.max.ms")]
     pub reconnect_backoff_max_ms: Option<u64>,
+    #[serde(rename = "max.request.size")]
+    pub max_request_size: u64,
+    #[serde(rename = "buffer.memory")]
+    pub buffer_memory: Option<u64>,
+    #[serde(rename = "max.block.ms")]
+    pub max_block_ms: Option<u64>,
+    /// Not a setting of Kafka but of the application's `ProducerRecord`.
+    #[serde(rename = "app.record.key")]
+    pub record_key: RecordKey,
     /// Not a setting of Kafka but a habit of the application.
     #[serde(rename = "app.on.error")]
     pub on_error: OnError,
@@ -105,6 +125,10 @@ impl Default for ProducerConfig {
             retry_backoff_max_ms: 1_000,
             reconnect_backoff_ms: None,
             reconnect_backoff_max_ms: None,
+            max_request_size: 1_048_576,
+            buffer_memory: None,
+            max_block_ms: None,
+            record_key: RecordKey::Customer,
             on_error: OnError::WriteOff,
             transactional_id: None,
             transactional_id_suffix: IdSuffix::None,
@@ -137,6 +161,17 @@ impl ProducerConfig {
 
     pub fn batch_size(&self) -> u64 {
         self.batch_size.unwrap_or(self.by_client(16_384, 1_000_000))
+    }
+
+    /// librdkafka's is `queue.buffering.max.kbytes`.
+    pub fn buffer_memory(&self) -> u64 {
+        self.buffer_memory
+            .unwrap_or(self.by_client(33_554_432, 1_073_741_824))
+    }
+
+    /// librdkafka never blocks: a full queue is an error at once.
+    pub fn max_block_ms(&self) -> u64 {
+        self.max_block_ms.unwrap_or(self.by_client(60_000, 0))
     }
 
     /// librdkafka's default is lowered to 5 by idempotence.
@@ -209,7 +244,24 @@ impl ProducerConfig {
                 ),
             );
         }
+        if self.buffer_memory() < self.batch_size() {
+            return refuse(
+                "buffer.memory",
+                format!(
+                    "{} holds no batch of batch.size {}: every send() would be refused",
+                    self.buffer_memory(),
+                    self.batch_size()
+                ),
+            );
+        }
         for (key, value, least, most) in [
+            (
+                "max.request.size",
+                self.max_request_size,
+                RECORD_BYTES,
+                1 << 30,
+            ),
+            ("max.block.ms", self.max_block_ms(), 0, 3_600_000),
             (
                 "transaction.timeout.ms",
                 self.transaction_timeout_ms,
@@ -287,6 +339,9 @@ pub struct TopicConfig {
     pub min_insync_replicas: u8,
     #[serde(rename = "unclean.leader.election.enable")]
     pub unclean_leader_election_enable: bool,
+    /// The largest batch that a broker takes.
+    #[serde(rename = "max.message.bytes")]
+    pub max_message_bytes: u64,
     #[serde(rename = "retention.ms")]
     pub retention_ms: u64,
     /// Not set: as many as there are.
@@ -302,6 +357,7 @@ impl Default for TopicConfig {
             replication_factor: 1,
             min_insync_replicas: 1,
             unclean_leader_election_enable: false,
+            max_message_bytes: 1_048_588,
             retention_ms: 604_800_000,
             retention_bytes: None,
         }

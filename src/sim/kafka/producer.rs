@@ -2,10 +2,9 @@
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
 //! Of librdkafka: `rd_kafka_broker_produce_toppar`, `rd_kafka_broker_timeout_scan`, as far as recordings of it show them.
-//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; the application
-//! keeps what is unconfirmed in an outbox on disk and sends a failed record again once, if at all.
+//! Simplified: compression, `flush()` and metadata ageing are not modelled; the application has one thread, and keeps what is unconfirmed in an outbox on disk and sends a failed record again once, if at all.
 
-use super::config::{Client, OnError, ProducerConfig};
+use super::config::{Client, OnError, ProducerConfig, RecordKey};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
@@ -46,8 +45,13 @@ pub struct Memory {
     identity: Option<(u64, u16)>,
     asking_identity: bool,
     correlations: u64,
-    /// Records that the application has sent again after an error, by their number in the outbox.
+    /// Sends that repeat a failed one, by their number in the outbox.
     sent_again: BTreeSet<u64>,
+    /// Records that wait for memory, each with its number and what caused it: the first one's `send()` blocks the
+    /// application since then, the others are behind it.
+    blocked: VecDeque<(u64, Record, Option<FactId>)>,
+    blocked_since: Time,
+    sticky: Sticky,
     /// The earliest wake-up asked for that is still to come.
     wake: Option<Time>,
 }
@@ -82,6 +86,8 @@ struct Pending {
     closed: bool,
     /// librdkafka: it is in a request that is made and waits for room on the connection.
     made: bool,
+    /// It is a piece of one that was too large, or the same one after a first attempt to split it.
+    split: bool,
     /// It has failed before and was put back.
     repeated: bool,
     writer: Option<Writer>,
@@ -115,6 +121,7 @@ impl Memory {
     pub fn is_idle(&self) -> bool {
         let queued = self.queues.iter().any(|queue| !queue.batches.is_empty());
         !queued
+            && self.blocked.is_empty()
             && self
                 .connections
                 .values()
@@ -126,6 +133,12 @@ impl Queue {
     /// Whether a batch with a sequence is on the wire or waits for its repeat.
     fn is_open(&self) -> bool {
         self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
+    }
+
+    /// Where a batch belongs among those that wait: its records are numbered in the order of their sends.
+    fn position_of(&self, batch: &Pending) -> usize {
+        self.batches
+            .partition_point(|other| other.numbers.first() < batch.numbers.first())
     }
 
     /// The batch that goes out next: one whose request is made, or the oldest.
@@ -171,6 +184,9 @@ impl Program for Producer {
             asking_identity: false,
             correlations: 0,
             sent_again: BTreeSet::new(),
+            blocked: VecDeque::new(),
+            blocked_since: Time::ZERO,
+            sticky: Sticky::default(),
             wake: None,
         };
         if !disk.outbox.is_empty() {
@@ -178,7 +194,7 @@ impl Program for Producer {
             cx.note(Fact::Resent { origins });
             let cause = cx.cause();
             for (&number, record) in &disk.outbox {
-                self.accumulate(&mut memory, number, record.clone(), cause, cx);
+                self.hand_over(&mut memory, number, record.clone(), cause, cx);
             }
         }
         self.run(disk, &mut memory, cx);
@@ -199,7 +215,7 @@ impl Program for Producer {
                 disk.written += 1;
                 disk.outbox.insert(number, record.clone());
                 let cause = cx.cause();
-                self.accumulate(memory, number, record, cause, cx);
+                self.hand_over(memory, number, record, cause, cx);
             }
             message::Message::Disconnected => self.on_disconnected(disk, memory, from, cx),
             message::Message::Kafka(Message::Connected) => {
@@ -239,7 +255,20 @@ fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
         .expect("every broker has a connection")
 }
 
+/// The partition that records without a key go to for now.
+#[derive(Clone, Default)]
+struct Sticky {
+    partition: Option<PartitionId>,
+    bytes: u64,
+    since: Time,
+    drawn: u64,
+}
+
 impl Pending {
+    fn has_room(&self, batch_size: u64) -> bool {
+        !self.closed && self.bytes() + RECORD_BYTES <= batch_size
+    }
+
     fn bytes(&self) -> u64 {
         self.records.len() as u64 * RECORD_BYTES
     }
@@ -273,23 +302,21 @@ impl Producer {
         cause: Option<FactId>,
         cx: &mut Context,
     ) {
-        let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
+        let partition = self.partition(memory, &record, cx);
         let queue = &mut memory.queues[usize::from(partition.0)];
-        let room = |batch: &&mut Pending| {
-            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size()
-        };
-        if let Some(open) = queue.batches.back_mut().filter(room) {
+        let batch_size = self.config.batch_size();
+        if let Some(open) = queue
+            .batches
+            .back_mut()
+            .filter(|batch| batch.has_room(batch_size))
+        {
             open.records.push(record);
             open.numbers.push(number);
+            self.count_sticky(memory, partition);
             return;
         }
-        let name = BatchName {
-            producer: cx.host(),
-            session: cx.incarnation(),
-            partition,
-            ordinal: queue.made,
-        };
-        queue.made += 1;
+        let name = self.name_batch(memory, partition, cx);
+        let queue = &mut memory.queues[usize::from(partition.0)];
         queue.batches.push_back(Pending {
             name,
             records: vec![record],
@@ -299,16 +326,131 @@ impl Producer {
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
             made: false,
+            split: false,
             repeated: false,
             writer: None,
             cause,
         });
+        self.count_sticky(memory, partition);
+    }
+
+    /// `send()`: takes the record, or blocks the application while the buffer is full.
+    fn hand_over(
+        &self,
+        memory: &mut Memory,
+        number: u64,
+        record: Record,
+        cause: Option<FactId>,
+        cx: &mut Context,
+    ) {
+        if memory.blocked.is_empty() && self.has_memory(memory, &record, cx) {
+            self.accumulate(memory, number, record, cause, cx);
+            return;
+        }
+        if memory.blocked.is_empty() {
+            memory.blocked_since = cx.now();
+        }
+        memory.blocked.push_back((number, record, cause));
+    }
+
+    /// A batch takes `batch.size` bytes however few records it holds, until it is reported. Source: `BufferPool`.
+    fn has_memory(&self, memory: &mut Memory, record: &Record, cx: &mut Context) -> bool {
+        let batch_size = self.config.batch_size();
+        let partition = self.partition(memory, record, cx);
+        let open = memory.queues[usize::from(partition.0)].batches.back();
+        if open.is_some_and(|batch| batch.has_room(batch_size)) {
+            return true;
+        }
+        let queued: usize = memory.queues.iter().map(|queue| queue.batches.len()).sum();
+        let in_flight = memory.connections.values().flat_map(|c| &c.requests);
+        let in_flight: usize = in_flight.map(|request| request.batches.len()).sum();
+        let taken = (queued + in_flight) as u64 * batch_size.max(RECORD_BYTES);
+        taken + batch_size.max(RECORD_BYTES) <= self.config.buffer_memory()
+    }
+
+    /// Memory was freed, or `max.block.ms` has passed and `send()` throws.
+    fn unblock(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        while let Some((number, record, cause)) = memory.blocked.front().cloned() {
+            if self.has_memory(memory, &record, cx) {
+                memory.blocked.pop_front();
+                memory.blocked_since = cx.now();
+                self.accumulate(memory, number, record, cause, cx);
+                continue;
+            }
+            let limit = Span::from_ms(self.config.max_block_ms());
+            if cx.now().since(memory.blocked_since) < limit {
+                return;
+            }
+            memory.blocked.pop_front();
+            memory.blocked_since = cx.now();
+            let partition = self.partition(memory, &record, cx);
+            let name = self.name_batch(memory, partition, cx);
+            let before = cx.cause();
+            cx.because(cause);
+            let (numbers, records) = (vec![number], vec![record]);
+            let error = ErrorCode::DeliveryTimeout;
+            self.tell_failure(
+                disk,
+                memory,
+                (name, numbers, records),
+                error,
+                "max.block.ms",
+                cx,
+            );
+            cx.because(before);
+        }
+    }
+
+    fn name_batch(&self, memory: &mut Memory, partition: PartitionId, cx: &Context) -> BatchName {
+        let queue = &mut memory.queues[usize::from(partition.0)];
+        queue.made += 1;
+        BatchName {
+            producer: cx.host(),
+            session: cx.incarnation(),
+            partition,
+            ordinal: queue.made - 1,
+        }
+    }
+
+    /// Where a record goes: by its key, or to the partition that the client keeps to for now.
+    fn partition(&self, memory: &mut Memory, record: &Record, cx: &Context) -> PartitionId {
+        if self.config.record_key == RecordKey::Customer {
+            return partition_for(record.key.0.to_string().as_bytes(), self.partitions);
+        }
+        let sticky = &mut memory.sticky;
+        // librdkafka keeps to a partition for `sticky.partitioning.linger.ms`, 10 ms.
+        let librdkafka = self.config.client == Client::Librdkafka;
+        let stale = librdkafka && cx.now().since(sticky.since) >= Span::from_ms(10);
+        if sticky.partition.is_none() || stale {
+            let index = u64::from(cx.incarnation()) << 32 | sticky.drawn;
+            let drawn = cx.draw("sticky", index).below(u64::from(self.partitions));
+            sticky.drawn += 1;
+            sticky.bytes = 0;
+            sticky.since = cx.now();
+            sticky.partition = Some(PartitionId(drawn as u16));
+        }
+        sticky.partition.expect("it was drawn just now")
+    }
+
+    /// The Java client changes the partition after `batch.size` bytes once its batches are full, after twice as many in any
+    /// case. Source: `BuiltInPartitioner.updatePartitionInfo`, KIP-794.
+    fn count_sticky(&self, memory: &mut Memory, partition: PartitionId) {
+        let batch_size = self.config.batch_size();
+        let last = memory.queues[usize::from(partition.0)].batches.back();
+        let full = last.is_none_or(|batch| !batch.has_room(batch_size));
+        let sticky = &mut memory.sticky;
+        sticky.bytes += RECORD_BYTES;
+        let enough = (full && sticky.bytes >= batch_size) || sticky.bytes >= 2 * batch_size;
+        if self.config.client == Client::Java && enough {
+            sticky.partition = None;
+        }
     }
 
     /// The sender's loop: give up what is too old, connect where needed, send what is ready, and sleep until the next time
     /// something may have changed.
     fn run(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
         self.expire(disk, memory, cx);
+        self.unblock(disk, memory, cx);
         self.bump_epoch(memory, cx);
         self.find_leaders(memory, cx);
         for broker in self.brokers.clone() {
@@ -342,8 +484,15 @@ impl Producer {
             self.make_request(memory, &ready);
             return;
         }
-        let mut batches = Vec::new();
+        let mut batches: Vec<Pending> = Vec::new();
+        let mut size = 0;
         for index in ready {
+            // A request holds no more than max.request.size, but one batch in any case.
+            let next = memory.queues[index].next();
+            size += memory.queues[index].batches[next].bytes();
+            if size > self.config.max_request_size && !batches.is_empty() {
+                break;
+            }
             let queue = &mut memory.queues[index];
             let mut batch = queue
                 .batches
@@ -420,7 +569,9 @@ impl Producer {
             return true;
         }
         let full = head.attempts == 0
-            && (head.bytes() + RECORD_BYTES > self.config.batch_size() || queue.batches.len() > 1);
+            && (!head.has_room(self.config.batch_size())
+                || queue.batches.len() > 1
+                || !memory.blocked.is_empty());
         if head.ready_at > now && !full {
             return false;
         }
@@ -605,10 +756,16 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
+        // librdkafka reports it.
+        let java = self.config.client == Client::Java;
+        if java && error == ErrorCode::MessageTooLarge && batch.records.len() > 1 {
+            self.split(memory, batch, cx);
+            return;
+        }
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         // A batch behind one that is being repeated meets a gap; it is repeated in its turn. If it is itself the next one,
         // or the first behind one that was given up, the gap stays: it gets a new sequence in the next epoch. Source:
         // `TransactionManager.canRetry`, KIP-360.
@@ -649,13 +806,54 @@ impl Producer {
         // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
         // librdkafka keeps the order of the messages in any case.
         let position = if self.config.idempotence() || librdkafka {
-            queue
-                .batches
-                .partition_point(|other| other.name.ordinal < batch.name.ordinal)
+            queue.position_of(&batch)
         } else {
             0
         };
         queue.batches.insert(position, batch);
+    }
+
+    /// Takes a batch that is too large apart and puts the pieces in its place, as if they had never been tried. The first
+    /// time they are as large as `batch.size` allows, then half of what was refused. Source:
+    /// `RecordAccumulator.splitAndReenqueue`.
+    fn split(&self, memory: &mut Memory, batch: Pending, cx: &mut Context) {
+        let target = if batch.split {
+            batch.bytes() / 2
+        } else {
+            self.config.batch_size()
+        };
+        let size = usize::try_from(target / RECORD_BYTES).unwrap_or(1).max(1);
+        let pieces = batch.records.len().div_ceil(size);
+        let text = format!("{} is too large and becomes {pieces}", batch.name);
+        let cause = cx.note_setting("max.message.bytes", Fact::Noted { text });
+        let partition = batch.name.partition;
+        let mut sequence = batch.writer.map_or(0, |writer| writer.sequence);
+        let chunks = batch.records.chunks(size).zip(batch.numbers.chunks(size));
+        for (index, (records, numbers)) in chunks.enumerate() {
+            let name = if index == 0 {
+                batch.name
+            } else {
+                self.name_batch(memory, partition, cx)
+            };
+            let piece = Pending {
+                name,
+                records: records.to_vec(),
+                numbers: numbers.to_vec(),
+                attempts: 0,
+                ready_at: cx.now(),
+                closed: true,
+                made: false,
+                split: true,
+                repeated: false,
+                writer: batch.writer.map(|writer| Writer { sequence, ..writer }),
+                cause: Some(cause),
+                ..batch.clone()
+            };
+            sequence = next_sequence(last_sequence(sequence, records.len() as u64));
+            let queue = &mut memory.queues[usize::from(partition.0)];
+            let position = queue.position_of(&piece);
+            queue.batches.insert(position, piece);
+        }
     }
 
     fn report_success(
@@ -684,7 +882,7 @@ impl Producer {
         });
     }
 
-    /// The application is told; it writes the records off or sends them again.
+    /// A batch is given up: that may leave a gap in its sequences.
     fn report_failure(
         &self,
         disk: &mut Disk,
@@ -705,27 +903,44 @@ impl Producer {
                 queue.unresolved = Some(next_sequence(last));
             }
         }
-        let origins = batch.records.iter().map(|record| record.origin).collect();
         let setting = if error == ErrorCode::DeliveryTimeout {
             "delivery.timeout.ms"
         } else {
             "retries"
         };
+        let told = (batch.name, batch.numbers, batch.records);
+        self.tell_failure(disk, memory, told, error, setting, cx);
+    }
+
+    /// The application is told; it writes the records off or sends them again.
+    fn tell_failure(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        (batch, numbers, records): (BatchName, Vec<u64>, Vec<Record>),
+        error: ErrorCode,
+        setting: &'static str,
+        cx: &mut Context,
+    ) {
+        let origins = records.iter().map(|record| record.origin).collect();
         cx.note_setting(
             setting,
             Fact::SendFailed {
-                batch: batch.name,
+                batch,
                 error,
                 origins,
             },
         );
         // A new send of the same record: nobody can tell that it is one.
         let mut again = Vec::new();
-        for (number, record) in batch.numbers.into_iter().zip(batch.records) {
-            if self.config.on_error == OnError::SendAgain && memory.sent_again.insert(number) {
+        for (number, record) in numbers.into_iter().zip(records) {
+            disk.outbox.remove(&number);
+            if self.config.on_error == OnError::SendAgain && !memory.sent_again.contains(&number) {
+                let number = disk.written;
+                disk.written += 1;
+                disk.outbox.insert(number, record.clone());
+                memory.sent_again.insert(number);
                 again.push((number, record));
-            } else {
-                disk.outbox.remove(&number);
             }
         }
         if again.is_empty() {
@@ -735,7 +950,7 @@ impl Producer {
         cx.note_setting("app.on.error", Fact::Resent { origins });
         let cause = cx.cause();
         for (number, record) in again {
-            self.accumulate(memory, number, record, cause, cx);
+            self.hand_over(memory, number, record, cause, cx);
         }
     }
 
@@ -856,6 +1071,10 @@ impl Producer {
             .chain(overdue)
             .chain(reconnect)
             .chain([memory.metadata_at])
+            .chain(
+                (!memory.blocked.is_empty())
+                    .then(|| memory.blocked_since + Span::from_ms(self.config.max_block_ms())),
+            )
             .filter(|&at| at > cx.now())
             .min();
         if let Some(next) = next
@@ -1227,5 +1446,89 @@ mod tests {
             }
             assert_eq!(ordinals(&mut stand), [0; 0], "once");
         }
+    }
+
+    #[test]
+    fn a_full_buffer_blocks_send_until_a_batch_is_reported_or_max_block_ms_has_passed() {
+        let two = r#""enable.idempotence": false, "linger.ms": 0, "batch.size": 120, "buffer.memory": 240, "max.block.ms": 500"#;
+        let mut stand = producer(&format!("{{{two}}}"));
+        order(&mut stand, 2..=3);
+        let sent = wire(&mut stand);
+        assert_eq!(sent.len(), 2, "the third waits for memory");
+        answer(&mut stand, sent[0].0, Ok(0));
+        assert_eq!(ordinals(&mut stand), [2]);
+        order(&mut stand, 4..=4);
+        let facts = stand.pass(Span::from_ms(500));
+        let refused = |fact: &Fact| matches!(fact, Fact::SendFailed { .. });
+        assert_eq!(facts.iter().filter(|fact| refused(fact)).count(), 1);
+    }
+
+    #[test]
+    fn without_a_key_the_client_keeps_to_a_partition_for_a_batch() {
+        let config = |json: &str| serde_json::from_str(json).expect("valid");
+        let mut stand = Stand::new(
+            PRODUCER,
+            Producer {
+                config: config(
+                    r#"{"app.record.key": "none", "batch.size": 360, "linger.ms": 60000}"#,
+                ),
+                partitions: 8,
+                brokers: vec![B1],
+                leaders: vec![Some(B1); 8],
+            },
+        );
+        order(&mut stand, 1..=24);
+        let memory = stand.host.memory.as_ref().expect("alive");
+        let batches = memory.queues.iter().flat_map(|queue| &queue.batches);
+        let sizes: Vec<usize> = batches.map(|batch| batch.records.len()).collect();
+        assert_eq!(
+            sizes, [3; 8],
+            "each partition gets a full batch before the next"
+        );
+        let used = memory
+            .queues
+            .iter()
+            .filter(|queue| !queue.batches.is_empty());
+        assert!(used.count() >= 3);
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_is_sent_in_pieces_with_the_sequences_it_had() {
+        let mut stand = producer(r#"{"batch.size": 480, "linger.ms": 50}"#);
+        order(&mut stand, 2..=5);
+        stand.pass(Span::from_ms(50));
+        let mut pieces = Vec::new();
+        let mut largest = 4;
+        for _ in 0..12 {
+            let sent = stand.sent().into_iter();
+            let produce = sent.filter_map(|(_, message)| match message {
+                Message::Produce {
+                    correlation,
+                    batches,
+                    ..
+                } => Some((correlation, batches)),
+                _ => None,
+            });
+            for (correlation, batches) in produce.collect::<Vec<_>>() {
+                let count = batches[0].records.len();
+                let sequence = batches[0].writer.map(|writer| writer.sequence);
+                if count > 1 {
+                    largest = largest.min(count);
+                    answer(&mut stand, correlation, Err(ErrorCode::MessageTooLarge));
+                } else {
+                    pieces.push((sequence, count));
+                    answer(
+                        &mut stand,
+                        correlation,
+                        Ok(u64::from(sequence.unwrap_or(0))),
+                    );
+                }
+            }
+            stand.pass(Span::from_ms(1));
+        }
+        let expected: Vec<(Option<u32>, usize)> = (0..5).map(|n| (Some(n), 1)).collect();
+        pieces.sort_unstable();
+        assert_eq!(pieces, expected);
+        assert_eq!(largest, 2, "halved each time");
     }
 }
