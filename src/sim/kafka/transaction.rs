@@ -265,8 +265,8 @@ impl Broker {
         reply: Reply,
         cx: &mut Context,
     ) {
-        let fresh = 1_000_000 * (u64::from(cx.host().0) + 1)
-            + 10_000 * u64::from(cx.incarnation())
+        let fresh = 1_000_000_000 * (u64::from(cx.host().0) + 1)
+            + 10_000_000 * u64::from(cx.incarnation())
             + memory.numbered;
         memory.numbered += 1;
         let mut bumped = true;

@@ -63,7 +63,7 @@ impl Program for TransactionalProducer {
             IdSuffix::Random => format!("{name}-{}", cx.incarnation()),
         };
         let settings = Settings {
-            id,
+            id: Some(id),
             timeout: Span::from_ms(config.transaction_timeout_ms),
             version: self.version,
             linger: Span::from_ms(config.linger_ms),
@@ -131,7 +131,7 @@ impl Program for TransactionalProducer {
 impl TransactionalProducer {
     fn hear(&self, disk: &mut Disk, memory: &mut Memory, news: Option<News>, cx: &mut Context) {
         match news {
-            None => {}
+            None | Some(News::Flushed) => {}
             Some(News::Ended { commit: true }) => {
                 for (number, _) in memory.current.drain(..) {
                     disk.outbox.remove(&number);

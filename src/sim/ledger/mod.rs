@@ -192,8 +192,24 @@ impl Ledger {
         {
             return;
         }
-        // Coordinators' partitions hold nothing of the business.
+        // Coordinators' partitions hold nothing of the business; the output's log is judged by who reads it.
         let partitions = self.terms.partitions;
+        if let Fact::MarkerAppended {
+            partition,
+            commit: false,
+            offsets,
+            ..
+        } = &event.fact
+            && partition.0 >= partitions
+        {
+            let partition = *partition;
+            let sources = offsets.iter().map(|&offset| Source { partition, offset });
+            let sources: BTreeSet<Source> = sources.collect();
+            let entries = self.accounts.iter().flat_map(|account| &account.entries);
+            let shown = entries.filter(|entry| sources.contains(&entry.source));
+            self.verdict.dirty += shown.count() as u32;
+            self.aborted.extend(sources);
+        }
         if event.fact.partition().is_some_and(|p| p.0 >= partitions) {
             return;
         }
@@ -230,6 +246,7 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
+            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
             Fact::Acknowledged { origins, .. } => {
                 self.each(id, event, origins, |account| account.acknowledged = true)
             }
@@ -265,7 +282,9 @@ impl Ledger {
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } => self.transactional = true,
+            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
+                self.transactional = true;
+            }
             Fact::BatchAppended {
                 batch,
                 base_offset,
@@ -726,6 +745,9 @@ impl Ledger {
                 .get(source.offset as usize)
                 .map(|&(_, batch)| batch)
         };
+        if first.source != second.source && second.source.partition.0 >= self.terms.partitions {
+            return DupOrigin::OffsetReplay;
+        }
         if first.source != second.source {
             // The client repeats a batch as it is; whoever sends again makes a new one.
             let same = batch(first.source) == batch(second.source);
