@@ -265,3 +265,17 @@ fn a_send_that_expires_forces_an_abort_and_the_whole_unit_again() {
     assert!(text(&scenario).contains("TimeoutException: the transaction can only be aborted"));
     check(&[impatient], down, ONE_COPY);
 }
+
+#[test]
+fn an_application_that_drops_what_it_aborted_was_told_and_loses_nothing_silently() {
+    let drop = r#"{"producer": {"transaction.on.abort": "drop"}}"#;
+    let abort = r#"{"abort": {"do": "txn.abort", "chance": 400000}}"#;
+    let told = "refused >= 1 && lost == 0 && dup == 0 && phantom == 0 && dirty == 0 && rows < 40";
+    check(&[drop], abort, told);
+    check(&[NOTHING], abort, "refused == 0 && rows == 40");
+    check(
+        &[drop, UNCOMMITTED],
+        abort,
+        "refused == 0 && dirty >= 1 && dup == 0 && rows == 40",
+    );
+}

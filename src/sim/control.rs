@@ -233,6 +233,17 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "transaction.on.abort",
+        path: &["producer", "transaction.on.abort"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("\"repeat\"", "repeat"), ("\"drop\"", "drop")]),
+        since: "a choice of the application",
+        plain: "What the application does with the records of an aborted transaction.",
+        risk: "They do not come back by themselves: dropped is gone.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
         key: "transaction.timeout.ms",
         path: &["producer", "transaction.timeout.ms"],
         group: "Transactions",

@@ -819,6 +819,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                 timeout: Span::from_ms(topic.transaction_timeout_ms),
                 version: scenario.brokers.transaction_version,
                 linger: Span::ZERO,
+                batch: (scenario.producer.batch_size / workload::RECORD_BYTES).max(1) as usize,
                 request_timeout: Span::from_ms(scenario.producer.request_timeout_ms),
                 delivery_timeout: Span::from_ms(scenario.producer.delivery_timeout_ms),
                 backoff: Span::from_ms(scenario.producer.retry_backoff_ms),

@@ -29,6 +29,8 @@ pub struct Settings {
     /// `transaction.version`, which the client learns from the cluster.
     pub version: u8,
     pub linger: Span,
+    /// Records that fill a batch.
+    pub batch: usize,
     pub request_timeout: Span,
     pub delivery_timeout: Span,
     pub backoff: Span,
@@ -158,7 +160,10 @@ impl Client {
 
     pub fn send(&mut self, partition: PartitionId, record: Record, cx: &Context) {
         let queue = self.queues.entry(partition).or_default();
-        if let Some(open) = queue.back_mut().filter(|batch| batch.attempts == 0) {
+        if let Some(open) = queue
+            .back_mut()
+            .filter(|batch| batch.attempts == 0 && batch.records.len() < self.settings.batch)
+        {
             open.records.push(record);
             return;
         }
@@ -312,7 +317,8 @@ impl Client {
         let now = cx.now();
         let ready = |queue: &VecDeque<Pending>| {
             let head = queue.front()?;
-            let due = head.ready_at <= now || (flush && head.attempts == 0);
+            let full = head.records.len() >= self.settings.batch || queue.len() > 1;
+            let due = head.ready_at <= now || ((flush || full) && head.attempts == 0);
             (head.in_flight.is_none() && due).then_some(head.name.partition)
         };
         let partitions: Vec<PartitionId> = self.queues.values().filter_map(ready).collect();

@@ -250,7 +250,7 @@ impl Ledger {
             Fact::Acknowledged { origins, .. } => {
                 self.each(id, event, origins, |account| account.acknowledged = true)
             }
-            Fact::SendFailed { origins, .. } => {
+            Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
                 self.each(id, event, origins, |account| account.failed = true)
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
@@ -319,7 +319,7 @@ impl Ledger {
                         self.accounts[order as usize - 1].committed = true;
                     }
                 } else {
-                    self.abort(*partition, offsets, *why);
+                    self.abort(id, event.at, *partition, offsets, *why);
                 }
             }
             Fact::TransactionEnded { commit, .. } => {
@@ -387,7 +387,14 @@ impl Ledger {
     }
 
     /// Rows that show what was aborted are dirty, whether they were there before or come later.
-    fn abort(&mut self, partition: PartitionId, offsets: &[u64], why: Ending) {
+    fn abort(
+        &mut self,
+        id: FactId,
+        at: Time,
+        partition: PartitionId,
+        offsets: &[u64],
+        why: Ending,
+    ) {
         for &offset in offsets {
             let source = Source { partition, offset };
             self.aborted.insert(source);
@@ -402,6 +409,7 @@ impl Ledger {
                 .iter()
                 .filter(|entry| entry.source == source);
             self.verdict.dirty += shown.count() as u32;
+            self.judge(id, at, order);
         }
     }
 
@@ -916,7 +924,7 @@ impl Ledger {
         verdict.phantom = self
             .accounts
             .iter()
-            .filter(|account| account.failed && account.stored > 0)
+            .filter(|account| account.failed && account.is_readable())
             .count() as u32;
         verdict.stale = self
             .versions
