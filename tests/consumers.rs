@@ -407,3 +407,32 @@ fn offsets_go_into_a_transaction_only_where_there_is_one() {
     assert!(refused(ROW_G, "{}").contains("sink.use must be \"kafka_topic\""));
     assert!(refused(ROW_B, COMMITTED).contains("one producer, one thread"));
 }
+
+#[test]
+fn a_shorter_automatic_commit_interval_repeats_less_and_never_nothing() {
+    let repeated = |interval: u64| {
+        let row =
+            format!(r#"{{"enable.auto.commit": true, "auto.commit.interval.ms": {interval}}}"#);
+        let runs = SEEDS.map(|seed| run(&scenario(&row, AFTER_WORK, "{}"), seed, Keep::LedgerOnly));
+        runs.map(|run| run.verdict.dup).iter().sum::<u32>()
+    };
+    let (long, short) = (repeated(5_000), repeated(100));
+    assert!(long > short && short >= 4, "{long} {short}");
+}
+
+#[test]
+fn a_heartbeat_slower_than_the_session_is_refused_and_a_lost_session_is_not_noticed_sooner() {
+    let slow = Patch::parse(r#"{"engine": {"consumer": {"heartbeat.interval.ms": 1000}}}"#);
+    let base = scenario("{}", NOTHING, "{}");
+    let refused = base.patched(&slow.expect("valid")).expect_err("refused");
+    assert!(refused.to_string().contains("heartbeat.interval.ms"));
+    // Silence is counted by the session: the partition of the dead is read again after it, not before.
+    let dies = r#"{"die": {"do": "consumer.crash", "where": "c1", "at": 2000, "for": 9000}}"#;
+    let late = |session: u64| {
+        let row = format!(
+            r#"{{"consumer.commit": "after", "consumers": 2, "work_us": 1000, "session.timeout.ms": {session}}}"#
+        );
+        run(&scenario(&row, dies, "{}"), 42, Keep::LedgerOnly).metric("p95")
+    };
+    assert!(late(6_000) > late(600).map(|ms| ms + 2_000.0));
+}
