@@ -10,6 +10,8 @@
 //! | d | commitSync after the effect                   | D, one unit        | -                  | D, if crash  | D, its commit refused   |
 //! | e | commitAsync after the effect                  | D, several units   | -                  | D, if crash  | D                       |
 //! | f | after the effect, idempotent upsert or dedup  | EO                 | -                  | EO           | EO                      |
+//! | g | in one transaction with the output topic     | EO                 | -                  | EO           | EO, the zombie refused  |
+//! | h | output topic, offsets committed after it      | D                  | -                  | D, if crash  | D                       |
 //! | j | never                                         | by auto.offset.reset: earliest D of everything, latest L of the outage     |
 //! ```
 
@@ -300,4 +302,137 @@ fn librdkafka_commits_what_it_has_handed_out_even_if_the_work_is_not_done() {
 fn chances_strike_consumers_too() {
     let chance = r#"{"crash": {"do": "consumer.crash.after_work", "chance": 100000, "for": 200}}"#;
     check(ROW_D, chance, "lost == 0 && dup >= 1");
+}
+
+// ---- consume, transform, produce ---------------------------------------------------------------------------------
+
+const COMMITTED: &str = r#"{"sink": {"use": "kafka_topic", "kafka_topic": {"output.isolation.level": "read_committed"}}}"#;
+const UNCOMMITTED: &str = r#"{"sink": {"use": "kafka_topic"}}"#;
+const ROW_G: &str = r#"{"consumer.commit": "transaction"}"#;
+
+fn pipeline(consumer: &str, faults: &str, sink: &str, pred: &str) {
+    hold(&scenario(consumer, faults, sink), pred);
+}
+
+#[test]
+fn without_a_fault_the_output_topic_has_each_record_once() {
+    for row in [ROW_A, ROW_C, ROW_D, ROW_E, ROW_G] {
+        for sink in [COMMITTED, UNCOMMITTED] {
+            pipeline(
+                row,
+                NOTHING,
+                sink,
+                &format!("{EXACT} && dirty == 0 && fenced == 0"),
+            );
+        }
+    }
+    pipeline(&two(ROW_G), NOTHING, COMMITTED, EXACT);
+    let version_1 = r#"{"brokers": {"transaction.version": 1}}"#;
+    let both = Patch::parse(version_1).expect("valid");
+    let both = both
+        .then(&Patch::parse(COMMITTED).expect("valid"))
+        .0
+        .to_string();
+    pipeline(ROW_G, NOTHING, &both, EXACT);
+    pipeline(ROW_G, AFTER_WORK, &both, EXACT);
+}
+
+#[test]
+fn output_and_offsets_in_one_transaction_are_one_step_for_a_careful_reader() {
+    for faults in [BEFORE_WORK, AFTER_WORK, AFTER_COMMIT] {
+        pipeline(ROW_G, faults, COMMITTED, EXACT);
+    }
+    pipeline(
+        ROW_G,
+        AFTER_WORK,
+        UNCOMMITTED,
+        "dup >= 1 && dup == dirty && lost == 0",
+    );
+    pipeline(
+        ROW_D,
+        AFTER_WORK,
+        COMMITTED,
+        "dup >= 1 && dup == dup_by.offset_replay && lost == 0",
+    );
+    pipeline(ROW_D, AFTER_COMMIT, COMMITTED, EXACT);
+    pipeline(
+        ROW_C,
+        AFTER_COMMIT,
+        COMMITTED,
+        "lost >= 1 && lost == lost_by.commit_first && dup == 0",
+    );
+    pipeline(ROW_C, AFTER_WORK, COMMITTED, EXACT);
+}
+
+#[test]
+fn a_zombie_may_not_commit_its_transaction_and_its_output_is_never_seen() {
+    pipeline(
+        &two(ROW_G),
+        PAUSE,
+        COMMITTED,
+        &format!("{EXACT} && fenced >= 1"),
+    );
+    pipeline(
+        &two(ROW_G),
+        PAUSE,
+        UNCOMMITTED,
+        "dup >= 1 && dup == dirty && lost == 0",
+    );
+    pipeline(&two(ROW_D), PAUSE, COMMITTED, "dup >= 1 && lost == 0");
+}
+
+#[test]
+fn a_lost_answer_to_the_commit_is_asked_for_again() {
+    let lost =
+        r#"{"cut": {"do": "net.reset", "where": "c1>b1", "after": {"transaction_prepared": 3}}}"#;
+    pipeline(ROW_G, lost, COMMITTED, &format!("{EXACT} && fenced == 0"));
+}
+
+#[test]
+fn offsets_go_into_a_transaction_only_where_there_is_one() {
+    let refused = |consumer: &str, sink: &str| {
+        let parse = |text: &str| Patch::parse(text).expect("valid");
+        let all = parse(CONSUMER)
+            .then(&parse(&format!(
+                r#"{{"engine": {{"consumer": {consumer}}}}}"#
+            )))
+            .then(&parse(sink));
+        let opening = catalog::find(catalog::OPENING).expect("there is one");
+        opening
+            .scenario()
+            .patched(&all)
+            .expect_err("should be refused")
+            .to_string()
+    };
+    assert!(refused(ROW_G, "{}").contains("sink.use must be \"kafka_topic\""));
+    assert!(refused(ROW_B, COMMITTED).contains("one producer, one thread"));
+}
+
+#[test]
+fn a_shorter_automatic_commit_interval_repeats_less_and_never_nothing() {
+    let repeated = |interval: u64| {
+        let row =
+            format!(r#"{{"enable.auto.commit": true, "auto.commit.interval.ms": {interval}}}"#);
+        let runs = SEEDS.map(|seed| run(&scenario(&row, AFTER_WORK, "{}"), seed, Keep::LedgerOnly));
+        runs.map(|run| run.verdict.dup).iter().sum::<u32>()
+    };
+    let (long, short) = (repeated(5_000), repeated(100));
+    assert!(long > short && short >= 4, "{long} {short}");
+}
+
+#[test]
+fn a_heartbeat_slower_than_the_session_is_refused_and_a_lost_session_is_not_noticed_sooner() {
+    let slow = Patch::parse(r#"{"engine": {"consumer": {"heartbeat.interval.ms": 1000}}}"#);
+    let base = scenario("{}", NOTHING, "{}");
+    let refused = base.patched(&slow.expect("valid")).expect_err("refused");
+    assert!(refused.to_string().contains("heartbeat.interval.ms"));
+    // Silence is counted by the session: the partition of the dead is read again after it, not before.
+    let dies = r#"{"die": {"do": "consumer.crash", "where": "c1", "at": 2000, "for": 9000}}"#;
+    let late = |session: u64| {
+        let row = format!(
+            r#"{{"consumer.commit": "after", "consumers": 2, "work_us": 1000, "session.timeout.ms": {session}}}"#
+        );
+        run(&scenario(&row, dies, "{}"), 42, Keep::LedgerOnly).metric("p95")
+    };
+    assert!(late(6_000) > late(600).map(|ms| ms + 2_000.0));
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use streamproof::sim::control::{CONTROLS, Control, Kind};
+use streamproof::sim::engines::EngineKind;
 use streamproof::sim::fault::{MENU, MenuEntry};
 use streamproof::sim::kernel::Draw;
 use streamproof::sim::origin;
@@ -322,6 +323,21 @@ fn random_scenario(n: u64) -> Option<Scenario> {
         let records = json!(choices.between(1, 6));
         put(&mut patch, &["producer", "transaction.records"], records);
         put(&mut patch, &["producer", "enable.idempotence"], Value::Null);
+    }
+    if base.engine.kind == EngineKind::Consumer && choices.below(3) == 0 {
+        put(&mut patch, &["sink", "use"], json!("kafka_topic"));
+        let reader = json!(*choices.one(&["read_committed", "read_uncommitted"]));
+        let path = ["sink", "kafka_topic", "output.isolation.level"];
+        put(&mut patch, &path, reader);
+        let commit =
+            json!(*choices.one(&["before", "after", "auto", "transaction", "transaction"]));
+        let path = ["engine", "consumer", "consumer.commit"];
+        put(&mut patch, &path, commit);
+        put(
+            &mut patch,
+            &["engine", "consumer", "consumer.pool"],
+            json!(0),
+        );
     }
     if choices.below(8) == 0 {
         put(

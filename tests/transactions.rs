@@ -265,3 +265,40 @@ fn a_send_that_expires_forces_an_abort_and_the_whole_unit_again() {
     assert!(text(&scenario).contains("TimeoutException: the transaction can only be aborted"));
     check(&[impatient], down, ONE_COPY);
 }
+
+#[test]
+fn an_application_that_drops_what_it_aborted_was_told_and_loses_nothing_silently() {
+    let drop = r#"{"producer": {"transaction.on.abort": "drop"}}"#;
+    let abort = r#"{"abort": {"do": "txn.abort", "chance": 400000}}"#;
+    let told = "refused >= 1 && lost == 0 && dup == 0 && phantom == 0 && dirty == 0 && rows < 40";
+    check(&[drop], abort, told);
+    check(&[NOTHING], abort, "refused == 0 && rows == 40");
+    check(
+        &[drop, UNCOMMITTED],
+        abort,
+        "refused == 0 && dirty >= 1 && dup == 0 && rows == 40",
+    );
+}
+
+#[test]
+fn careful_readers_wait_as_long_as_transactions_last() {
+    let middle =
+        |patch: &str| run(&scenario(&[patch], NOTHING), 42, Keep::LedgerOnly).metric("p50");
+    let one = middle(r#"{"producer": {"transaction.records": 1}}"#);
+    let many = middle(r#"{"producer": {"transaction.records": 20, "transaction.ms": 1900}}"#);
+    let short = middle(r#"{"producer": {"transaction.records": 20, "transaction.ms": 100}}"#);
+    assert!(many > one.map(|ms| ms + 500.0), "{one:?} {many:?}");
+    assert!(many > short.map(|ms| ms + 500.0), "{short:?} {many:?}");
+}
+
+#[test]
+fn the_sweep_comes_on_top_of_the_time_out() {
+    let crash = r#"{"crash": {"do": "producer.crash.resend", "after": {"batch_appended": 12}, "for": 200}}"#;
+    let late = |interval: u64| {
+        let sweep = format!(
+            r#"{{"brokers": {{"transaction.abort.timed.out.transaction.cleanup.interval.ms": {interval}}}, "limits": {{"settle_ms": 14000}}}}"#
+        );
+        run(&scenario(&[RANDOM_ID, &sweep], crash), 42, Keep::LedgerOnly).metric("p95")
+    };
+    assert!(late(10_000) > late(100).map(|ms| ms + 3_000.0));
+}

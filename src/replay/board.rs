@@ -300,6 +300,11 @@ impl Board {
         let host = event.host;
         // Coordinators' partitions are not drawn.
         let drawn = |p: PartitionId| usize::from(p.0) < self.partitions.len();
+        // So is what a consumer produces to another topic.
+        let foreign = |batch: BatchName| batch.producer != self.hosts.producer;
+        if event.fact.batch_name().is_some_and(foreign) {
+            return;
+        }
         if !event.fact.partition().is_none_or(drawn) {
             return;
         }

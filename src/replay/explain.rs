@@ -449,6 +449,7 @@ fn names(fact: &Fact, order: u32) -> bool {
     match fact {
         Fact::Emitted { origin, .. } => number(*origin) == order,
         Fact::Resent { origins }
+        | Fact::UnitDropped { origins, .. }
         | Fact::BatchSent { origins, .. }
         | Fact::BatchAppended { origins, .. }
         | Fact::Acknowledged { origins, .. }
@@ -624,6 +625,12 @@ pub fn describe(fact: &Fact) -> String {
         }
         Fact::TransactionPrepared { commit, .. } => {
             format!("decides: {}", if *commit { "commit" } else { "abort" })
+        }
+        Fact::UnitDropped { origins, .. } => {
+            format!(
+                "writes off {} orders of an aborted transaction",
+                origins.len()
+            )
         }
         Fact::TransactionEnded { commit: true, .. } => "the transaction is committed".into(),
         Fact::TransactionEnded { .. } => "the transaction is aborted".into(),

@@ -3,6 +3,7 @@
 //! Defaults are not written here: they are those of `Scenario::default`, which are those of the real systems.
 
 use super::engines::EngineKind;
+use super::engines::consumer::Commit;
 use super::scenario::{Patch, Scenario};
 use super::sinks::SinkKind;
 use serde_json::{Value, json};
@@ -316,6 +317,17 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "transaction.on.abort",
+        path: &["producer", "transaction.on.abort"],
+        group: "Transactions",
+        kind: Kind::Choice(&[("\"repeat\"", "repeat"), ("\"drop\"", "drop")]),
+        since: "a choice of the application",
+        plain: "What the application does with the records of an aborted transaction.",
+        risk: "They do not come back by themselves: dropped is gone.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
         key: "transaction.timeout.ms",
         path: &["producer", "transaction.timeout.ms"],
         group: "Transactions",
@@ -524,8 +536,9 @@ pub const CONTROLS: &[Control] = &[
             ("\"before\"", "before"),
             ("\"after\"", "after"),
             ("\"auto\"", "auto"),
+            ("\"transaction\"", "in the transaction"),
         ]),
-        since: "commitSync() or commitAsync() before or after the work; auto: no call",
+        since: "commitSync(), commitAsync(), sendOffsetsToTransaction(), or no call",
         plain: "When the application commits its offsets itself.",
         risk: "Before the work, a crash loses records; after it, doubles them.",
         docs: KAFKA_CONSUMER,
@@ -720,6 +733,35 @@ pub const CONTROLS: &[Control] = &[
         risk: "Without it every repeat is one effect more.",
         docs: KAFKA_CONSUMER,
         teaching: true,
+    },
+    Control {
+        key: "output.isolation.level",
+        path: &["sink", "kafka_topic", "output.isolation.level"],
+        group: "Output",
+        kind: Kind::Choice(&[
+            ("\"read_uncommitted\"", "read_uncommitted"),
+            ("\"read_committed\"", "read_committed"),
+        ]),
+        since: "isolation.level of whoever reads the output",
+        plain: "Whether the output's reader sees open and aborted transactions.",
+        risk: "Uncommitted sees the output of attempts that were given up.",
+        docs: KAFKA_CONSUMER,
+        teaching: true,
+    },
+    Control {
+        key: "output.transaction.timeout.ms",
+        path: &["sink", "kafka_topic", "output.transaction.timeout.ms"],
+        group: "Output",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3_600_000,
+            unit: "ms",
+        },
+        since: "transaction.timeout.ms of the producer inside the consumer",
+        plain: "How long one poll's output may stay open.",
+        risk: "Shorter than the work, every transaction is aborted.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
     },
     Control {
         key: "group.initial.rebalance.delay.ms",
@@ -961,9 +1003,14 @@ impl Control {
             ["engine", "consumer", ..] | ["brokers", "group.initial.rebalance.delay.ms"] => {
                 engine.kind == EngineKind::Consumer
             }
+            ["sink", "kafka_topic", ..] => sink.kind == SinkKind::KafkaTopic,
             // What only transactions read shows once there are some; the id is where they begin.
-            ["brokers" | "producer", key] if key.starts_with("transaction") => {
-                *key == "transactional.id" || scenario.producer.transactional_id.is_some()
+            [part @ ("brokers" | "producer"), key] if key.starts_with("transaction") => {
+                let offsets = engine.kind == EngineKind::Consumer
+                    && engine.consumer.commit == Commit::Transaction;
+                *key == "transactional.id"
+                    || scenario.producer.transactional_id.is_some()
+                    || (*part == "brokers" && offsets)
             }
             ["sink", "hudi", ..] => sink.kind == SinkKind::Hudi,
             ["sink", "console", ..] => sink.kind == SinkKind::Console,
@@ -1066,13 +1113,16 @@ mod tests {
     fn every_control_has_a_value_where_its_part_is_in_use_and_a_default() {
         let opening = opening();
         for control in CONTROLS {
-            // Exactly one of the two engines, or both.
-            let values = [&opening, &consuming(&opening)].map(|scenario| control.value(scenario));
-            let both = !matches!(
-                control.group,
-                "Spark" | "Hudi" | "Consumer" | "Console" | "Transactions"
-            ) || control.key == "transactional.id";
-            let expected = if both { 2 } else { 1 };
+            let topic = Patch(json!({"sink": {"use": "kafka_topic"}}));
+            let consuming = consuming(&opening);
+            let producing = consuming.patched(&topic).expect("valid");
+            let values = [&opening, &consuming, &producing].map(|s| control.value(s));
+            let expected = match control.group {
+                _ if control.key == "transactional.id" => 3,
+                "Spark" | "Hudi" | "Console" | "Output" => 1,
+                "Consumer" | "Transactions" => 2,
+                _ => 3,
+            };
             assert_eq!(
                 values.iter().flatten().count(),
                 expected,
@@ -1101,6 +1151,10 @@ mod tests {
             } else {
                 consuming(&opening)
             };
+            let topic = control.group == "Output" || control.key == "consumer.commit";
+            let topic =
+                Patch(json!({"sink": {"use": if topic { "kafka_topic" } else { "console" }}}));
+            let scenario = scenario.patched(&topic).unwrap_or(scenario);
             let values: Vec<Value> = match control.kind {
                 Kind::Choice(values) => values
                     .iter()

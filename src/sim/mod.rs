@@ -23,7 +23,9 @@ pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
 use engines::EngineKind;
+use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
+use engines::consumer::reader::Reader;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -33,12 +35,14 @@ use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{Internal, PartitionId, PartitionState};
+use kafka::transactional::Settings;
 use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Counters, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
+use sinks::SinkKind;
 use std::collections::BTreeMap;
 use store::Store;
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
@@ -110,6 +114,7 @@ enum Node {
     Executor(Box<Host<Executor>>),
     Consumer(Box<Host<Consumer>>),
     Transactional(Box<Host<TransactionalProducer>>),
+    Reader(Box<Host<Reader>>),
 }
 
 macro_rules! each_node {
@@ -123,6 +128,7 @@ macro_rules! each_node {
             Node::Executor($host) => $do,
             Node::Consumer($host) => $do,
             Node::Transactional($host) => $do,
+            Node::Reader($host) => $do,
         }
     };
 }
@@ -239,6 +245,9 @@ pub fn cast(scenario: &Scenario) -> Cast {
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+                if branch.sink.kind == SinkKind::KafkaTopic {
+                    hosts.push("reader".into());
+                }
             }
         }
     }
@@ -282,10 +291,20 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
 fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
     let mut states = assignment(scenario);
     let brokers = u16::from(scenario.brokers.count);
-    let internal = internal(scenario).map(|internal| [internal.groups, internal.transactions]);
-    for partition in internal.into_iter().flatten() {
+    let Some(internal) = internal(scenario) else {
+        return states;
+    };
+    let outputs = if scenario.sink.kind == SinkKind::KafkaTopic {
+        scenario.topic.partitions
+    } else {
+        0
+    };
+    let own = [internal.groups, internal.transactions].map(|p| (p, brokers.min(3)));
+    let copies = u16::from(scenario.topic.replication_factor);
+    let output = |n: u16| (internal.output(PartitionId(n)), copies);
+    for (partition, copies) in own.into_iter().chain((0..outputs).map(output)) {
         let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
-        let replicas: Vec<HostId> = (0..brokers.min(3)).map(replica).collect();
+        let replicas: Vec<HostId> = (0..copies).map(replica).collect();
         states.push(PartitionState {
             partition,
             leader: replicas.first().copied(),
@@ -843,7 +862,7 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(kafka::controller::Memory::is_settled),
-            Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
+            Node::Broker(_) | Node::Store(_) | Node::Executor(_) | Node::Reader(_) => true,
         }
     }
 }
@@ -904,6 +923,19 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
         let segment = SegmentId(index as u8);
         if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
             let config = branch.engine.consumer;
+            let topic = &branch.sink.kafka_topic;
+            let output = (branch.sink.kind == SinkKind::KafkaTopic).then(|| Settings {
+                id: (config.commit == Commit::Transaction).then(|| "worker".to_string()),
+                timeout: Span::from_ms(topic.transaction_timeout_ms),
+                version: scenario.brokers.transaction_version,
+                linger: Span::ZERO,
+                batch: (scenario.producer.batch_size() / workload::RECORD_BYTES).max(1) as usize,
+                request_timeout: Span::from_ms(scenario.producer.request_timeout_ms()),
+                delivery_timeout: Span::from_ms(scenario.producer.delivery_timeout_ms()),
+                backoff: Span::from_ms(scenario.producer.retry_backoff_ms),
+                brokers: brokers.clone(),
+                internal,
+            });
             nodes.extend((0..config.consumers).map(|_| {
                 Node::Consumer(Box::new(Host::new(Consumer {
                     segment,
@@ -913,8 +945,19 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                     brokers: brokers.clone(),
                     leaders: all_leaders.clone(),
                     internal,
+                    output: output.clone(),
                 })))
             }));
+            if output.is_some() {
+                let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
+                nodes.push(Node::Reader(Box::new(Host::new(Reader {
+                    segment,
+                    isolation: topic.isolation,
+                    partitions: outputs.collect(),
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                }))));
+            }
             continue;
         }
         let driver = find(&format!("{prefix}driver"));

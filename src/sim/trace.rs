@@ -218,6 +218,8 @@ facts! {
     TransactionPrepared { id: String, commit: bool } = "transaction_prepared",
     /// The end of a transaction in one partition; it takes an offset, and decides these.
     MarkerAppended { partition: PartitionId, offset: u64, commit: bool, why: Ending, offsets: Vec<u64> } = "marker_appended",
+    /// The application wrote off the records of an aborted transaction.
+    UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
 }
@@ -722,6 +724,7 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::TransactionPrepared { id, commit } => {
             write!(out, " {id} {}", if *commit { "commit" } else { "abort" })
         }
+        Fact::UnitDropped { id, origins } => write!(out, " {id}{}", Origins(origins)),
         Fact::TransactionEnded { id, commit, why } => {
             let end = if *commit { "commit" } else { "abort" };
             write!(out, " {id} {end} {why:?}")

@@ -96,6 +96,20 @@ pub struct ProducerConfig {
     /// How long a transaction stays open for more of them, in ms.
     #[serde(rename = "transaction.ms")]
     pub transaction_ms: u64,
+    /// What the application does with the records of a transaction that was aborted.
+    #[serde(rename = "transaction.on.abort")]
+    pub transaction_on_abort: OnAbort,
+}
+
+/// What becomes of the records of a transaction that was aborted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnAbort {
+    /// The whole unit is sent again.
+    #[default]
+    Repeat,
+    /// The application writes it off.
+    Drop,
 }
 
 /// What makes a transactional id another one at every start.
@@ -135,6 +149,7 @@ impl Default for ProducerConfig {
             transaction_timeout_ms: 60_000,
             transaction_records: 5,
             transaction_ms: 1_000,
+            transaction_on_abort: OnAbort::Repeat,
         }
     }
 }

@@ -248,6 +248,11 @@ impl Internal {
             transactions: PartitionId(partitions + 1),
         }
     }
+
+    /// The partition of the output topic that belongs to a partition of the input.
+    pub fn output(self, partition: PartitionId) -> PartitionId {
+        PartitionId(self.transactions.0 + 1 + partition.0)
+    }
 }
 
 /// What a coordinator remembers through a change of leader.

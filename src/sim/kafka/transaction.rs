@@ -265,8 +265,8 @@ impl Broker {
         reply: Reply,
         cx: &mut Context,
     ) {
-        let fresh = 1_000_000 * (u64::from(cx.host().0) + 1)
-            + 10_000 * u64::from(cx.incarnation())
+        let fresh = 1_000_000_000 * (u64::from(cx.host().0) + 1)
+            + 10_000_000 * u64::from(cx.incarnation())
             + memory.numbered;
         memory.numbered += 1;
         let mut bumped = true;
@@ -568,5 +568,84 @@ fn check(
         (true, _) => Ok(None),
         (false, true) => Ok(Some(entry.id.clone())),
         (false, false) => Err(ErrorCode::TransactionAbortable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::{Batch, Writer};
+    use super::super::stand::batch;
+    use super::*;
+
+    fn log(batches: Vec<Batch>) -> Index {
+        let mut log = Log::default();
+        for batch in batches {
+            log.append(0, batch);
+        }
+        Index::rebuilt(&log)
+    }
+
+    fn write(producer_id: u64) -> Batch {
+        let writer = Writer {
+            producer_id,
+            epoch: 0,
+            sequence: 0,
+            transactional: true,
+        };
+        batch(0, Some(writer))
+    }
+
+    fn end(producer_id: u64, commit: bool) -> Batch {
+        let marker = Marker {
+            producer_id,
+            epoch: 0,
+            commit,
+            ending: Ending::Application,
+        };
+        Batch {
+            records: Vec::new(),
+            entry: Some(Box::new(Entry::Marker(marker))),
+            ..batch(0, None)
+        }
+    }
+
+    #[test]
+    fn an_open_transaction_holds_back_whoever_wrote_behind_it() {
+        let index = log(vec![
+            batch(0, None),
+            write(7),
+            batch(1, None),
+            write(8),
+            end(8, true),
+        ]);
+        assert_eq!(index.bound(Isolation::ReadUncommitted, 5), 5);
+        assert_eq!(index.bound(Isolation::ReadCommitted, 5), 1);
+        assert_eq!(index.bound(Isolation::ReadCommitted, 0), 0);
+        let ended = log(vec![
+            batch(0, None),
+            write(7),
+            batch(1, None),
+            end(7, false),
+        ]);
+        assert_eq!(ended.bound(Isolation::ReadCommitted, 4), 4);
+        assert!(ended.hides(Isolation::ReadCommitted, 1));
+        assert!(
+            !ended.hides(Isolation::ReadUncommitted, 1)
+                && !ended.hides(Isolation::ReadCommitted, 2)
+        );
+    }
+
+    #[test]
+    fn a_marker_above_the_high_watermark_decides_nothing_yet() {
+        let index = log(vec![write(7), end(7, true)]);
+        assert_eq!(index.last_stable_offset(1), 0);
+        assert_eq!(index.last_stable_offset(2), 2);
+    }
+
+    #[test]
+    fn an_unverified_write_behind_its_marker_hangs() {
+        // Without verification it opens a transaction that the coordinator knows nothing of, so nobody ends it.
+        let index = log(vec![write(7), end(7, false), write(7)]);
+        assert_eq!(index.last_stable_offset(3), 2);
     }
 }

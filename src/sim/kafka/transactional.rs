@@ -23,11 +23,14 @@ const SOON: Span = Span::from_ms(20);
 /// What the application sets.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub id: String,
+    /// Not set: a plain idempotent producer, whose `commit` is a `flush`.
+    pub id: Option<String>,
     pub timeout: Span,
     /// `transaction.version`, which the client learns from the cluster.
     pub version: u8,
     pub linger: Span,
+    /// Records that fill a batch.
+    pub batch: usize,
     pub request_timeout: Span,
     pub delivery_timeout: Span,
     pub backoff: Span,
@@ -47,6 +50,8 @@ pub struct Offsets {
 /// What the application hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
+    /// `flush()` is through: everything is acknowledged.
+    Flushed,
     Ended {
         commit: bool,
     },
@@ -61,6 +66,7 @@ enum Phase {
     Starting,
     Ready,
     Open,
+    Flushing,
     Ending { commit: bool },
     Abortable,
     Fatal,
@@ -135,6 +141,11 @@ impl Client {
         self.phase == Phase::Ready
     }
 
+    /// `flush()`: sends what is waiting, and hears when all of it is acknowledged.
+    pub fn flush(&mut self) {
+        self.phase = Phase::Flushing;
+    }
+
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
     }
@@ -142,14 +153,17 @@ impl Client {
     /// `beginTransaction()` is local.
     pub fn begin(&mut self, cx: &mut Context) {
         self.phase = Phase::Open;
-        cx.note(Fact::TransactionBegan {
-            id: self.settings.id.clone(),
-        });
+        if let Some(id) = self.settings.id.clone() {
+            cx.note(Fact::TransactionBegan { id });
+        }
     }
 
     pub fn send(&mut self, partition: PartitionId, record: Record, cx: &Context) {
         let queue = self.queues.entry(partition).or_default();
-        if let Some(open) = queue.back_mut().filter(|batch| batch.attempts == 0) {
+        if let Some(open) = queue
+            .back_mut()
+            .filter(|batch| batch.attempts == 0 && batch.records.len() < self.settings.batch)
+        {
             open.records.push(record);
             return;
         }
@@ -205,13 +219,26 @@ impl Client {
         }
         match self.phase {
             Phase::Starting => {
-                let message = Message::InitTransactions {
-                    id: self.settings.id.clone(),
-                    timeout: self.settings.timeout,
+                let message = match self.settings.id.clone() {
+                    Some(id) => Message::InitTransactions {
+                        id,
+                        timeout: self.settings.timeout,
+                    },
+                    None => Message::InitProducerId,
                 };
                 self.ask(self.settings.internal.transactions, message, cx);
             }
             Phase::Open => self.send_batches(false, cx),
+            Phase::Flushing => {
+                self.send_batches(true, cx);
+                if self.queues.values().all(VecDeque::is_empty) {
+                    self.phase = match self.settings.id {
+                        Some(_) => Phase::Open,
+                        None => Phase::Ready,
+                    };
+                    return Some(News::Flushed);
+                }
+            }
             Phase::Ending { commit } => {
                 self.send_batches(true, cx);
                 let sending = self.queues.values().any(|queue| !queue.is_empty());
@@ -249,7 +276,8 @@ impl Client {
 
     /// With version 1 the coordinator is told of a partition before it is written to. True: it is not yet.
     fn announces(&mut self, partition: PartitionId, cx: &mut Context) -> bool {
-        if self.settings.version >= 2 || self.added.contains(&partition) {
+        let plain = self.settings.id.is_none();
+        if plain || self.settings.version >= 2 || self.added.contains(&partition) {
             return false;
         }
         let (producer_id, epoch) = self.identity;
@@ -289,7 +317,8 @@ impl Client {
         let now = cx.now();
         let ready = |queue: &VecDeque<Pending>| {
             let head = queue.front()?;
-            let due = head.ready_at <= now || (flush && head.attempts == 0);
+            let full = head.records.len() >= self.settings.batch || queue.len() > 1;
+            let due = head.ready_at <= now || ((flush || full) && head.attempts == 0);
             (head.in_flight.is_none() && due).then_some(head.name.partition)
         };
         let partitions: Vec<PartitionId> = self.queues.values().filter_map(ready).collect();
@@ -309,6 +338,7 @@ impl Client {
             let Some(head) = queue.and_then(VecDeque::front_mut) else {
                 continue;
             };
+            let transactional = self.settings.id.is_some();
             let (producer_id, epoch) = self.identity;
             let writer = *head.writer.get_or_insert_with(|| {
                 let first = *sequence;
@@ -317,7 +347,7 @@ impl Client {
                     producer_id,
                     epoch,
                     sequence: first,
-                    transactional: true,
+                    transactional,
                 }
             });
             head.attempts += 1;
@@ -372,7 +402,10 @@ impl Client {
             self.on_disconnected(broker, cx);
         }
         let old = |batch: &Pending| now.since(batch.created) >= self.settings.delivery_timeout;
-        let open = matches!(self.phase, Phase::Open | Phase::Ending { commit: true });
+        let open = matches!(
+            self.phase,
+            Phase::Open | Phase::Flushing | Phase::Ending { commit: true }
+        );
         let expired = open && self.queues.values().flatten().any(old);
         expired.then_some(ErrorCode::DeliveryTimeout)
     }
@@ -454,6 +487,12 @@ impl Client {
                     }
                     Err(error) => self.on_error(from, error, cx),
                 }
+            }
+            Message::ProducerId { producer_id, epoch } if self.phase == Phase::Starting => {
+                self.asked = None;
+                self.take_identity((producer_id, epoch), cx);
+                self.phase = Phase::Ready;
+                None
             }
             Message::AddPartitionsResponse {
                 partition, error, ..

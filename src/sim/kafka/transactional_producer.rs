@@ -1,17 +1,17 @@
 //! An application that writes in transactions of some records: everything of one becomes visible, or nothing.
 //!
 //! Mirrors: a loop of `beginTransaction`, `send`, `commitTransaction` around one `KafkaProducer`.
-//! Simplified: what is not committed stays in the application's outbox on disk; an abort of any kind repeats the whole
-//! unit; an instance that was fenced is closed and another one is started at once.
+//! Simplified: what is not committed stays in the application's outbox on disk; after an abort of any kind the whole unit
+//! is repeated, or written off; an instance that was fenced is closed and another one is started at once.
 
-use super::config::{IdSuffix, ProducerConfig};
+use super::config::{IdSuffix, OnAbort, ProducerConfig};
 use super::partitioner::partition_for;
 use super::protocol::{ErrorCode, Internal, Message};
 use super::transactional::{Client, News, Settings, TICK};
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
-use crate::sim::workload::Record;
+use crate::sim::workload::{RECORD_BYTES, Record};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The application's configuration.
@@ -63,10 +63,11 @@ impl Program for TransactionalProducer {
             IdSuffix::Random => format!("{name}-{}", cx.incarnation()),
         };
         let settings = Settings {
-            id,
+            id: Some(id),
             timeout: Span::from_ms(config.transaction_timeout_ms),
             version: self.version,
             linger: Span::from_ms(config.linger_ms),
+            batch: (config.batch_size() / RECORD_BYTES).max(1) as usize,
             request_timeout: Span::from_ms(config.request_timeout_ms()),
             delivery_timeout: Span::from_ms(config.delivery_timeout_ms()),
             backoff: Span::from_ms(config.retry_backoff_ms),
@@ -132,12 +133,17 @@ impl TransactionalProducer {
     fn hear(&self, disk: &mut Disk, memory: &mut Memory, news: Option<News>, cx: &mut Context) {
         match news {
             None => {}
+            // Everything is sent, and the application decides against it.
+            Some(News::Flushed) => {
+                memory.gives_up = false;
+                memory.client.abort();
+            }
             Some(News::Ended { commit: true }) => {
                 for (number, _) in memory.current.drain(..) {
                     disk.outbox.remove(&number);
                 }
             }
-            Some(News::Ended { commit: false }) => repeat(memory),
+            Some(News::Ended { commit: false }) => self.again(disk, memory, cx),
             Some(News::MustAbort(_)) => memory.client.abort(),
             Some(News::Fatal(ErrorCode::InvalidTransactionTimeout)) => {
                 let text = "InvalidTxnTimeoutException: transaction.timeout.ms is above the broker's transaction.max.timeout.ms";
@@ -146,8 +152,29 @@ impl TransactionalProducer {
             }
             Some(News::Fatal(_)) => {
                 memory.client = memory.client.renewed();
-                repeat(memory);
+                self.again(disk, memory, cx);
             }
+        }
+    }
+
+    /// The whole unit goes to the front again, or is written off.
+    fn again(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        if self.config.transaction_on_abort == OnAbort::Repeat {
+            for unit in memory.current.drain(..).rev() {
+                memory.backlog.push_front(unit);
+            }
+            return;
+        }
+        let origins = memory.current.iter().map(|(_, record)| record.origin);
+        cx.note_setting(
+            "transaction.on.abort",
+            Fact::UnitDropped {
+                id: memory.client.settings.id.clone().unwrap_or_default(),
+                origins: origins.collect(),
+            },
+        );
+        for (number, _) in memory.current.drain(..) {
+            disk.outbox.remove(&number);
         }
     }
 
@@ -169,8 +196,8 @@ impl TransactionalProducer {
         let full = memory.current.len() == most;
         let long = cx.now().since(memory.began) >= Span::from_ms(self.config.transaction_ms);
         if memory.client.is_open() && (full || long) {
-            if std::mem::take(&mut memory.gives_up) {
-                memory.client.abort();
+            if memory.gives_up {
+                memory.client.flush();
             } else {
                 memory.client.commit();
             }
@@ -179,12 +206,5 @@ impl TransactionalProducer {
         if news.is_some() {
             self.hear(disk, memory, news, cx);
         }
-    }
-}
-
-/// The whole unit goes to the front again.
-fn repeat(memory: &mut Memory) {
-    for unit in memory.current.drain(..).rev() {
-        memory.backlog.push_front(unit);
     }
 }

@@ -105,16 +105,22 @@ impl Account {
         self.exists && !self.acknowledged && !self.failed
     }
 
+    /// Whether the log has a copy that a careful reader gets.
+    pub fn is_readable(&self) -> bool {
+        self.stored > 0 && (self.committed || !self.aborted)
+    }
+
     /// Whether its producer's outbox holds it: until it is reported, and in transactions until it is committed.
     pub fn is_held(&self, transactional: bool) -> bool {
-        self.is_unreported() || (transactional && self.exists && !self.committed)
+        let open = transactional && self.exists && !self.committed && !self.failed;
+        self.is_unreported() || open
     }
 
     /// What the facts so far say. A loss cannot be told before the end.
     pub fn judge(&self) -> Fate {
         if !self.entries.is_empty() || self.superseded {
             Fate::Delivered
-        } else if self.failed && self.stored == 0 {
+        } else if self.failed && !self.is_readable() {
             Fate::Refused
         } else if self.late {
             Fate::DroppedLate

@@ -219,8 +219,24 @@ impl Ledger {
         {
             return;
         }
-        // Coordinators' partitions hold nothing of the business.
+        // Coordinators' partitions hold nothing of the business; the output's log is judged by who reads it.
         let partitions = self.terms.partitions;
+        if let Fact::MarkerAppended {
+            partition,
+            commit: false,
+            offsets,
+            ..
+        } = &event.fact
+            && partition.0 >= partitions
+        {
+            let partition = *partition;
+            let sources = offsets.iter().map(|&offset| Source { partition, offset });
+            let sources: BTreeSet<Source> = sources.collect();
+            let entries = self.accounts.iter().flat_map(|account| &account.entries);
+            let shown = entries.filter(|entry| sources.contains(&entry.source));
+            self.verdict.dirty += shown.count() as u32;
+            self.aborted.extend(sources);
+        }
         if event.fact.partition().is_some_and(|p| p.0 >= partitions) {
             return;
         }
@@ -257,15 +273,18 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
+            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
             // The last report counts: a failed send may have been repeated by the application.
             Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
                 account.acknowledged = true;
                 account.failed = false;
             }),
-            Fact::SendFailed { origins, .. } => self.each(id, event, origins, |account| {
-                account.failed = true;
-                account.acknowledged = false;
-            }),
+            Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
+                self.each(id, event, origins, |account| {
+                    account.failed = true;
+                    account.acknowledged = false;
+                })
+            }
             Fact::Resent { origins } => {
                 self.each(id, event, origins, |account| account.failed = false);
                 let again: BTreeSet<u32> = origins.iter().map(|&origin| number(origin)).collect();
@@ -302,7 +321,9 @@ impl Ledger {
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } => self.transactional = true,
+            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
+                self.transactional = true;
+            }
             Fact::BatchAppended {
                 batch,
                 base_offset,
@@ -337,7 +358,7 @@ impl Ledger {
                         self.accounts[order as usize - 1].committed = true;
                     }
                 } else {
-                    self.abort(*partition, offsets, *why);
+                    self.abort(id, event.at, *partition, offsets, *why);
                 }
             }
             Fact::TransactionEnded { commit, .. } => {
@@ -432,7 +453,14 @@ impl Ledger {
     }
 
     /// Rows that show what was aborted are dirty, whether they were there before or come later.
-    fn abort(&mut self, partition: PartitionId, offsets: &[u64], why: Ending) {
+    fn abort(
+        &mut self,
+        id: FactId,
+        at: Time,
+        partition: PartitionId,
+        offsets: &[u64],
+        why: Ending,
+    ) {
         for &offset in offsets {
             let source = Source { partition, offset };
             self.aborted.insert(source);
@@ -447,6 +475,7 @@ impl Ledger {
                 .iter()
                 .filter(|entry| entry.source == source);
             self.verdict.dirty += shown.count() as u32;
+            self.judge(id, at, order);
         }
     }
 
@@ -790,6 +819,9 @@ impl Ledger {
                 .get(source.offset as usize)
                 .map(|&(_, batch)| batch)
         };
+        if first.source != second.source && second.source.partition.0 >= self.terms.partitions {
+            return DupOrigin::OffsetReplay;
+        }
         if first.source != second.source {
             // The client repeats a batch as it is; whoever sends again makes a new one.
             let same = batch(first.source) == batch(second.source);
@@ -967,7 +999,7 @@ impl Ledger {
         verdict.phantom = self
             .accounts
             .iter()
-            .filter(|account| account.failed && account.stored > 0)
+            .filter(|account| account.failed && account.is_readable())
             .count() as u32;
         verdict.stale = self
             .versions

@@ -3,7 +3,9 @@
 
 pub mod console;
 pub mod hudi;
+pub mod kafka_topic;
 
+use super::engines::consumer::Commit;
 use super::engines::{EngineKind, EngineSection};
 use super::scenario::ScenarioError;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,8 @@ pub enum SinkKind {
     Hudi,
     /// Where a plain consumer's effects are seen.
     Console,
+    /// What a consumer produces, read by an audit reader.
+    KafkaTopic,
 }
 
 /// The sink of a segment: all variants keep their settings, so switching back finds them.
@@ -26,20 +30,42 @@ pub struct SinkSection {
     pub kind: SinkKind,
     pub hudi: hudi::HudiConfig,
     pub console: console::ConsoleConfig,
+    pub kafka_topic: kafka_topic::KafkaTopicConfig,
 }
 
 impl SinkSection {
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
             EngineKind::Spark => self.kind == SinkKind::Hudi,
-            EngineKind::Consumer => self.kind == SinkKind::Console,
+            EngineKind::Consumer => self.kind != SinkKind::Hudi,
         };
         if !fits {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
-                "engine.use \"spark\" writes to \"hudi\", and engine.use \"consumer\" to \"console\"",
+                "engine.use \"spark\" writes to \"hudi\", and engine.use \"consumer\" to \"console\" or \"kafka_topic\"",
             ));
         }
+        let topic = self.kind == SinkKind::KafkaTopic;
+        if topic && place != "sink" {
+            return Err(ScenarioError::new(
+                format!("{place}.use"),
+                "only the main segment may write to \"kafka_topic\"",
+            ));
+        }
+        let consumes = engine.kind == EngineKind::Consumer;
+        if consumes && engine.consumer.commit == Commit::Transaction && !topic {
+            return Err(ScenarioError::new(
+                "engine.consumer.consumer.commit",
+                "\"transaction\" commits offsets with the output, so sink.use must be \"kafka_topic\"",
+            ));
+        }
+        if consumes && engine.consumer.pool > 0 && topic {
+            return Err(ScenarioError::new(
+                "engine.consumer.consumer.pool",
+                "must be 0 with sink.use \"kafka_topic\": one producer, one thread",
+            ));
+        }
+        self.kafka_topic.validate(&format!("{place}.kafka_topic"))?;
         self.hudi.validate(&format!("{place}.hudi"), engine)
     }
 }

@@ -10,6 +10,7 @@
 use super::super::super::kafka::protocol::{
     ErrorCode, Internal, Isolation, MemberId, Message as Kafka, OffsetSpec, PartitionId, Positions,
 };
+use super::super::super::kafka::transactional::{Client as Writer, News, Offsets, Settings};
 use super::super::super::sinks::console::{ConsoleConfig, Effect};
 use super::super::super::store::{self, Object, Operation};
 use super::super::super::trace::{Fact, Row, SegmentId, Source};
@@ -32,10 +33,15 @@ pub struct Consumer {
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
     pub internal: Internal,
+    /// Set: what the work makes of a record is produced to the output topic.
+    pub output: Option<Settings>,
 }
 
 #[derive(Clone)]
 pub struct Memory {
+    writer: Option<Writer>,
+    /// Produced, not acknowledged yet.
+    produced: Vec<Job>,
     step: Step,
     leaders: Vec<Option<HostId>>,
     asked_metadata: u32,
@@ -81,6 +87,10 @@ enum Step {
     CommittingBefore,
     Working,
     CommittingAfter,
+    /// The output of a poll is on its way.
+    Flushing,
+    /// Output and offsets are being committed together, or aborted.
+    Ending,
     /// `commitSync()` inside `poll()`, before the partitions are given up.
     Revoking,
     Closed,
@@ -128,7 +138,12 @@ impl Program for Consumer {
     ) {
         match message {
             message::Message::Consumer(message) => self.on_own(memory, message, cx),
-            message::Message::Kafka(message) => self.on_kafka(memory, from, message, cx),
+            message::Message::Kafka(message) => {
+                let writer = memory.writer.as_mut();
+                let news = writer.and_then(|writer| writer.on_kafka(from, message.clone(), cx));
+                self.hear(memory, news, cx);
+                self.on_kafka(memory, from, message, cx);
+            }
             message::Message::Store(store::Message::Done { .. }) => self.effect_done(memory, cx),
             message::Message::Disconnected => {
                 memory.leaders.iter_mut().for_each(|leader| {
@@ -140,16 +155,28 @@ impl Program for Consumer {
                 if memory.asked == Some(from) {
                     memory.asked = None;
                 }
+                if let Some(writer) = &mut memory.writer {
+                    writer.on_disconnected(from, cx);
+                }
             }
             _ => {}
         }
+        let news = memory.writer.as_mut().and_then(|writer| writer.run(cx));
+        self.hear(memory, news, cx);
     }
 }
 
 impl Consumer {
     fn fresh(&self, cx: &Context) -> Memory {
         let threads = usize::from(self.config.pool.max(1));
+        let settings = self.output.clone().map(|settings| Settings {
+            // Stable for each process, so that its restart ends what it left open.
+            id: settings.id.map(|id| format!("{id}-{}", cx.host().0)),
+            ..settings
+        });
         Memory {
+            writer: settings.map(|settings| Writer::new(settings, self.leaders.clone())),
+            produced: Vec::new(),
             step: Step::Joining,
             leaders: self.leaders.clone(),
             asked_metadata: 0,
@@ -238,6 +265,9 @@ impl Consumer {
             let next = memory.asked_metadata as usize % self.brokers.len();
             memory.asked_metadata += 1;
             cx.send(self.brokers[next], Kafka::MetadataRequest);
+        }
+        if let Some(writer) = &mut memory.writer {
+            writer.refresh(cx);
         }
         match memory.step {
             Step::Joining if memory.asked.is_none() => self.join(memory, cx),
@@ -412,6 +442,14 @@ impl Consumer {
             memory.last_commit = cx.now();
             self.commit_stored(memory, cx);
         }
+        // `initTransactions()` comes before the first poll.
+        if memory
+            .writer
+            .as_ref()
+            .is_some_and(|writer| !writer.is_ready())
+        {
+            return;
+        }
         let mut room = if self.config.client == Client::Librdkafka {
             1
         } else {
@@ -509,6 +547,9 @@ impl Consumer {
 
     /// The work has its effect: outside, where no rebalance can take it back.
     fn take_effect(&self, memory: &mut Memory, thread: u8, job: Job, cx: &mut Context) {
+        if memory.writer.is_some() {
+            return self.produce(memory, thread, job, cx);
+        }
         memory.rows += 1;
         let source = Source {
             partition: job.partition,
@@ -537,6 +578,106 @@ impl Consumer {
             note: None,
         };
         cx.send(self.store, store::Message::Request(operation));
+    }
+
+    fn produce(&self, memory: &mut Memory, thread: u8, job: Job, cx: &mut Context) {
+        memory.threads[usize::from(thread)] = None;
+        self.start_threads(memory, cx);
+        let last = memory.threads.iter().all(Option::is_none);
+        if let Some(writer) = &mut memory.writer {
+            if writer.is_ready() {
+                writer.begin(cx);
+            }
+            writer.send(self.internal.output(job.partition), job.record.clone(), cx);
+            memory.produced.push(job);
+            if last {
+                writer.flush();
+                memory.step = Step::Flushing;
+            }
+        }
+    }
+
+    fn hear(&self, memory: &mut Memory, news: Option<News>, cx: &mut Context) {
+        let Some(news) = news else {
+            return;
+        };
+        match news {
+            News::Flushed => {
+                for job in std::mem::take(&mut memory.produced) {
+                    cx.note(Fact::Worked {
+                        segment: self.segment,
+                        origin: job.record.origin,
+                        source: Source {
+                            partition: job.partition,
+                            offset: job.offset,
+                        },
+                    });
+                }
+                if self.config.commit != Commit::Transaction {
+                    return self.worked_through(memory, cx);
+                }
+                memory.step = Step::Ending;
+                if let (Some(writer), Some(member)) = (&mut memory.writer, memory.member) {
+                    writer.send_offsets(Offsets {
+                        group: self.segment,
+                        member,
+                        generation: memory.generation,
+                        positions: memory.positions.clone(),
+                    });
+                    writer.commit();
+                }
+            }
+            News::Ended { commit: true } => {
+                memory.step = Step::Polling;
+                cx.after(Span::ZERO, Message::Poll);
+            }
+            News::Ended { commit: false } => self.back_to_committed(memory, cx),
+            News::MustAbort(error) => {
+                if matches!(
+                    error,
+                    ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration
+                ) {
+                    self.disown(memory);
+                }
+                match &mut memory.writer {
+                    Some(writer) if writer.settings.id.is_some() => {
+                        memory.step = Step::Ending;
+                        writer.abort();
+                    }
+                    // A plain producer has nothing to abort: the loop reads the poll again.
+                    _ => {
+                        memory.writer = memory.writer.as_ref().map(Writer::renewed);
+                        self.back_to_committed(memory, cx);
+                    }
+                }
+            }
+            News::Fatal(_) => {
+                memory.writer = memory.writer.as_ref().map(Writer::renewed);
+                self.back_to_committed(memory, cx);
+            }
+        }
+    }
+
+    /// After an abort the application goes back to the committed offsets itself.
+    fn back_to_committed(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.produced.clear();
+        memory.todo.clear();
+        memory.threads.fill(None);
+        memory.fetched.clear();
+        memory.fetching.clear();
+        memory.asked = None;
+        if matches!(memory.step, Step::Joining | Step::Closed | Step::Failed) {
+            return;
+        }
+        cx.note(Fact::Revoked {
+            segment: self.segment,
+            partitions: Vec::new(),
+        });
+        memory.step = if memory.rejoin {
+            Step::Polling
+        } else {
+            Step::Positioning
+        };
     }
 
     fn effect_done(&self, memory: &mut Memory, cx: &mut Context) {

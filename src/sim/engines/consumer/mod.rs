@@ -4,6 +4,7 @@
 //! Simplified: see `app`.
 
 pub mod app;
+pub mod reader;
 
 use super::super::kafka::protocol::{Isolation, PartitionId};
 use super::super::scenario::ScenarioError;
@@ -20,6 +21,8 @@ pub enum Commit {
     /// Never by itself.
     #[default]
     Auto,
+    /// `sendOffsetsToTransaction`: in one transaction with the output.
+    Transaction,
 }
 
 /// Which of the client's two calls the application uses.
