@@ -79,238 +79,269 @@ impl MenuEntry {
     }
 }
 
+/// What only people read: the worker is built without it (feature `mute`).
+macro_rules! words {
+    ($text:literal) => {
+        if cfg!(feature = "mute") { "" } else { $text }
+    };
+}
+
 /// Every fault that a script may name.
 pub const MENU: &[MenuEntry] = &[
     MenuEntry {
         name: "net.drop_ack",
-        plain: "the connection breaks after the append: the acknowledgement is lost",
+        plain: words!("the connection breaks after the append: the acknowledgement is lost"),
         place: "p1>*",
         duration: 0,
-        short: "ack lost",
+        short: words!("ack lost"),
     },
     MenuEntry {
         name: "net.drop_request",
-        plain: "the connection breaks before the append: the request is lost",
+        plain: words!("the connection breaks before the append: the request is lost"),
         place: "p1>*",
         duration: 0,
-        short: "request lost",
+        short: words!("request lost"),
     },
     MenuEntry {
         name: "net.reset",
-        plain: "the connection breaks, with whatever is on the wire",
+        plain: words!("the connection breaks, with whatever is on the wire"),
         place: "p1>*",
         duration: 0,
-        short: "link cut",
+        short: words!("link cut"),
     },
     MenuEntry {
         name: "net.delay",
-        plain: "everything on the link takes longer, by a random time around the one given",
+        plain: words!("everything on the link takes longer, by a random time around the one given"),
         place: "p1>*",
         duration: 3_000,
-        short: "link slow",
+        short: words!("link slow"),
     },
     MenuEntry {
         name: "net.split",
-        plain: "nothing gets through between two hosts; what was sent arrives when the link is back, if nobody gave up",
+        plain: words!(
+            "nothing gets through between two hosts; what was sent arrives when the link is back, if nobody gave up"
+        ),
         place: "p1>*",
         duration: 5_000,
-        short: "link split",
+        short: words!("link split"),
     },
     MenuEntry {
         name: "producer.pause",
-        plain: "the producer's process stands still, as in a long garbage collection, and goes on with what it had in memory",
+        plain: words!(
+            "the producer's process stands still, as in a long garbage collection, and goes on with what it had in memory"
+        ),
         place: "p1",
         duration: 3_000,
-        short: "producer paused",
+        short: words!("producer paused"),
     },
     MenuEntry {
         name: "broker.pause",
-        plain: "the broker's process stands still and goes on as if nothing had happened; the cluster may have a new leader by then",
+        plain: words!(
+            "the broker's process stands still and goes on as if nothing had happened; the cluster may have a new leader by then"
+        ),
         place: "leader",
         duration: 12_000,
-        short: "broker paused",
+        short: words!("broker paused"),
     },
     MenuEntry {
         name: "broker.slow",
-        plain: "the broker takes long to write what it fetches from its leader: a lagging follower",
+        plain: words!(
+            "the broker takes long to write what it fetches from its leader: a lagging follower"
+        ),
         place: "b2",
         duration: 10_000,
-        short: "broker slow",
+        short: words!("broker slow"),
     },
     MenuEntry {
         name: "broker.reject",
-        plain: "the broker answers a Produce request with an error and stores nothing",
+        plain: words!("the broker answers a Produce request with an error and stores nothing"),
         place: "leader",
         duration: 0,
-        short: "request rejected",
+        short: words!("request rejected"),
     },
     MenuEntry {
         name: "broker.reject_stored",
-        plain: "the broker stores the batch and answers with an error all the same",
+        plain: words!("the broker stores the batch and answers with an error all the same"),
         place: "leader",
         duration: 0,
-        short: "rejected but stored",
+        short: words!("rejected but stored"),
     },
     MenuEntry {
         name: "broker.stall",
-        plain: "the broker stores the batch and does not answer in time; requests behind it on the connection wait",
+        plain: words!(
+            "the broker stores the batch and does not answer in time; requests behind it on the connection wait"
+        ),
         place: "leader",
         duration: 0,
-        short: "answer stalled",
+        short: words!("answer stalled"),
     },
     MenuEntry {
         name: "producer.crash.resend",
-        plain: "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox",
+        plain: words!(
+            "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox"
+        ),
         place: "p1",
         duration: 1_000,
-        short: "producer crash",
+        short: words!("producer crash"),
     },
     MenuEntry {
         name: "producer.crash.forget",
-        plain: "the producer's process dies, and the application has no outbox",
+        plain: words!("the producer's process dies, and the application has no outbox"),
         place: "p1",
         duration: 1_000,
-        short: "producer crash, no outbox",
+        short: words!("producer crash, no outbox"),
     },
     MenuEntry {
         name: "broker.crash.kept",
-        plain: "the broker's process dies; its log stays on disk",
+        plain: words!("the broker's process dies; its log stays on disk"),
         place: "leader",
         duration: 3_000,
-        short: "broker crash",
+        short: words!("broker crash"),
     },
     MenuEntry {
         name: "broker.crash.unflushed_lost",
-        plain: "the broker's machine loses power: what was not flushed is gone",
+        plain: words!("the broker's machine loses power: what was not flushed is gone"),
         place: "leader",
         duration: 3_000,
-        short: "broker power loss",
+        short: words!("broker power loss"),
     },
     MenuEntry {
         name: "broker.crash.lost",
-        plain: "the broker's machine and its disk are gone; it comes back empty",
+        plain: words!("the broker's machine and its disk are gone; it comes back empty"),
         place: "leader",
         duration: 3_000,
-        short: "broker and disk lost",
+        short: words!("broker and disk lost"),
     },
     MenuEntry {
         name: "driver.crash",
-        plain: "the driver's process dies",
+        plain: words!("the driver's process dies"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash",
+        short: words!("driver crash"),
     },
     MenuEntry {
         name: "driver.crash.C0",
-        plain: "the driver dies when the batch is planned and the table has not heard of it",
+        plain: words!(
+            "the driver dies when the batch is planned and the table has not heard of it"
+        ),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C0",
+        short: words!("driver crash C0"),
     },
     MenuEntry {
         name: "driver.crash.C1",
-        plain: "the driver dies after the instant is requested",
+        plain: words!("the driver dies after the instant is requested"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C1",
+        short: words!("driver crash C1"),
     },
     MenuEntry {
         name: "driver.crash.C2",
-        plain: "the driver dies after the instant is inflight",
+        plain: words!("the driver dies after the instant is inflight"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C2",
+        short: words!("driver crash C2"),
     },
     MenuEntry {
         name: "driver.crash.C3",
-        plain: "the driver dies after the first data file",
+        plain: words!("the driver dies after the first data file"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C3",
+        short: words!("driver crash C3"),
     },
     MenuEntry {
         name: "driver.crash.C4",
-        plain: "the driver dies after all data files, before the commit",
+        plain: words!("the driver dies after all data files, before the commit"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C4",
+        short: words!("driver crash C4"),
     },
     MenuEntry {
         name: "driver.crash.C5",
-        plain: "the driver dies between the table's commit and Spark's commit log",
+        plain: words!("the driver dies between the table's commit and Spark's commit log"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C5",
+        short: words!("driver crash C5"),
     },
     MenuEntry {
         name: "driver.crash.C6",
-        plain: "the driver dies after Spark's commit log",
+        plain: words!("the driver dies after Spark's commit log"),
         place: "driver",
         duration: 1_500,
-        short: "driver crash C6",
+        short: words!("driver crash C6"),
     },
     MenuEntry {
         name: "consumer.crash",
-        plain: "the consumer's process dies",
+        plain: words!("the consumer's process dies"),
         place: "c1",
         duration: 1_000,
-        short: "consumer crash",
+        short: words!("consumer crash"),
     },
     MenuEntry {
         name: "consumer.crash.before_work",
-        plain: "the consumer dies with the records of a poll in hand, before the work on them",
+        plain: words!(
+            "the consumer dies with the records of a poll in hand, before the work on them"
+        ),
         place: "c1",
         duration: 1_000,
-        short: "crash before work",
+        short: words!("crash before work"),
     },
     MenuEntry {
         name: "consumer.crash.after_work",
-        plain: "the consumer dies when the work on a record is done and its offset is not committed",
+        plain: words!(
+            "the consumer dies when the work on a record is done and its offset is not committed"
+        ),
         place: "c1",
         duration: 1_000,
-        short: "crash after work",
+        short: words!("crash after work"),
     },
     MenuEntry {
         name: "consumer.crash.after_commit",
-        plain: "the consumer dies in the moment its offsets are committed",
+        plain: words!("the consumer dies in the moment its offsets are committed"),
         place: "c1",
         duration: 1_000,
-        short: "crash after commit",
+        short: words!("crash after commit"),
     },
     MenuEntry {
         name: "consumer.close",
-        plain: "an error ends the consumer's loop with the records of a poll in hand; close() runs, then the process starts again",
+        plain: words!(
+            "an error ends the consumer's loop with the records of a poll in hand; close() runs, then the process starts again"
+        ),
         place: "c1",
         duration: 1_000,
-        short: "error, then close()",
+        short: words!("error, then close()"),
     },
     MenuEntry {
         name: "consumer.pause",
-        plain: "the consumer's process stands still, then goes on as if nothing had happened",
+        plain: words!(
+            "the consumer's process stands still, then goes on as if nothing had happened"
+        ),
         place: "c1",
         duration: 10_000,
-        short: "consumer pause",
+        short: words!("consumer pause"),
     },
     MenuEntry {
         name: "txn.abort",
-        plain: "the application decides to abort the transaction in hand, and does it all again",
+        plain: words!(
+            "the application decides to abort the transaction in hand, and does it all again"
+        ),
         place: "p1",
         duration: 0,
-        short: "transaction aborted",
+        short: words!("transaction aborted"),
     },
     MenuEntry {
         name: "coordinator.crash",
-        plain: "the broker that coordinates the group dies; its log stays on disk",
+        plain: words!("the broker that coordinates the group dies; its log stays on disk"),
         place: "coordinator",
         duration: 3_000,
-        short: "coordinator crash",
+        short: words!("coordinator crash"),
     },
     MenuEntry {
         name: "executor.kill",
-        plain: "an executor's process dies with the tasks it runs",
+        plain: words!("an executor's process dies with the tasks it runs"),
         place: "exec1",
         duration: 1_000,
-        short: "executor crash",
+        short: words!("executor crash"),
     },
 ];
 
@@ -432,6 +463,10 @@ impl FaultSpec {
         let refuse =
             |field: &str, why: String| Err(ScenarioError::new(format!("faults.{id}.{field}"), why));
         let Some(entry) = self.menu() else {
+            // The page has checked the scenario before the worker sees it.
+            if cfg!(feature = "mute") {
+                return refuse("do", String::new());
+            }
             let hint = suggest::did_you_mean(&self.name, MENU.iter().map(|entry| entry.name));
             let known = MENU
                 .iter()
@@ -487,6 +522,9 @@ impl FaultSpec {
         }
         let text = self.place.as_deref().unwrap_or(entry.place);
         let Some(place) = parse_place(text, cast) else {
+            if cfg!(feature = "mute") {
+                return refuse("where", String::new());
+            }
             return refuse(
                 "where",
                 format!(
@@ -873,6 +911,7 @@ impl Fact {
             | Fact::IsrChanged { partition, .. }
             | Fact::LeaderElected { partition, .. }
             | Fact::PartitionOffline { partition }
+            | Fact::LogStartAdvanced { partition, .. }
             | Fact::MarkerAppended { partition, .. }
             | Fact::LogTruncated { partition, .. } => Some(*partition),
             _ => None,

@@ -4,6 +4,7 @@
 //! that were noted into the ledgers, and lets the fault script strike.
 
 pub mod catalog;
+pub mod compact;
 pub mod control;
 pub mod engines;
 pub mod fault;
@@ -23,8 +24,11 @@ pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
 use engines::EngineKind;
+#[cfg(not(feature = "lean"))]
 use engines::consumer::Commit;
+#[cfg(not(feature = "lean"))]
 use engines::consumer::app::Consumer;
+#[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
@@ -35,7 +39,9 @@ use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{Internal, PartitionId, PartitionState};
+#[cfg(not(feature = "lean"))]
 use kafka::transactional::Settings;
+#[cfg(not(feature = "lean"))]
 use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Counters, Terms};
@@ -48,6 +54,10 @@ use store::Store;
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
 
 const PRODUCER: HostId = HostId(0);
+
+/// Whether consumer groups and transactions are in this build. The page's worker is built without them (feature `lean`):
+/// with them it is larger than its download may be. See `docs/decisions/0007-lean-page.md`.
+pub const GROUPS: bool = cfg!(not(feature = "lean"));
 
 /// Whether a run keeps its facts, or only what was folded from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +122,11 @@ enum Node {
     Store(Box<Host<Store>>),
     Driver(Box<Host<Driver>>),
     Executor(Box<Host<Executor>>),
+    #[cfg(not(feature = "lean"))]
     Consumer(Box<Host<Consumer>>),
+    #[cfg(not(feature = "lean"))]
     Transactional(Box<Host<TransactionalProducer>>),
+    #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
 }
 
@@ -126,8 +139,11 @@ macro_rules! each_node {
             Node::Store($host) => $do,
             Node::Driver($host) => $do,
             Node::Executor($host) => $do,
+            #[cfg(not(feature = "lean"))]
             Node::Consumer($host) => $do,
+            #[cfg(not(feature = "lean"))]
             Node::Transactional($host) => $do,
+            #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
         }
     };
@@ -283,7 +299,7 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
     let transactional = scenario.producer.transactional_id.is_some();
     let needed = transactional || segments(scenario).iter().any(consumes);
-    needed.then(|| Internal::behind(scenario.topic.partitions))
+    (GROUPS && needed).then(|| Internal::behind(scenario.topic.partitions))
 }
 
 /// Those of the topic and behind them those of the coordinators, on up to three brokers each
@@ -718,7 +734,7 @@ impl Simulation {
                 let message = kafka::protocol::Message::Treat { treatment, times };
                 self.tell(host, message, cause);
             }
-            Action::GiveUp { place } => {
+            Action::GiveUp { place } if GROUPS => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
                 };
@@ -730,7 +746,7 @@ impl Simulation {
             Action::Close {
                 place,
                 restart_after,
-            } => {
+            } if GROUPS => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
                 };
@@ -740,6 +756,7 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
+            Action::GiveUp { .. } | Action::Close { .. } => {}
         }
     }
 
@@ -850,10 +867,12 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(engines::spark::driver::Memory::is_idle),
+            #[cfg(not(feature = "lean"))]
             Node::Transactional(host) => host
                 .memory
                 .as_ref()
                 .is_none_or(kafka::transactional_producer::Memory::is_idle),
+            #[cfg(not(feature = "lean"))]
             Node::Consumer(host) => host
                 .memory
                 .as_ref()
@@ -862,7 +881,9 @@ impl Node {
                 .memory
                 .as_ref()
                 .is_none_or(kafka::controller::Memory::is_settled),
-            Node::Broker(_) | Node::Store(_) | Node::Executor(_) | Node::Reader(_) => true,
+            Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::Reader(_) => true,
         }
     }
 }
@@ -879,12 +900,15 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let partitions = scenario.topic.partitions;
     let mut nodes = vec![
         match internal.filter(|_| config.transactional_id.is_some()) {
+            #[cfg(feature = "lean")]
+            Some(_) => unreachable!("nobody needs a coordinator"),
             None => Node::Producer(Box::new(Host::new(Producer {
                 config,
                 partitions,
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
             }))),
+            #[cfg(not(feature = "lean"))]
             Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
                 config,
                 version: scenario.brokers.transaction_version,
@@ -921,6 +945,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             format!("{name}.")
         };
         let segment = SegmentId(index as u8);
+        #[cfg(not(feature = "lean"))]
         if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
             let config = branch.engine.consumer;
             let topic = &branch.sink.kafka_topic;

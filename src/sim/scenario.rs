@@ -3,7 +3,7 @@
 //! Plain data with the real keys of the real systems. Integers only: milliseconds, counts, parts per million, cents.
 //! Closed: an unknown field is an error that names it. Fields left out have the default of the real system.
 
-use super::engines::EngineSection;
+use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
 use super::sinks::SinkSection;
@@ -347,6 +347,28 @@ impl Scenario {
         Some(value)
     }
 
+    /// What a build without consumer groups and transactions does not run.
+    fn refuse_groups(&self) -> Result<(), ScenarioError> {
+        let refused = |place: String, what: &str| {
+            let problem = format!("{what} runs in the terminal; the page does not have it yet");
+            Err(ScenarioError::new(place, problem))
+        };
+        if self.producer.transactional_id.is_some() {
+            return refused(
+                "producer.transactional.id".into(),
+                "a transactional producer",
+            );
+        }
+        let branches = self.branches.iter();
+        let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
+        for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {
+            if engine.kind == EngineKind::Consumer {
+                return refused(format!("{place}engine.use"), "a plain consumer");
+            }
+        }
+        Ok(())
+    }
+
     fn validate(&self) -> Result<(), ScenarioError> {
         let within = |place: &str, value: u64, least: u64, most: u64| {
             if (least..=most).contains(&value) {
@@ -404,6 +426,9 @@ impl Scenario {
             branch
                 .sink
                 .validate(&format!("branches.{name}.sink"), &branch.engine)?;
+        }
+        if !super::GROUPS {
+            self.refuse_groups()?;
         }
         let cast = super::cast(self);
         for (name, fault) in &self.faults {

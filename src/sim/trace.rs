@@ -3,6 +3,7 @@
 //! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
+use super::GROUPS;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
@@ -56,6 +57,16 @@ pub struct Row {
     pub event_time: EventTime,
     pub window: Option<Window>,
     pub origins: Vec<(Origin, Source)>,
+}
+
+impl Row {
+    /// Rows in the order of where their records lay in the topic.
+    pub fn rank(&self) -> (u64, u64) {
+        let first = self.origins.first();
+        first.map_or((0, 0), |(_, source)| {
+            (u64::from(source.partition.0) + 1, source.offset)
+        })
+    }
 }
 
 /// How far an action on the table's timeline has come.
@@ -709,6 +720,20 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::Injected { fault } => write!(out, " {}", cast.faults[usize::from(*fault)]),
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
+        Fact::Paused { during } => write!(out, " for {during}"),
+        other if GROUPS => write_group_fact(out, cast, other),
+        _ => Ok(()),
+    }
+}
+
+/// The same for what consumer groups and transactions note.
+fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
+    let segment = |id: &SegmentId| match cast.segments[usize::from(id.0)].as_str() {
+        "" => "main".to_string(),
+        name => name.to_string(),
+    };
+    let host = |id: &HostId| cast.host(*id).to_string();
+    match fact {
         Fact::TransactionBegan { id } => write!(out, " {id}"),
         Fact::WriterFenced { id, error } => write!(out, " {id} {error}"),
         Fact::MarkerAppended {
@@ -729,7 +754,6 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
             let end = if *commit { "commit" } else { "abort" };
             write!(out, " {id} {end} {why:?}")
         }
-        Fact::Paused { during } => write!(out, " for {during}"),
         Fact::Assigned {
             segment: id,
             generation,
@@ -781,5 +805,6 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
             who,
             error,
         } => write!(out, " {} {} {error}", segment(id), host(who)),
+        _ => Ok(()),
     }
 }

@@ -24,6 +24,7 @@ pub struct EngineSection {
     #[serde(rename = "use")]
     pub kind: EngineKind,
     pub spark: spark::SparkConfig,
+    #[cfg_attr(feature = "lean", serde(skip))]
     pub consumer: consumer::ConsumerConfig,
 }
 

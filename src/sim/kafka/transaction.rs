@@ -12,6 +12,7 @@ use super::protocol::{
     Entry, ErrorCode, Isolation, LogBatch, Marker, Message, PartitionId, TransactionEntry,
     TransactionState,
 };
+use crate::sim::GROUPS;
 use crate::sim::kernel::{Context, HostId, Reply, Span};
 use crate::sim::trace::{Ending, Fact};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,9 @@ impl Index {
 
     /// Takes in a batch; for a marker it answers the offsets that it ends.
     pub fn add(&mut self, batch: &LogBatch) -> Vec<u64> {
+        if !GROUPS {
+            return Vec::new();
+        }
         let base = batch.base_offset;
         match (batch.batch.entry.as_deref(), batch.batch.writer) {
             (Some(Entry::Marker(marker)), _) => {
@@ -64,6 +68,9 @@ impl Index {
     /// Below it every transaction is decided, and the decision is safe. Source: `UnifiedLog.lastStableOffset`, which counts
     /// a marker above the high watermark as not there.
     pub fn last_stable_offset(&self, high_watermark: u64) -> u64 {
+        if !GROUPS {
+            return high_watermark;
+        }
         let open = self.open.values().filter_map(|offsets| offsets.first());
         let unsafe_yet = self
             .ended
@@ -86,7 +93,7 @@ impl Index {
     }
 
     pub fn hides(&self, isolation: Isolation, offset: u64) -> bool {
-        isolation == Isolation::ReadCommitted && self.aborted.contains(&offset)
+        GROUPS && isolation == Isolation::ReadCommitted && self.aborted.contains(&offset)
     }
 }
 

@@ -12,6 +12,8 @@ mod verdict;
 pub use quantiles::{Quantile, nearest_rank};
 pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
+use super::GROUPS;
+use super::compact::{gather, sort_by_rank};
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
@@ -227,11 +229,12 @@ impl Ledger {
             offsets,
             ..
         } = &event.fact
+            && GROUPS
             && partition.0 >= partitions
         {
             let partition = *partition;
             let sources = offsets.iter().map(|&offset| Source { partition, offset });
-            let sources: BTreeSet<Source> = sources.collect();
+            let sources: BTreeSet<Source> = gather(sources);
             let entries = self.accounts.iter().flat_map(|account| &account.entries);
             let shown = entries.filter(|entry| sources.contains(&entry.source));
             self.verdict.dirty += shown.count() as u32;
@@ -241,7 +244,9 @@ impl Ledger {
             return;
         }
         self.fold_source(id, event);
-        self.fold_consumer(id, event);
+        if GROUPS {
+            self.fold_consumer(id, event);
+        }
         self.fold_log(id, event);
         self.fold_engine(id, event);
         self.fold_table(id, event);
@@ -287,7 +292,7 @@ impl Ledger {
             }
             Fact::Resent { origins } => {
                 self.each(id, event, origins, |account| account.failed = false);
-                let again: BTreeSet<u32> = origins.iter().map(|&origin| number(origin)).collect();
+                let again: BTreeSet<u32> = gather(origins.iter().map(|&origin| number(origin)));
                 self.outcomes.retain(|outcome| {
                     outcome.kind != OutcomeKind::Refused || !again.contains(&outcome.order)
                 });
@@ -345,7 +350,7 @@ impl Ledger {
                 commit,
                 why,
                 offsets,
-            } => {
+            } if GROUPS => {
                 let place = usize::from(partition.0);
                 let own = self.replica(event.host, *partition);
                 assert_eq!(own.len() as u64, *offset, "a marker takes the next offset");
@@ -724,7 +729,7 @@ impl Ledger {
             Fact::BecameVisible { rows, batch, .. } => {
                 self.last_visible = event.at;
                 let mut rows: Vec<&Row> = rows.iter().collect();
-                rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+                sort_by_rank(&mut rows, |row| row.rank());
                 rows.into_iter()
                     .for_each(|row| self.show(id, event.at, *batch, row));
             }
@@ -992,8 +997,9 @@ impl Ledger {
             outcome.kind != OutcomeKind::Refused
                 || accounts[outcome.order as usize - 1].fate == Fate::Refused
         });
-        self.outcomes
-            .sort_by_key(|outcome| (outcome.fact, outcome.order));
+        sort_by_rank(&mut self.outcomes, |outcome| {
+            (outcome.fact.0.into(), outcome.order.into())
+        });
         let mut verdict = self.verdict;
         verdict.counts = self.counts;
         verdict.phantom = self
