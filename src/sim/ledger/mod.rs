@@ -246,7 +246,7 @@ impl Ledger {
             }),
             Fact::Resent { origins } => {
                 self.each(id, event, origins, |account| account.failed = false);
-                let again: BTreeSet<u32> = origins.iter().map(|&origin| number(origin)).collect();
+                let again: Vec<u32> = origins.iter().map(|&origin| number(origin)).collect();
                 self.outcomes.retain(|outcome| {
                     outcome.kind != OutcomeKind::Refused || !again.contains(&outcome.order)
                 });
