@@ -5,10 +5,13 @@
 //! - [`lesson`]: lessons as Markdown, their checks, the course
 //! - [`plot`]: the charts, drawn on any plotters backend
 //! - [`job`]: a run in slices, the same in a worker and on the page
+//! - `conform`: recordings of real systems against the simulator; native only
 //! - [`app`]: the browser: Yew components, and whoever can be found to run a job
 
 #[cfg(feature = "app")]
 pub mod app;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod conform;
 pub mod job;
 pub mod lesson;
 pub mod plot;

@@ -341,7 +341,50 @@ fn no_acks_setting_survives_a_power_loss_of_all_replicas() {
 #[test]
 fn a_query_whose_offsets_are_gone_fails_instead_of_skipping_what_comes() {
     // failOnDataLoss is true by default: the positions of the checkpoint lie behind the end of the emptied log.
-    check(ALL_LOSE_POWER, ROW_7, "pending >= 1 && delivered < 40");
+    let never_flushed = Patch::parse(ROW_7)
+        .expect("valid")
+        .then(&Patch::parse(r#"{"brokers": {"page_cache_ms": 3600000}}"#).expect("valid"));
+    check(
+        ALL_LOSE_POWER,
+        &never_flushed.0.to_string(),
+        "pending >= 1 && delivered < 40",
+    );
+}
+
+#[test]
+fn power_takes_what_the_operating_system_had_not_written_out() {
+    let written = |ms: u32| {
+        format!(
+            r#"{{"producer": {{"acks": "all"}}, "brokers": {{"page_cache_ms": {ms}}}, "engine": {{"spark": {{"trigger": 4000}}}}}}"#
+        )
+    };
+    check(ALL_LOSE_POWER, &written(1), "lost_by.leader_loss <= 1");
+    check(
+        ALL_LOSE_POWER,
+        &written(3_600_000),
+        "lost_by.leader_loss >= 2",
+    );
+}
+
+/// Both followers copy seconds late, and the leader dies.
+const LEADER_DIES_AHEAD: &str = r#"{
+    "slow-2": {"do": "broker.slow", "where": "b2", "at": 2500, "for": 3000, "by": 2000},
+    "slow-3": {"do": "broker.slow", "where": "b3", "at": 2500, "for": 3000, "by": 2000},
+    "crash": {"do": "broker.crash.kept", "where": "b1", "at": 4500, "for": 6000}}"#;
+
+#[test]
+fn lagging_followers_make_acks_1_lose_what_acks_all_keeps() {
+    for row in [ROW_2, ROW_3] {
+        check(
+            LEADER_DIES_AHEAD,
+            &one_partition(row),
+            "lost_by.leader_loss >= 2 && dup == 0",
+        );
+    }
+    check(LEADER_DIES_AHEAD, &one_partition(ROW_7), EXACT);
+    let prompt =
+        r#"{"crash": {"do": "broker.crash.kept", "where": "b1", "at": 4500, "for": 6000}}"#;
+    check(prompt, &one_partition(ROW_3), "lost <= 1");
 }
 
 #[test]
@@ -433,6 +476,82 @@ fn acks_all_with_min_insync_1_may_mean_the_leader_alone() {
     check(LAST_REPLICA_DIES, &with(2), "lost_by.acks == 0");
 }
 
+/// The in-sync set shrinks to the leader, the leader dies for long, and the others come back without it.
+const ONLY_LAGGARDS_LIVE: &str = r#"{
+    "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 2000, "for": 4000},
+    "down-3": {"do": "broker.crash.kept", "where": "b3", "at": 2000, "for": 4000},
+    "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 5500, "for": 15000}}"#;
+
+#[test]
+fn an_unclean_election_trades_an_outage_for_a_silent_loss() {
+    let with = |unclean: bool| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "topic": {{"partitions": 1, "min.insync.replicas": 1, "unclean.leader.election.enable": {unclean}}}, "engine": {{"spark": {{"trigger": 4000}}}}}}"#
+        )
+    };
+    check(
+        ONLY_LAGGARDS_LIVE,
+        &with(false),
+        "lost == 0 && dup == 0 && pending == 0 && p95 > 8000",
+    );
+    check(ONLY_LAGGARDS_LIVE, &with(true), "lost_by.leader_loss >= 3");
+}
+
+/// b2 is away; b3 stands still until it is out of the in-sync set; then the last one loses its disk and comes back first.
+const LAST_ONE_COMES_BACK_EMPTY: &str = r#"{
+    "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 2000, "for": 20000},
+    "still-3": {"do": "broker.pause", "where": "b3", "at": 3000, "for": 4000},
+    "disk-1": {"do": "broker.crash.lost", "where": "b1", "at": 5000, "for": 500}}"#;
+
+#[test]
+fn eligible_leader_replicas_keep_what_the_last_one_lost() {
+    let with = |version: u8| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "topic": {{"partitions": 1}}, "brokers": {{"eligible.leader.replicas.version": {version}}}, "engine": {{"spark": {{"trigger": 6000}}}}}}"#
+        )
+    };
+    check(
+        LAST_ONE_COMES_BACK_EMPTY,
+        &with(1),
+        "lost == 0 && dup == 0 && pending == 0",
+    );
+    check(
+        LAST_ONE_COMES_BACK_EMPTY,
+        &with(0),
+        "lost_by.leader_loss >= 5",
+    );
+}
+
+#[test]
+fn retention_deletes_what_a_reader_that_is_away_has_not_read() {
+    let away = r#"{"away": {"do": "driver.crash", "at": 2500, "for": 5000}}"#;
+    let keep = |topic: &str| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true}}, "brokers": {{"log.retention.check.interval.ms": 500}}, "topic": {{{topic}}}}}"#
+        )
+    };
+    for short in [r#""retention.ms": 2000"#, r#""retention.bytes": 600"#] {
+        // The query finds its offsets gone and fails: failOnDataLoss is true by default.
+        check(
+            away,
+            &keep(short),
+            "lost_by.retention >= 2 && lost_by.retention == lost && dup == 0",
+        );
+        // Read in time, nothing is missed.
+        check(NOTHING, &keep(r#""retention.ms": 4000"#), EXACT);
+    }
+    check(away, &keep(r#""retention.ms": 3600000"#), EXACT);
+}
+
+#[test]
+fn a_replica_that_comes_back_empty_begins_where_the_leaders_log_begins() {
+    let faults = r#"{
+        "disk-2": {"do": "broker.crash.lost", "where": "b2", "at": 3000, "for": 3000},
+        "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 8500, "for": 3000}}"#;
+    let patch = r#"{"producer": {"enable.idempotence": true}, "workload": {"orders": 60}, "brokers": {"log.retention.check.interval.ms": 500}, "topic": {"partitions": 1, "retention.ms": 3000}}"#;
+    check(faults, patch, "lost == 0 && dup == 0 && pending == 0");
+}
+
 #[test]
 fn a_retry_reorders_without_idempotence_and_does_not_with_it() {
     // All orders of one customer in one partition, close together, so that several batches are in flight.
@@ -466,6 +585,228 @@ fn a_batch_given_up_does_not_double_the_ones_behind_it() {
     // recognised, and only then does a new epoch begin.
     let patch = r#"{"workload": {"every_ms": 60}, "topic": {"partitions": 1}, "producer": {"enable.idempotence": true, "linger.ms": 0, "delivery.timeout.ms": 1700, "request.timeout.ms": 1500}}"#;
     check(FOLLOWERS_AWAY, patch, "dup == 0 && lost == 0");
+}
+
+// ---- slow, split and paused --------------------------------------------------------------------------------------
+
+/// A row with a request timeout of half a second.
+fn impatient(row: &str) -> String {
+    let timeout = Patch::parse(r#"{"producer": {"request.timeout.ms": 500}}"#).expect("valid");
+    Patch::parse(row)
+        .expect("valid")
+        .then(&timeout)
+        .0
+        .to_string()
+}
+
+#[test]
+fn a_delay_spike_doubles_what_is_acknowledged_too_late_unless_repeats_are_recognised() {
+    let spike =
+        r#"{"spike": {"do": "net.delay", "where": "p1>*", "at": 3000, "for": 2500, "by": 400}}"#;
+    check(
+        spike,
+        &impatient(ROW_6),
+        "dup >= 1 && dup_by.producer_retry == dup && lost == 0",
+    );
+    check(
+        spike,
+        &impatient(ROW_7),
+        "dup == 0 && lost == 0 && refused == 0 && retries >= 1",
+    );
+    check(spike, ROW_6, &format!("{EXACT} && retries == 0"));
+}
+
+#[test]
+fn a_split_from_the_brokers_costs_time_or_is_refused_at_the_deadline() {
+    let split = r#"{"split": {"do": "net.split", "where": "p1>*", "at": 3000, "for": 3000}}"#;
+    check(split, &impatient(ROW_7), &format!("{EXACT} && p95 > 2000"));
+    let short = r#"{"producer": {"enable.idempotence": true, "delivery.timeout.ms": 1500, "request.timeout.ms": 500}}"#;
+    check(
+        split,
+        short,
+        "refused + phantom >= 3 && lost == 0 && dup == 0",
+    );
+}
+
+/// The leader reaches the producer, and nobody else.
+const LEADER_CUT_OFF: &str =
+    r#"{"split": {"do": "net.split", "where": "b1>*", "at": 3000, "for": 4000}}"#;
+
+#[test]
+fn a_leader_that_is_cut_off_acknowledges_with_acks_1_what_is_cut_away_later() {
+    for row in [ROW_1, ROW_3] {
+        check(
+            LEADER_CUT_OFF,
+            &one_partition(row),
+            "lost_by.leader_loss >= 3 && dup == 0",
+        );
+    }
+    check(LEADER_CUT_OFF, &one_partition(ROW_7), EXACT);
+}
+
+#[test]
+fn a_leader_that_stood_still_goes_on_as_if_it_still_led() {
+    let still = r#"{"still": {"do": "broker.pause", "where": "b1", "at": 3000, "for": 5000}}"#;
+    check(
+        still,
+        &one_partition(ROW_3),
+        "lost_by.leader_loss >= 1 && dup == 0",
+    );
+    check(still, &one_partition(ROW_7), EXACT);
+    let moment = r#"{"still": {"do": "broker.pause", "where": "b1", "at": 3000, "for": 500}}"#;
+    check(moment, &one_partition(ROW_3), EXACT);
+}
+
+#[test]
+fn a_producer_that_stood_still_sends_what_it_had_in_memory() {
+    let still = r#"{"still": {"do": "producer.pause", "at": 3000, "for": 4000}}"#;
+    let patient = r#"{"producer": {"enable.idempotence": true, "linger.ms": 400}, "workload": {"late": null}}"#;
+    check(still, patient, &format!("{EXACT} && p99 > 3000"));
+    check(NOTHING, patient, &format!("{EXACT} && p99 < 3000"));
+    // Its deadlines pass while it stands still, and what it had not sent is refused when it goes on.
+    let short = r#"{"producer": {"enable.idempotence": true, "linger.ms": 400, "delivery.timeout.ms": 1000, "request.timeout.ms": 500}}"#;
+    check(still, short, "refused >= 1 && lost == 0 && dup == 0");
+}
+
+#[test]
+fn an_error_is_repeated_and_only_a_stored_one_can_double() {
+    let reject = |how: &str| format!(r#"{{"no": {{"do": "broker.{how}", "request": 9}}}}"#);
+    check(
+        &reject("reject"),
+        ROW_4,
+        "refused == 1 && phantom == 0 && lost == 0",
+    );
+    check(
+        &reject("reject_stored"),
+        ROW_4,
+        "phantom == 1 && refused == 0 && dup == 0",
+    );
+    for row in [ROW_6, ROW_7] {
+        check(&reject("reject"), row, &format!("{EXACT} && retries == 1"));
+    }
+    check(&reject("reject_stored"), ROW_6, "dup == 1 && lost == 0");
+    check(
+        &reject("reject_stored"),
+        ROW_7,
+        &format!("{EXACT} && retries == 1"),
+    );
+    check(&reject("stall"), &impatient(ROW_6), "dup == 1 && lost == 0");
+    check(&reject("stall"), &impatient(ROW_7), EXACT);
+    let too_large = r#"{"no": {"do": "broker.reject", "request": 9, "error": "INVALID_RECORD"}}"#;
+    check(
+        too_large,
+        ROW_7,
+        "refused == 1 && lost == 0 && dup == 0 && retries == 0",
+    );
+}
+
+#[test]
+fn send_again_after_an_error_doubles_what_was_stored_in_spite_of_it_even_with_idempotence() {
+    let again = r#"{"producer": {"acks": "all", "enable.idempotence": true, "app.on.error": "send_again", "delivery.timeout.ms": 600, "request.timeout.ms": 500}}"#;
+    let write_off = r#"{"producer": {"acks": "all", "enable.idempotence": true, "delivery.timeout.ms": 600, "request.timeout.ms": 500}}"#;
+    let stall = r#"{"stall": {"do": "broker.stall", "request": 9}}"#;
+    check(
+        stall,
+        again,
+        "dup >= 1 && dup_by.app_resend == dup && lost == 0",
+    );
+    check(stall, write_off, "dup == 0 && phantom >= 1 && lost == 0");
+    // Where nothing was stored, sending again is right.
+    let refused = r#"{"no": {"do": "broker.reject", "request": 9, "error": "INVALID_RECORD"}}"#;
+    check(refused, again, EXACT);
+}
+
+#[test]
+fn a_full_buffer_stops_the_application_and_then_fails_its_sends() {
+    let all_down = r#"{
+        "down-1": {"do": "broker.crash.kept", "where": "b1", "at": 3000, "for": 6000},
+        "down-2": {"do": "broker.crash.kept", "where": "b2", "at": 3000, "for": 6000},
+        "down-3": {"do": "broker.crash.kept", "where": "b3", "at": 3000, "for": 6000}}"#;
+    let buffer = |bytes: u64| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "batch.size": 120, "linger.ms": 0, "buffer.memory": {bytes}, "max.block.ms": 1000}}}}"#
+        )
+    };
+    check(
+        all_down,
+        &buffer(600),
+        "refused >= 2 && lost == 0 && dup == 0",
+    );
+    check(
+        all_down,
+        &buffer(33_554_432),
+        "refused == 0 && lost == 0 && dup == 0",
+    );
+}
+
+#[test]
+fn a_batch_above_max_message_bytes_is_split_and_a_single_record_is_refused() {
+    let largest = |bytes: u32| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "linger.ms": 700}}, "topic": {{"max.message.bytes": {bytes}}}}}"#
+        )
+    };
+    check(NOTHING, &largest(240), &format!("{EXACT} && reorder == 0"));
+    check(NOTHING, &largest(119), "refused == 40 && lost == 0");
+}
+
+#[test]
+fn without_a_key_a_customers_orders_lose_their_order() {
+    let key = |key: &str| {
+        format!(
+            r#"{{"producer": {{"enable.idempotence": true, "batch.size": 240, "app.record.key": "{key}"}}, "workload": {{"customers": 2}}}}"#
+        )
+    };
+    check(
+        NOTHING,
+        &key("customer"),
+        &format!("{EXACT} && reorder == 0"),
+    );
+    check(NOTHING, &key("none"), &format!("{EXACT} && reorder >= 1"));
+}
+
+#[test]
+fn what_is_safe_by_default_in_java_is_not_in_librdkafka() {
+    let client = |name: &str| {
+        format!(r#"{{"producer": {{"producer.client": "{name}", "enable.idempotence": null}}}}"#)
+    };
+    check(LOSE_ONE_ACK, &client("java"), EXACT);
+    check(LOSE_ONE_ACK, &client("librdkafka"), "dup == 1 && lost == 0");
+}
+
+#[test]
+fn a_disturbance_strikes_at_a_time_a_step_a_fact_a_request_or_by_chance() {
+    for (name, place) in [
+        ("net.delay", "p1>*"),
+        ("net.split", "p1>b1"),
+        ("broker.pause", "b1"),
+        ("broker.slow", "b2"),
+        ("producer.pause", "p1"),
+    ] {
+        for when in [
+            r#""at": 3000"#,
+            r#""step": 40"#,
+            r#""after": {"batch_sent": 5}"#,
+            r#""request": 5"#,
+            r#""chance": 300000"#,
+        ] {
+            let by_step_of_a_link = when.contains("step") && place.contains('>');
+            if by_step_of_a_link {
+                continue;
+            }
+            let faults =
+                format!(r#"{{"it": {{"do": "{name}", "where": "{place}", "for": 300, {when}}}}}"#);
+            let struck = scenario(&faults, ROW_7);
+            let run = Simulation::run(&struck, Keep::Trace);
+            let trace = run.trace.expect("it was kept");
+            let injected = trace
+                .events
+                .iter()
+                .filter(|event| event.fact.kind().name() == "injected");
+            assert!(injected.count() >= 1, "{faults}");
+            assert_eq!(run.verdict.metric("lost"), Some(0.0), "{faults}");
+        }
+    }
 }
 
 // ---- Spark and Hudi ----------------------------------------------------------------------------------------------
@@ -606,6 +947,19 @@ fn what_is_processed_again_is_counted_and_a_skipped_batch_is_not() {
 }
 
 #[test]
+fn a_driver_can_die_at_a_point_by_chance() {
+    let by_chance =
+        |chance: u32| format!(r#"{{"crash": {{"do": "driver.crash.C5", "chance": {chance}}}}}"#);
+    let insert = sink("foreach_batch", "insert", "order_id");
+    check(
+        &by_chance(400_000),
+        &insert,
+        "dup >= 1 && dup_by.batch_replay == dup && lost == 0",
+    );
+    check(&by_chance(0), &insert, EXACT);
+}
+
+#[test]
 fn which_key_catches_which_copy() {
     // A producer retry makes two offsets of one send: the offset key names the copy, not the order.
     let with = |key: &str| {
@@ -699,6 +1053,9 @@ fn a_lost_executor_costs_time_and_nothing_else() {
     for operation in ["insert", "upsert", "bulk_insert"] {
         check(kill, &sink("foreach_batch", operation, "order_id"), EXACT);
     }
+    // The only executor comes back after a second, and the task runs there.
+    let alone = r#"{"producer": {"enable.idempotence": true}, "engine": {"spark": {"executors": 1}}, "branches": {"revenue": null}}"#;
+    check(kill, alone, EXACT);
     let once = r#"{"engine": {"spark": {"spark.task.maxFailures": 1, "executors": 1}}, "branches": {"revenue": null}}"#;
     check(kill, once, "lost == 0 && dup == 0 && pending >= 1");
 }

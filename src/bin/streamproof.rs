@@ -1,18 +1,24 @@
 //! The terminal: the simulator without a browser.
 //!
-//! Exit status 0, or 2 with a message for bad input.
+//! Exit status 0, 1 if a recording differs, or 2 with a message for bad input.
 
 use serde_json::{Map, Value, json};
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::Path;
 use std::process::ExitCode;
+#[cfg(not(target_arch = "wasm32"))]
+use streamproof::conform::Conformance;
 use streamproof::sim::catalog;
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
 fn main() -> ExitCode {
@@ -24,12 +30,17 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        ["conform", rest @ ..] => match conform(rest) {
+            Ok(0) => Ok(()),
+            Ok(_) => return ExitCode::from(1),
+            Err(problem) => Err(problem),
+        },
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
         }
         [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets and run\n\n{USAGE}"
+            "no verb named \"{verb}\"; accepted are presets, run and conform\n\n{USAGE}"
         )),
     };
     match done {
@@ -45,6 +56,35 @@ fn presets() {
     for preset in catalog::all() {
         println!("{}\t{}", preset.id, preset.scenario().title);
     }
+}
+
+/// Answers how many recordings differ.
+#[cfg(not(target_arch = "wasm32"))]
+fn conform(words: &[&str]) -> Result<usize, String> {
+    let (options, paths): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| word.starts_with('-'));
+    if let Some(option) = options.iter().find(|&&option| option != "--json") {
+        return Err(format!("no option named \"{option}\"; accepted is --json"));
+    }
+    if paths.is_empty() {
+        return Err(format!(
+            "conform needs a recording or a folder of them\n\n{USAGE}"
+        ));
+    }
+    let paths: Vec<&Path> = paths.into_iter().map(Path::new).collect();
+    let conformance = Conformance::of(&paths).map_err(|error| error.to_string())?;
+    if options.is_empty() {
+        print!("{conformance}");
+    } else {
+        println!("{}", conformance.to_json());
+        eprintln!("{}", conformance.summary());
+    }
+    Ok(conformance.failed())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn conform(_: &[&str]) -> Result<usize, String> {
+    Err("conform reads files, so it exists in native builds only".into())
 }
 
 fn run(words: &[&str]) -> Result<(), String> {

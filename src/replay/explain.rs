@@ -188,9 +188,11 @@ impl Story<'_> {
             LossOrigin::StartingOffset => format!(
                 "Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."
             ),
+            LossOrigin::Retention => format!(
+                "Order {order} is lost: the topic deleted it by its retention before the query had read it."
+            ),
             LossOrigin::CommitFirst
             | LossOrigin::IgnoredBatch
-            | LossOrigin::Retention
             | LossOrigin::Overwrite
             | LossOrigin::TxnTimeout => {
                 format!(
@@ -539,6 +541,9 @@ pub fn describe(fact: &Fact) -> String {
             to,
             from,
         } => format!("cuts its log of {partition} from {from} back to {to}"),
+        Fact::LogStartAdvanced { partition, to } => {
+            format!("deletes what lies before offset {to} of {partition}")
+        }
         Fact::Restored { recovery, .. } => match recovery {
             crate::sim::trace::Recovery::Fresh => "finds no checkpoint and starts anew".into(),
             crate::sim::trace::Recovery::Rerun(batch) => {

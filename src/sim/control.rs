@@ -61,6 +61,34 @@ pub const CONTROLS: &[Control] = &[
         teaching: true,
     },
     Control {
+        key: "producer.client",
+        path: &["producer", "producer.client"],
+        group: "Producer",
+        kind: Kind::Choice(&[
+            ("\"java\"", "Java"),
+            ("\"librdkafka\"", "librdkafka (C, Python, Go, .NET)"),
+        ]),
+        since: "the library that sends",
+        plain: "Which client library the application uses: defaults and repeats differ.",
+        risk: "librdkafka has idempotence off by default.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "app.on.error",
+        path: &["producer", "app.on.error"],
+        group: "Producer",
+        kind: Kind::Choice(&[
+            ("\"write_off\"", "write it off"),
+            ("\"send_again\"", "call send() again"),
+        ]),
+        since: "what the application's callback does",
+        plain: "Whether the application repeats a send that was reported as failed.",
+        risk: "send() again doubles what was stored in spite of the error.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
         key: "enable.idempotence",
         path: &["producer", "enable.idempotence"],
         group: "Producer",
@@ -162,6 +190,62 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "buffer.memory",
+        path: &["producer", "buffer.memory"],
+        group: "Producer",
+        kind: Kind::Whole {
+            least: 16_384,
+            most: 1_073_741_824,
+            unit: "bytes",
+        },
+        since: "since 0.9",
+        plain: "How much may wait in the producer; then send() blocks.",
+        risk: "Small, an outage stops the application, then fails its sends.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "max.request.size",
+        path: &["producer", "max.request.size"],
+        group: "Producer",
+        kind: Kind::Whole {
+            least: 120,
+            most: 1_073_741_824,
+            unit: "bytes",
+        },
+        since: "since 0.9",
+        plain: "The most bytes that one request carries.",
+        risk: "Small, partitions take turns and wait for each other.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "max.block.ms",
+        path: &["producer", "max.block.ms"],
+        group: "Producer",
+        kind: Kind::Whole {
+            least: 0,
+            most: 3_600_000,
+            unit: "ms",
+        },
+        since: "since 0.9",
+        plain: "How long send() may block when the buffer is full.",
+        risk: "Short, records are refused before they are even queued.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
+        key: "app.record.key",
+        path: &["producer", "app.record.key"],
+        group: "Producer",
+        kind: Kind::Choice(&[("\"customer\"", "the customer"), ("\"none\"", "no key")]),
+        since: "the key of the ProducerRecord",
+        plain: "What decides the partition: a key, or the client's own choice.",
+        risk: "Without a key, one customer's orders lose their order.",
+        docs: KAFKA_PRODUCER,
+        teaching: false,
+    },
+    Control {
         key: "retry.backoff.ms",
         path: &["producer", "retry.backoff.ms"],
         group: "Producer",
@@ -204,6 +288,88 @@ pub const CONTROLS: &[Control] = &[
         plain: "On how many brokers each partition lies.",
         risk: "At 1, a broker that is down takes its partitions along.",
         docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "retention.ms",
+        path: &["topic", "retention.ms"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 1,
+            most: 604_800_000,
+            unit: "ms",
+        },
+        since: "log.retention.hours 168",
+        plain: "How long the topic keeps a record, read or not.",
+        risk: "Shorter than an outage of a reader, it misses what went.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "log.retention.check.interval.ms",
+        path: &["brokers", "log.retention.check.interval.ms"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3_600_000,
+            unit: "ms",
+        },
+        since: "since 0.8",
+        plain: "How often brokers look for what they need not keep.",
+        risk: "Long, the topic keeps more than retention says.",
+        docs: KAFKA_BROKER,
+        teaching: false,
+    },
+    Control {
+        key: "max.message.bytes",
+        path: &["topic", "max.message.bytes"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 120,
+            most: 1_073_741_824,
+            unit: "bytes",
+        },
+        since: "1048588",
+        plain: "The largest batch that the topic takes.",
+        risk: "Below batch.size, batches are refused and sent in pieces.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "retention.bytes",
+        path: &["topic", "retention.bytes"],
+        group: "Topic",
+        kind: Kind::Whole {
+            least: 1,
+            most: 1_000_000_000,
+            unit: "bytes",
+        },
+        since: "-1: no limit",
+        plain: "How many bytes of a partition the topic keeps.",
+        risk: "Small, a burst pushes out what nobody has read.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "unclean.leader.election.enable",
+        path: &["topic", "unclean.leader.election.enable"],
+        group: "Topic",
+        kind: Kind::Choice(TRUE_FALSE),
+        since: "false since 0.11",
+        plain: "Whether a replica that lags may lead when no other is alive.",
+        risk: "On, an outage becomes a silent loss of acknowledged records.",
+        docs: KAFKA_TOPIC,
+        teaching: false,
+    },
+    Control {
+        key: "eligible.leader.replicas.version",
+        path: &["brokers", "eligible.leader.replicas.version"],
+        group: "Topic",
+        kind: Kind::Choice(&[("1", "1 (on)"), ("0", "0 (off)")]),
+        since: "on for clusters new with 4.1; off in 4.0 and before",
+        plain: "Whether replicas known to be complete may lead after the last one.",
+        risk: "Off, the last replica leads even with an emptied disk.",
+        docs: KAFKA_BROKER,
         teaching: false,
     },
     Control {
@@ -358,6 +524,7 @@ pub const ASSUMED: &[(&str, &[&str])] = &[
     ("network.min_us", &["network", "min_us"]),
     ("network.mean_extra_us", &["network", "mean_extra_us"]),
     ("brokers.append_us", &["brokers", "append_us"]),
+    ("brokers.page_cache_ms", &["brokers", "page_cache_ms"]),
     ("store.operation_us", &["store", "operation_us"]),
     ("engine.spark.task_us", &["engine", "spark", "task_us"]),
     ("engine.spark.executors", &["engine", "spark", "executors"]),
@@ -385,7 +552,22 @@ pub fn find(key: &str) -> Option<&'static Control> {
 impl Control {
     /// Its value in a scenario; none where the scenario has no such section.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {
-        scenario.get(self.path)
+        let value = scenario.get(self.path)?;
+        if !value.is_null() {
+            return Some(value);
+        }
+        // What nobody set is what is in force.
+        let producer = &scenario.producer;
+        Some(match self.key {
+            "delivery.timeout.ms" => json!(producer.delivery_timeout_ms()),
+            "request.timeout.ms" => json!(producer.request_timeout_ms()),
+            "batch.size" => json!(producer.batch_size()),
+            "max.in.flight.requests.per.connection" => json!(producer.max_in_flight()),
+            "retention.bytes" => json!(-1),
+            "buffer.memory" => json!(producer.buffer_memory()),
+            "max.block.ms" => json!(producer.max_block_ms()),
+            _ => value,
+        })
     }
 
     /// Its value if nobody sets it.
@@ -393,7 +575,7 @@ impl Control {
         // A branch has the defaults of a branch, not of a scenario without it.
         match self.path {
             ["branches", _, rest @ ..] => Scenario::default().get(rest),
-            path => Scenario::default().get(path),
+            _ => self.value(&Scenario::default()),
         }
     }
 

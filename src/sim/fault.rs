@@ -4,7 +4,7 @@
 //! trigger and an action. Links keep order and single messages do not vanish out of a stream, so a lost
 //! acknowledgement is a connection that breaks after the append.
 
-use super::kafka::protocol::BatchName;
+use super::kafka::protocol::{BatchName, ErrorCode, Treatment};
 use super::kernel::rng::mix;
 use super::kernel::{Draw, HostId, Loses, Span, Time};
 use super::scenario::ScenarioError;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub struct FaultId(pub u16);
 
 /// A fault as files and links write it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
     /// The name of the fault: see [`MENU`].
@@ -42,9 +42,21 @@ pub struct FaultSpec {
     /// In parts per million, each time it could strike.
     #[serde(default)]
     pub chance: Option<u32>,
-    /// In ms: how long the host stays down.
+    /// In ms: how long the host stays down, or how long the disturbance lasts.
     #[serde(default, rename = "for")]
     pub duration: Option<u64>,
+    /// In ms: how much slower the link or the host is.
+    #[serde(default)]
+    pub by: Option<u64>,
+    /// Before the nth Produce request that the broker works on.
+    #[serde(default)]
+    pub request: Option<u32>,
+    /// How many requests in a row it concerns.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// What the broker answers, under its name in Kafka's protocol.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// An entry of the fault menu.
@@ -82,6 +94,62 @@ pub const MENU: &[MenuEntry] = &[
         place: "p1>*",
         duration: 0,
         short: "link cut",
+    },
+    MenuEntry {
+        name: "net.delay",
+        plain: "everything on the link takes longer, by a random time around the one given",
+        place: "p1>*",
+        duration: 3_000,
+        short: "link slow",
+    },
+    MenuEntry {
+        name: "net.split",
+        plain: "nothing gets through between two hosts; what was sent arrives when the link is back, if nobody gave up",
+        place: "p1>*",
+        duration: 5_000,
+        short: "link split",
+    },
+    MenuEntry {
+        name: "producer.pause",
+        plain: "the producer's process stands still, as in a long garbage collection, and goes on with what it had in memory",
+        place: "p1",
+        duration: 3_000,
+        short: "producer paused",
+    },
+    MenuEntry {
+        name: "broker.pause",
+        plain: "the broker's process stands still and goes on as if nothing had happened; the cluster may have a new leader by then",
+        place: "leader",
+        duration: 12_000,
+        short: "broker paused",
+    },
+    MenuEntry {
+        name: "broker.slow",
+        plain: "the broker takes long to write what it fetches from its leader: a lagging follower",
+        place: "b2",
+        duration: 10_000,
+        short: "broker slow",
+    },
+    MenuEntry {
+        name: "broker.reject",
+        plain: "the broker answers a Produce request with an error and stores nothing",
+        place: "leader",
+        duration: 0,
+        short: "request rejected",
+    },
+    MenuEntry {
+        name: "broker.reject_stored",
+        plain: "the broker stores the batch and answers with an error all the same",
+        place: "leader",
+        duration: 0,
+        short: "rejected but stored",
+    },
+    MenuEntry {
+        name: "broker.stall",
+        plain: "the broker stores the batch and does not answer in time; requests behind it on the connection wait",
+        place: "leader",
+        duration: 0,
+        short: "answer stalled",
     },
     MenuEntry {
         name: "producer.crash.resend",
@@ -208,6 +276,11 @@ pub enum Trigger {
         matching: Matching,
         per_million: u32,
     },
+    /// Before the nth Produce request that a broker works on.
+    Request {
+        broker: Option<HostId>,
+        nth: u32,
+    },
 }
 
 /// Which facts count.
@@ -245,6 +318,34 @@ pub enum Action {
     Reset {
         place: Place,
     },
+    /// Nothing gets through on a link, or all links of a host to brokers and controller.
+    Split {
+        place: Place,
+        during: Span,
+    },
+    /// A link is slower by this on average.
+    Delay {
+        place: Place,
+        by: Span,
+        during: Span,
+    },
+    /// A process stands still and goes on.
+    Pause {
+        place: Place,
+        during: Span,
+    },
+    /// A broker copies slowly.
+    Slow {
+        place: Place,
+        by: Span,
+        during: Span,
+    },
+    /// A broker treats its next Produce requests in a special way.
+    Treat {
+        place: Place,
+        treatment: Treatment,
+        times: u32,
+    },
 }
 
 impl FaultSpec {
@@ -272,18 +373,43 @@ impl FaultSpec {
             self.step.is_some(),
             self.after.is_some(),
             self.chance.is_some(),
+            self.request.is_some(),
         ];
         if ways.iter().filter(|&&way| way).count() > 1 {
             return refuse(
                 "after",
-                "only one of step, after and chance may be given".into(),
+                "only one of step, after, request and chance may be given".into(),
             );
         }
         if self.at.is_none() && !ways.contains(&true) {
             return refuse(
                 "at",
-                "says not when: one of at, step, after or chance is needed".into(),
+                "says not when: one of at, step, after, request or chance is needed".into(),
             );
+        }
+        for (field, given, fitting) in [
+            ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
+            (
+                "error",
+                self.error.is_some(),
+                &["broker.reject", "broker.reject_stored"],
+            ),
+            (
+                "times",
+                self.times.is_some(),
+                &["broker.reject", "broker.reject_stored", "broker.stall"][..],
+            ),
+        ] {
+            if given && !fitting.contains(&entry.name) {
+                return refuse(
+                    field,
+                    format!(
+                        "does not fit {}; it belongs to {}",
+                        entry.name,
+                        fitting.join(", ")
+                    ),
+                );
+            }
         }
         let text = self.place.as_deref().unwrap_or(entry.place);
         let Some(place) = parse_place(text, cast) else {
@@ -326,7 +452,58 @@ impl FaultSpec {
             loses,
             restart_after,
         };
+        let during = restart_after;
+        let by = |usual| Span::from_ms(self.by.unwrap_or(usual));
+        let treat = |treatment| Action::Treat {
+            place,
+            treatment,
+            times: self.times.unwrap_or(1),
+        };
         let what = match entry.name {
+            "net.split" => Action::Split { place, during },
+            "net.delay" => Action::Delay {
+                place,
+                by: by(200),
+                during,
+            },
+            "producer.pause" | "broker.pause" => Action::Pause { place, during },
+            "broker.slow" => Action::Slow {
+                place,
+                by: by(1_000),
+                during,
+            },
+            "broker.reject" | "broker.reject_stored" => {
+                let stored = entry.name == "broker.reject_stored";
+                let usual = if stored {
+                    ErrorCode::NotEnoughReplicasAfterAppend
+                } else {
+                    ErrorCode::NotEnoughReplicas
+                };
+                let error = match self.error.as_deref() {
+                    None => usual,
+                    Some(name) => match ErrorCode::of_produce(name) {
+                        Some(error) => error,
+                        None => {
+                            let known = ErrorCode::OF_PRODUCE.map(ErrorCode::name);
+                            return refuse(
+                                "error",
+                                format!(
+                                    "a broker answers no \"{name}\" to a Produce request; accepted are {}",
+                                    known.join(", ")
+                                ),
+                            );
+                        }
+                    },
+                };
+                treat(if stored {
+                    Treatment::RejectStored(error)
+                } else {
+                    Treatment::Reject(error)
+                })
+            }
+            "broker.stall" => treat(Treatment::Stall(during)),
+            // The broker itself hangs up after its nth append.
+            "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "producer.crash.forget" | "broker.crash.lost" => crash(Loses::Disk),
             "broker.crash.unflushed_lost" => crash(Loses::Unflushed),
@@ -358,6 +535,17 @@ impl FaultSpec {
             until,
             state: None,
         };
+        if let Some(nth) = self.request {
+            if nth == 0 {
+                return refuse("request", "requests are counted from 1".into());
+            }
+            let broker = match place {
+                Place::Host(host) if self.name.starts_with("broker.") => Some(host),
+                Place::Link(_, host) => Some(host),
+                Place::Host(_) | Place::Leader | Place::LinkToAny(_) => None,
+            };
+            return Ok(Trigger::Request { broker, nth });
+        }
         if let Some(nth) = self.step {
             let Place::Host(host) = place else {
                 return refuse(
@@ -400,7 +588,8 @@ impl FaultSpec {
                     ),
                 );
             }
-            let Some((kind, _)) = natural else {
+            let Some((kind, state)) = natural.or(self.usual_moment().map(|kind| (kind, None)))
+            else {
                 return refuse(
                     "chance",
                     format!(
@@ -409,8 +598,17 @@ impl FaultSpec {
                     ),
                 );
             };
+            let segment = match place {
+                Place::Host(host) => kind
+                    .has_segment()
+                    .then(|| segment_of(cast.host(host), cast)),
+                _ => None,
+            };
             return Ok(Trigger::Chance {
-                matching: matching(kind, None),
+                matching: Matching {
+                    state,
+                    ..matching(kind, segment)
+                },
                 per_million,
             });
         }
@@ -431,6 +629,17 @@ impl FaultSpec {
             }
             None => Trigger::At(from),
         })
+    }
+
+    /// The fact at which a fault without a moment of its own is drawn, if only a chance is given.
+    fn usual_moment(&self) -> Option<FactKind> {
+        match self.name.split('.').next() {
+            Some("net" | "producer") => Some(FactKind::BatchSent),
+            Some("broker") => Some(FactKind::BatchAppended),
+            Some("driver") => Some(FactKind::OffsetsLogged),
+            Some("executor") => Some(FactKind::TaskStarted),
+            _ => None,
+        }
     }
 
     /// The fact after which this fault strikes by its nature.
@@ -550,6 +759,19 @@ impl Fact {
     }
 }
 
+impl FactKind {
+    /// Whether facts of this kind are about a segment.
+    fn has_segment(self) -> bool {
+        self == FactKind::InstantChanged
+            || self == FactKind::DataFileWritten
+            || self == FactKind::Reconciled
+            || self == FactKind::TableCommitted
+            || self == FactKind::BatchCommitted
+            || self == FactKind::OffsetsLogged
+            || self == FactKind::TaskStarted
+    }
+}
+
 /// The script while it is being played.
 #[derive(Clone)]
 pub struct Script {
@@ -601,6 +823,22 @@ impl Script {
             .collect()
     }
 
+    /// Faults that strike before the Produce request that this broker is about to work on.
+    pub fn before_request(&mut self, host: HostId) -> Vec<FaultId> {
+        let mut struck = Vec::new();
+        for (index, fault) in self.faults.iter().enumerate() {
+            if let Trigger::Request { broker, nth } = fault.when
+                && broker.is_none_or(|broker| broker == host)
+            {
+                self.counts[index] += 1;
+                if self.counts[index] == nth {
+                    struck.push(FaultId(index as u16));
+                }
+            }
+        }
+        struck
+    }
+
     /// Faults that strike because of this fact.
     pub fn after_fact(&mut self, seed: u64, event: &TraceEvent) -> Vec<FaultId> {
         let mut struck = Vec::new();
@@ -620,13 +858,16 @@ impl Script {
                     matching,
                     per_million,
                 } if matching.accepts(event) => {
-                    let Some(batch) = event.fact.batch_name() else {
-                        continue;
+                    let index = if let Some(batch) = event.fact.batch_name() {
+                        let times = self.drawn.entry((id.0, batch)).or_insert(0);
+                        *times += 1;
+                        mix(u64::from(batch.session) << 32 | u64::from(batch.ordinal))
+                            ^ mix(u64::from(*times) << 16 | u64::from(batch.partition.0))
+                    } else {
+                        // Facts without a name of their own are counted.
+                        self.counts[index] += 1;
+                        mix(u64::from(self.counts[index]))
                     };
-                    let times = self.drawn.entry((id.0, batch)).or_insert(0);
-                    *times += 1;
-                    let index = mix(u64::from(batch.session) << 32 | u64::from(batch.ordinal))
-                        ^ mix(u64::from(*times) << 16 | u64::from(batch.partition.0));
                     if Draw::new(seed, 1 << 32 | u64::from(id.0), "chance", index)
                         .chance(*per_million)
                     {
@@ -637,5 +878,49 @@ impl Script {
             }
         }
         struck
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scenario;
+
+    fn error(fault: &str) -> String {
+        Scenario::parse(&format!(r#"{{"faults": {{"f": {fault}}}}}"#))
+            .expect_err("should be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn what_does_not_fit_a_fault_is_refused_with_what_does() {
+        for (fault, expected) in [
+            (
+                r#"{"do": "broker.reject", "request": 1, "error": "NOPE"}"#,
+                "faults.f.error: a broker answers no \"NOPE\" to a Produce request; accepted are NOT_LEADER_OR_FOLLOWER",
+            ),
+            (
+                r#"{"do": "net.split", "at": 1, "by": 5}"#,
+                "faults.f.by: does not fit net.split; it belongs to net.delay, broker.slow",
+            ),
+            (
+                r#"{"do": "broker.pause", "at": 1, "times": 2}"#,
+                "faults.f.times: does not fit broker.pause",
+            ),
+            (
+                r#"{"do": "broker.stall", "request": 0}"#,
+                "faults.f.request: requests are counted from 1",
+            ),
+            (
+                r#"{"do": "broker.pause", "where": "p1", "at": 1}"#,
+                "faults.f.where: \"p1\" does not fit broker.pause",
+            ),
+            (
+                r#"{"do": "net.split", "request": 1, "step": 1}"#,
+                "faults.f.after: only one of step, after, request and chance may be given",
+            ),
+        ] {
+            let error = error(fault);
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 }

@@ -19,7 +19,7 @@ pub mod suggest;
 pub mod trace;
 pub mod workload;
 
-pub use ledger::{Outcome, OutcomeKind, Verdict};
+pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
 use engines::spark::driver::Driver;
@@ -32,7 +32,7 @@ use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
 use kafka::protocol::{PartitionId, PartitionState};
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counters, Ledger, Terms};
+use ledger::{Counters, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,10 @@ pub struct Simulation {
     last_fact: Time,
     last_appender: HostId,
     restarting: u32,
+    /// Index: host. Until when its process stands still.
+    paused: Vec<Time>,
+    /// When the last pause, split or slow link is over.
+    disturbed_until: Time,
     events: u64,
     ended: Option<Ended>,
 }
@@ -274,6 +278,7 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
+        let hosts = nodes.len();
         let ledgers = (0..cast.segments.len())
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
             .collect();
@@ -292,6 +297,8 @@ impl Simulation {
             last_fact: Time::ZERO,
             last_appender: HostId(1),
             restarting: 0,
+            paused: vec![Time::ZERO; hosts],
+            disturbed_until: Time::ZERO,
             events: 0,
             ended: None,
         };
@@ -327,6 +334,11 @@ impl Simulation {
     /// The totals of the main segment as they stand.
     pub fn counters(&self) -> Counters {
         self.ledgers[0].counters()
+    }
+
+    /// The ledger of the main segment.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledgers[0]
     }
 
     /// Handles the earliest event; false once the run has ended.
@@ -383,6 +395,10 @@ impl Simulation {
     }
 
     fn handle(&mut self, event: Event) {
+        if let Some(at) = self.held_until(&event.what) {
+            self.kernel.agenda.postpone(event, at);
+            return;
+        }
         match event.what {
             What::Deliver {
                 from,
@@ -413,28 +429,63 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                if self.nodes[usize::from(PRODUCER.0)].is_alive() {
+                let producer = usize::from(PRODUCER.0);
+                if self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now {
                     self.hand_over(n);
                 } else {
                     self.held.push(n);
                 }
             }
-            What::Fault(id) => self.strike(id, None),
+            What::Fault(id) => self.strike(id, None, None),
             What::Restart(host) => {
                 self.restarting -= 1;
                 self.boot(host, event.cause);
-                if host == PRODUCER {
-                    for n in std::mem::take(&mut self.held) {
-                        self.hand_over(n);
-                    }
-                }
+                self.hand_over_held(host);
+            }
+            What::Resume(host) => self.hand_over_held(host),
+        }
+    }
+
+    /// Until when an event must wait: nothing reaches a process that stands still, or passes a link that is split.
+    fn held_until(&self, what: &What) -> Option<Time> {
+        let now = self.kernel.now;
+        let network = &self.kernel.network;
+        let (host, back) = match what {
+            What::Deliver {
+                from, to, epoch, ..
+            } if network.epoch(*from, *to) == *epoch => (to, network.split_until(*from, *to, now)),
+            What::Wake { host, .. } => (host, None),
+            _ => return None,
+        };
+        let paused = self.paused[usize::from(host.0)];
+        back.max(Some(paused)).filter(|&until| until > now)
+    }
+
+    /// Orders that happened while the producer could not take them.
+    fn hand_over_held(&mut self, host: HostId) {
+        let up = self.nodes[usize::from(host.0)].is_alive()
+            && self.paused[usize::from(host.0)] <= self.kernel.now;
+        if host == PRODUCER && up {
+            for n in std::mem::take(&mut self.held) {
+                self.hand_over(n);
             }
         }
     }
 
     fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
         for fault in self.script.before_step(to) {
-            self.strike(fault, None);
+            self.strike(fault, None, None);
+        }
+        if let Message::Kafka(kafka::protocol::Message::HandleProduce { client }) = &message {
+            let epoch = self.kernel.network.epoch(*client, to);
+            for fault in self.script.before_request(to) {
+                self.strike(fault, None, Some(to));
+            }
+            // A connection that broke before the request was read takes it along; so does the broker's death.
+            let broken = self.kernel.network.epoch(*client, to) != epoch;
+            if broken || !self.nodes[usize::from(to.0)].is_alive() {
+                return;
+            }
         }
         let mut cx = self.kernel.context(to, cause);
         self.nodes[usize::from(to.0)].handle(from, message, &mut cx);
@@ -505,14 +556,15 @@ impl Simulation {
                 struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));
             }
             for (fault, event) in struck {
-                self.strike(fault, Some(&event));
+                self.strike(fault, Some(&event), None);
             }
         }
     }
 
     // ---- faults ------------------------------------------------------------------------------------------------
 
-    fn strike(&mut self, id: FaultId, after: Option<&TraceEvent>) {
+    /// Lets a fault strike: because of a fact, or before a request that a broker is about to work on.
+    fn strike(&mut self, id: FaultId, after: Option<&TraceEvent>, broker: Option<HostId>) {
         let fault = self.script.fault(id).clone();
         let injected = Fact::Injected { fault: id.0 };
         match fault.what {
@@ -521,7 +573,7 @@ impl Simulation {
                 loses,
                 restart_after,
             } => {
-                let Place::Host(host) = self.resolve(place) else {
+                let Place::Host(host) = self.resolve(place, broker) else {
                     return;
                 };
                 if self.nodes[usize::from(host.0)].is_alive() {
@@ -535,7 +587,7 @@ impl Simulation {
             Action::Reset { place } => {
                 let (a, b) = match place {
                     Place::Link(a, b) => (a, b),
-                    Place::LinkToAny(a) => (a, self.other_end(a, after)),
+                    Place::LinkToAny(a) => (a, broker.unwrap_or_else(|| self.other_end(a, after))),
                     Place::Host(_) | Place::Leader => return,
                 };
                 let mut cx = self.kernel.context(a, None);
@@ -543,12 +595,92 @@ impl Simulation {
                 let cause = cx.cause();
                 self.kernel.reset(a, b, cause);
             }
+            Action::Split { place, during } => {
+                let until = self.kernel.now + during;
+                for (a, b) in self.links(place) {
+                    self.kernel.network.split(a, b, until);
+                }
+                self.disturb(place, until, injected, "the link is split");
+            }
+            Action::Delay { place, by, during } => {
+                let until = self.kernel.now + during;
+                for (a, b) in self.links(place) {
+                    self.kernel.network.slow_down(a, b, until, by);
+                }
+                self.disturb(place, until, injected, "the link is slow");
+            }
+            Action::Pause { place, during } => {
+                let place = self.resolve(place, broker);
+                let Place::Host(host) = place else { return };
+                let until = self.kernel.now + during;
+                let paused = &mut self.paused[usize::from(host.0)];
+                *paused = until.max(*paused);
+                self.kernel.agenda.insert(until, None, What::Resume(host));
+                self.disturb(place, until, injected, "the process stands still");
+            }
+            Action::Slow { place, by, during } => {
+                let place = self.resolve(place, broker);
+                let Place::Host(host) = place else { return };
+                let until = self.kernel.now + during;
+                let cause = self.disturb(place, until, injected, "the broker copies slowly");
+                let message = kafka::protocol::Message::Slow { by, until };
+                self.tell(host, message, cause);
+            }
+            Action::Treat {
+                place,
+                treatment,
+                times,
+            } => {
+                let place = match place {
+                    Place::Host(_) | Place::Leader => self.resolve(place, broker),
+                    Place::Link(_, host) => Place::Host(host),
+                    Place::LinkToAny(_) => self.resolve(Place::Leader, broker),
+                };
+                let Place::Host(host) = place else { return };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let message = kafka::protocol::Message::Treat { treatment, times };
+                self.tell(host, message, cause);
+            }
         }
     }
 
-    fn resolve(&self, place: Place) -> Place {
+    /// Tells a host how it misbehaves from now on; that is no step of its own.
+    fn tell(&mut self, host: HostId, message: kafka::protocol::Message, cause: Option<FactId>) {
+        let mut cx = self.kernel.context(host, cause);
+        self.nodes[usize::from(host.0)].handle(host, message.into(), &mut cx);
+    }
+
+    /// Writes down a disturbance that lasts.
+    fn disturb(&mut self, place: Place, until: Time, injected: Fact, what: &str) -> Option<FactId> {
+        self.disturbed_until = until.max(self.disturbed_until);
+        let host = match place {
+            Place::Host(host) | Place::Link(host, _) | Place::LinkToAny(host) => host,
+            Place::Leader => self.last_appender,
+        };
+        let mut cx = self.kernel.context(host, None);
+        cx.note(injected);
+        let text = format!("{what} until {until}");
+        Some(cx.note(Fact::Noted { text }))
+    }
+
+    /// The links of a place; `*` stands for all brokers and the controller.
+    fn links(&self, place: Place) -> Vec<(HostId, HostId)> {
+        match place {
+            Place::Link(a, b) => vec![(a, b)],
+            Place::LinkToAny(a) => (1..=self.scenario.brokers.count + 1)
+                .map(HostId)
+                .filter(|&b| b != a)
+                .map(|b| (a, b))
+                .collect(),
+            Place::Host(_) | Place::Leader => Vec::new(),
+        }
+    }
+
+    fn resolve(&self, place: Place, broker: Option<HostId>) -> Place {
         if place == Place::Leader {
-            Place::Host(self.last_appender)
+            Place::Host(broker.unwrap_or(self.last_appender))
         } else {
             place
         }
@@ -574,6 +706,7 @@ impl Simulation {
         cause: Option<FactId>,
     ) {
         self.nodes[usize::from(host.0)].crash(loses);
+        self.paused[usize::from(host.0)] = Time::ZERO;
         for peer in self.kernel.network.peers(host) {
             self.kernel.reset(host, peer, cause);
         }
@@ -590,7 +723,8 @@ impl Simulation {
         let quiet =
             self.kernel.now.since(self.last_fact) >= Span::from_ms(self.scenario.limits.settle_ms);
         let arrived = self.arrived == self.scenario.workload.orders && self.held.is_empty();
-        quiet && arrived && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
+        let calm = self.kernel.now >= self.disturbed_until;
+        quiet && arrived && calm && self.restarting == 0 && self.nodes.iter().all(Node::is_idle)
     }
 }
 
@@ -633,10 +767,12 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             topic: scenario.topic.clone(),
             controller,
             initial: initial.clone(),
+            zero_ms: scenario.workload.zero_ms,
         })))
     }));
     nodes.push(Node::Controller(Box::new(Host::new(Controller {
         config: scenario.brokers.clone(),
+        topic: scenario.topic.clone(),
         initial,
         brokers: brokers.clone(),
     }))));

@@ -68,7 +68,7 @@ pub struct Limits {
 pub struct Workload {
     /// How many orders happen.
     pub orders: u32,
-    /// The mean time between two of them, in ms.
+    /// The mean time between two of them, in ms; 0: all at once.
     pub every_ms: u64,
     /// How far a gap may stray from the mean, in percent of it.
     pub jitter_percent: u64,
@@ -367,7 +367,7 @@ impl Scenario {
             1,
             200_000,
         )?;
-        within("workload.every_ms", self.workload.every_ms, 1, 3_600_000)?;
+        within("workload.every_ms", self.workload.every_ms, 0, 3_600_000)?;
         within(
             "workload.jitter_percent",
             self.workload.jitter_percent,

@@ -136,6 +136,8 @@ facts! {
     LeaderElected { partition: PartitionId, epoch: u32, end: u64 } = "leader_elected",
     PartitionOffline { partition: PartitionId } = "partition_offline",
     LogTruncated { partition: PartitionId, to: u64, from: u64 } = "log_truncated",
+    /// What lay before is deleted: the topic need not keep it any longer.
+    LogStartAdvanced { partition: PartitionId, to: u64 } = "log_start_advanced",
     /// A query read its checkpoint.
     Restored { segment: SegmentId, recovery: Recovery } = "restored",
     /// The batch's plan is in the offset log.
@@ -519,6 +521,7 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
             to,
             from,
         } => write!(out, " {partition} to {to} from {from}"),
+        Fact::LogStartAdvanced { partition, to } => write!(out, " {partition} to {to}"),
         Fact::Restored {
             segment: id,
             recovery,

@@ -64,13 +64,8 @@ fn fresh_id(lab: &Lab, name: &str) -> String {
 pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
     let spec = FaultSpec {
         name: name.to_string(),
-        place: None,
         at: Some(head.at.ms()),
-        until: None,
-        step: None,
-        after: None,
-        chance: None,
-        duration: None,
+        ..FaultSpec::default()
     };
     lab.dispatch(Action::PutFault(fresh_id(lab, name), spec));
     lab.dispatch(Action::Rerun);

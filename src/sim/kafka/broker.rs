@@ -1,19 +1,21 @@
 //! A broker: appends, replicates, answers.
 //!
 //! Mirrors: `ReplicaManager`, `Partition`, `DelayedProduce`, `AbstractFetcherThread`, `SocketServer`'s channel muting.
-//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392); no
-//! NOT_ENOUGH_REPLICAS_AFTER_APPEND; producer ids come from a counter in memory.
+//! Simplified: one fetcher a leader; no quotas; a follower answers no consumer (no KIP-392).
 
 use super::config::{BrokerConfig, TopicConfig};
+use super::controller::PRODUCER_ID_BLOCK;
 use super::log::{Admission, Log, Writers};
 use super::protocol::{
     Acks, Batch, ErrorCode, FetchAnswer, FetchPosition, Fetched, Message, OffsetSpec, PartitionId,
-    PartitionState,
+    PartitionState, Treatment,
 };
-use crate::sim::kernel::{Context, HostId, Program, Reply, Span, Time};
+use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
+use crate::sim::workload::RECORD_BYTES;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 /// Records in one answer to a follower or a consumer.
 const FETCH_RECORDS_MAX: u64 = 500;
@@ -25,6 +27,8 @@ pub struct Broker {
     pub topic: TopicConfig,
     pub controller: HostId,
     pub initial: Vec<PartitionState>,
+    /// The calendar time of simulated time zero, in ms since 1970.
+    pub zero_ms: i64,
 }
 
 /// Index: partition.
@@ -42,6 +46,15 @@ pub struct Memory {
     /// Leaders that this broker has a fetch outstanding with.
     fetching: BTreeSet<HostId>,
     numbered: u64,
+    /// Producer ids left of the block that the controller gave, and who waits for one.
+    producer_ids: Range<u64>,
+    waiting_for_id: Vec<Reply>,
+    /// The controller has answered since this process began.
+    registered: bool,
+    /// Until when this broker copies slowly, and by how much.
+    slow: (Time, Span),
+    /// How the next requests are treated, and how many of them.
+    treatments: Vec<(Treatment, u32)>,
 }
 
 #[derive(Clone)]
@@ -52,6 +65,8 @@ struct Replica {
     epoch_start: u64,
     /// As leader: what each follower has, and when it had everything.
     followers: BTreeMap<HostId, Follower>,
+    /// As leader: who is to join the in-sync set once the controller agrees. They count for the high watermark already.
+    joining: BTreeSet<HostId>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,6 +84,7 @@ struct Request {
     results: Vec<(PartitionId, Result<u64, ErrorCode>)>,
     /// Partitions whose batch must be below the high watermark first, with the offset it must reach.
     waiting: Vec<(PartitionId, u64)>,
+    acks: Acks,
     answering: bool,
 }
 
@@ -110,6 +126,7 @@ impl Program for Broker {
             writers: Writers::default(),
             epoch_start: 0,
             followers: BTreeMap::new(),
+            joining: BTreeSet::new(),
         };
         let mut memory = Memory {
             partitions: self.initial.iter().map(replica).collect(),
@@ -118,7 +135,22 @@ impl Program for Broker {
             parked: BTreeMap::new(),
             fetching: BTreeSet::new(),
             numbered: 0,
+            producer_ids: 0..0,
+            waiting_for_id: Vec::new(),
+            registered: cx.incarnation() == 1,
+            slow: (Time::ZERO, Span::ZERO),
+            treatments: Vec::new(),
         };
+        for (&partition, log) in disk.iter_mut() {
+            if let Some(from) = log.cut_from.take() {
+                let to = log.end();
+                cx.note(Fact::LogTruncated {
+                    partition,
+                    to,
+                    from,
+                });
+            }
+        }
         if cx.incarnation() == 1 {
             // The run begins with a settled cluster.
             self.take_states(disk, &mut memory, self.initial.clone(), cx);
@@ -133,6 +165,13 @@ impl Program for Broker {
             Span::from_ms(self.config.replica_lag_time_max_ms / 2),
             Message::CheckIsr,
         );
+        let check = Span::from_ms(self.config.retention_check_ms);
+        cx.after(check, Message::CheckRetention);
+        // Every machine writes its page cache out at its own moments.
+        let every = Span::from_ms(self.config.page_cache_ms).micros();
+        let phase = cx.draw("page-cache", 0).below(every);
+        let next = every - (cx.now().micros() + every - phase) % every;
+        cx.after(Span::from_micros(next), Message::WriteBack);
         memory
     }
 
@@ -152,9 +191,7 @@ impl Program for Broker {
     }
 
     fn on_power_loss(&self, disk: &mut Disk) {
-        for log in disk.values_mut() {
-            log.truncate(log.flushed);
-        }
+        disk.values_mut().for_each(Log::lose_unflushed);
     }
 }
 
@@ -174,16 +211,24 @@ impl Broker {
                 cx.send(from, Message::Metadata { leaders });
             }
             Message::InitProducerId => {
-                // Ids come in blocks from the controller; a number of its own for every session is all that matters.
-                let producer_id = 1000 * u64::from(cx.host().0) + memory.numbered;
-                memory.numbered += 1;
-                cx.send(
-                    from,
-                    Message::ProducerId {
-                        producer_id,
-                        epoch: 0,
-                    },
-                );
+                memory.waiting_for_id.push(cx.reply_to(from));
+                self.give_producer_ids(memory, cx);
+            }
+            Message::ProducerIds { first } => {
+                memory.producer_ids = first..first + PRODUCER_ID_BLOCK;
+                self.give_producer_ids(memory, cx);
+            }
+            Message::Slow { by, until } => memory.slow = (until, by),
+            Message::Treat { treatment, times } => memory.treatments.push((treatment, times)),
+            Message::WriteBack => {
+                for log in disk.values_mut() {
+                    log.flushed = log.end();
+                }
+                cx.after(Span::from_ms(self.config.page_cache_ms), Message::WriteBack);
+            }
+            Message::CheckRetention => self.delete_old(disk, cx),
+            Message::RegisterAgain if !memory.registered => {
+                cx.send(self.controller, Message::Register);
             }
             Message::Produce { .. } => {
                 let reply = cx.reply_to(from);
@@ -204,7 +249,7 @@ impl Broker {
                 let log = disk.entry(partition).or_default();
                 let result = match (replica.state.leader == Some(cx.host()), spec) {
                     (false, _) => Err(ErrorCode::NotLeaderOrFollower),
-                    (true, OffsetSpec::Earliest) => Ok(0),
+                    (true, OffsetSpec::Earliest) => Ok(log.start),
                     // A new leader learns what is readable from its followers; until then it does not answer, because
                     // the end of the topic would seem to move backwards (KIP-207, `Partition.fetchOffsetForTimestamp`).
                     (true, OffsetSpec::Latest) if log.high_watermark < replica.epoch_start => {
@@ -221,7 +266,8 @@ impl Broker {
             } => {
                 let replica = &memory.partitions[usize::from(partition.0)];
                 let log = disk.entry(partition).or_default();
-                let result = if replica.state.leader == Some(cx.host()) && offset > log.end() {
+                let outside = offset > log.end() || offset < log.start;
+                let result = if replica.state.leader == Some(cx.host()) && outside {
                     Err(ErrorCode::OffsetOutOfRange)
                 } else if replica.state.leader == Some(cx.host()) {
                     // A consumer reads below the high watermark only.
@@ -245,9 +291,27 @@ impl Broker {
             {
                 self.answer_fetch(disk, memory, follower, cx);
             }
-            Message::FetchResponse { fetched } => self.on_fetched(disk, memory, from, fetched, cx),
+            Message::FetchResponse { fetched } => {
+                // Writing takes a follower as long as its leader, unless it is slow.
+                let news = |fetched: &Fetched| matches!(&fetched.answer, FetchAnswer::Batches { batches, .. } if !batches.is_empty());
+                let (until, by) = memory.slow;
+                if fetched.iter().any(news) {
+                    let slow = if until > cx.now() { by } else { Span::ZERO };
+                    let copy = Message::Copy {
+                        leader: from,
+                        fetched,
+                    };
+                    cx.after(Span::from_micros(self.config.append_us) + slow, copy);
+                } else {
+                    self.on_fetched(disk, memory, from, fetched, cx);
+                }
+            }
+            Message::Copy { leader, fetched } => self.on_fetched(disk, memory, leader, fetched, cx),
             Message::FetchFrom { leader } => self.fetch(disk, memory, leader, cx),
-            Message::Partitions { states } => self.take_states(disk, memory, states, cx),
+            Message::Partitions { states } => {
+                memory.registered = true;
+                self.take_states(disk, memory, states, cx);
+            }
             Message::BeatHeart => {
                 cx.send(self.controller, Message::Heartbeat);
                 cx.after(
@@ -266,7 +330,50 @@ impl Broker {
         }
     }
 
+    /// Every replica deletes for itself what the topic need not keep.
+    fn delete_old(&self, disk: &mut Disk, cx: &mut Context) {
+        let keep = i64::try_from(self.topic.retention_ms).unwrap_or(i64::MAX);
+        let now = self.zero_ms + cx.now().ms() as i64;
+        let older_than = EventTime::from_ms(now.saturating_sub(keep));
+        for (&partition, log) in disk.iter_mut() {
+            if let Some(to) = log.delete_old(older_than, self.topic.retention_bytes) {
+                let setting = if self.topic.retention_bytes.is_some() {
+                    "retention.bytes"
+                } else {
+                    "retention.ms"
+                };
+                cx.note_setting(setting, Fact::LogStartAdvanced { partition, to });
+            }
+        }
+        let check = Span::from_ms(self.config.retention_check_ms);
+        cx.after(check, Message::CheckRetention);
+    }
+
+    /// Answers those who wait for a producer id, or asks the controller for more of them.
+    fn give_producer_ids(&self, memory: &mut Memory, cx: &mut Context) {
+        while !memory.waiting_for_id.is_empty() {
+            let Some(producer_id) = memory.producer_ids.next() else {
+                cx.send(self.controller, Message::AllocateProducerIds);
+                return;
+            };
+            let reply = memory.waiting_for_id.remove(0);
+            let epoch = 0;
+            cx.reply(reply, Message::ProducerId { producer_id, epoch });
+        }
+    }
+
     fn on_disconnected(&self, memory: &mut Memory, from: HostId, cx: &mut Context) {
+        if from == self.controller {
+            // Whatever was asked of it may never have come: it is asked again.
+            let backoff = Span::from_ms(self.config.replica_fetch_backoff_ms);
+            cx.after(backoff, Message::RegisterAgain);
+            for replica in &mut memory.partitions {
+                replica.joining.clear();
+            }
+            self.give_producer_ids(memory, cx);
+            return;
+        }
+        memory.waiting_for_id.retain(|reply| reply.to != from);
         // What the client had sent behind the request in hand was never read from the socket.
         memory.channels.remove(&from);
         memory.parked.remove(&from);
@@ -322,18 +429,28 @@ impl Broker {
             correlation,
             results: Vec::new(),
             waiting: Vec::new(),
+            acks,
             answering: false,
         };
+        let treatment = memory.treatments.first_mut().map(|(treatment, times)| {
+            *times -= 1;
+            *treatment
+        });
+        memory.treatments.retain(|&(_, times)| times > 0);
         for batch in batches {
             let partition = batch.name.partition;
             let name = batch.name;
-            match self.append(disk, memory, batch, acks, cx) {
+            let count = batch.count();
+            let appended = match treatment {
+                Some(Treatment::Reject(error)) => Err(error),
+                _ => self.append(disk, memory, batch, acks, cx),
+            };
+            match appended {
                 Ok(base_offset) => {
                     request.results.push((partition, Ok(base_offset)));
+                    // A repeat waits for the first copy, wherever the log ends by now.
                     if acks == Acks::All {
-                        request
-                            .waiting
-                            .push((partition, disk.entry(partition).or_default().end()));
+                        request.waiting.push((partition, base_offset + count));
                     }
                 }
                 Err(error) => {
@@ -342,16 +459,43 @@ impl Broker {
                 }
             }
         }
-        let number = memory.numbered;
-        memory.numbered += 1;
-        if acks == Acks::All {
-            cx.after(timeout, Message::ProduceExpired { request: number });
-        }
         let partitions: Vec<PartitionId> = request
             .results
             .iter()
             .map(|&(partition, _)| partition)
             .collect();
+        let number = memory.numbered;
+        memory.numbered += 1;
+        match treatment {
+            Some(Treatment::RejectStored(error)) => {
+                for (_, result) in &mut request.results {
+                    *result = Err(error);
+                }
+                request.waiting.clear();
+            }
+            Some(Treatment::HangUp) => {
+                memory.channels.remove(&client);
+                cx.close(client);
+                self.advance_all(disk, memory, &partitions, cx);
+                return;
+            }
+            // The connection stays muted, so what was sent behind waits as well.
+            Some(Treatment::Stall(span)) => {
+                if acks != Acks::None {
+                    request.answering = true;
+                    memory.requests.insert(number, request);
+                }
+                if span > Span::ZERO {
+                    cx.after(span, Message::AnswerProduce { request: number });
+                }
+                self.advance_all(disk, memory, &partitions, cx);
+                return;
+            }
+            Some(Treatment::Reject(_)) | None => {}
+        }
+        if acks == Acks::All {
+            cx.after(timeout, Message::ProduceExpired { request: number });
+        }
         if acks == Acks::None {
             // No answer exists. After an error the broker can only close the connection, so that the client looks for
             // the leader anew. Source: `KafkaApis.handleProduceRequest`.
@@ -364,7 +508,17 @@ impl Broker {
         } else {
             memory.requests.insert(number, request);
         }
-        for partition in partitions {
+        self.advance_all(disk, memory, &partitions, cx);
+    }
+
+    fn advance_all(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        partitions: &[PartitionId],
+        cx: &mut Context,
+    ) {
+        for &partition in partitions {
             self.advance(disk, memory, partition, cx);
         }
         self.answer_ready(disk, memory, cx);
@@ -386,6 +540,9 @@ impl Broker {
         // Only acks=all is refused below the minimum; other writes are stored, and stay above the high watermark.
         if acks == Acks::All && replica.state.isr.len() < self.min_isr() {
             return Err(ErrorCode::NotEnoughReplicas);
+        }
+        if batch.count() * RECORD_BYTES > self.topic.max_message_bytes {
+            return Err(ErrorCode::MessageTooLarge);
         }
         let name = batch.name;
         match replica.writers.admit(&batch) {
@@ -465,7 +622,8 @@ impl Broker {
                 follower_end(id)
             }
         };
-        let lowest = replica.state.isr.iter().map(end_of).min().unwrap_or(0);
+        let members = replica.state.isr.iter().chain(&replica.joining);
+        let lowest = members.map(end_of).min().unwrap_or(0);
         if lowest > log.high_watermark {
             log.high_watermark = lowest;
             cx.note(Fact::HighWatermarkAdvanced {
@@ -490,9 +648,17 @@ impl Broker {
     }
 
     fn answer(&self, memory: &mut Memory, number: u64, cx: &mut Context) {
-        let Some(request) = memory.requests.remove(&number) else {
+        let Some(mut request) = memory.requests.remove(&number) else {
             return;
         };
+        // The high watermark has passed the batch, but meanwhile too few are left that have it. Source:
+        // `Partition.checkEnoughReplicasReachOffset`.
+        for (partition, result) in &mut request.results {
+            let isr = &memory.partitions[usize::from(partition.0)].state.isr;
+            if request.acks == Acks::All && result.is_ok() && isr.len() < self.min_isr() {
+                *result = Err(ErrorCode::NotEnoughReplicasAfterAppend);
+            }
+        }
         cx.reply(
             request.reply,
             Message::ProduceResponse {
@@ -542,7 +708,10 @@ impl Broker {
         for position in &positions {
             let replica = &mut memory.partitions[usize::from(position.partition.0)];
             let log = disk.entry(position.partition).or_default();
-            if replica.state.leader != Some(cx.host()) || log.divergence(position).is_some() {
+            if replica.state.leader != Some(cx.host())
+                || position.offset < log.start
+                || log.divergence(position).is_some()
+            {
                 news = true;
                 continue;
             }
@@ -563,9 +732,11 @@ impl Broker {
             let state = &replica.state;
             // Source: `Partition.isFollowerInSync`.
             if !state.isr.contains(&follower)
+                && !replica.joining.contains(&follower)
                 && position.offset >= log.high_watermark.max(replica.epoch_start)
             {
-                let joined = |id: &&HostId| state.isr.contains(id) || **id == follower;
+                replica.joining.insert(follower);
+                let joined = |id: &&HostId| state.isr.contains(id) || replica.joining.contains(id);
                 let isr = state.replicas.iter().filter(joined).copied().collect();
                 cx.send(
                     self.controller,
@@ -620,6 +791,8 @@ impl Broker {
                 != Some(cx.host())
             {
                 FetchAnswer::Error(ErrorCode::NotLeaderOrFollower)
+            } else if position.offset < log.start {
+                FetchAnswer::Deleted { start: log.start }
             } else if let Some((epoch, end)) = log.divergence(position) {
                 FetchAnswer::Diverges { epoch, end }
             } else {
@@ -743,6 +916,13 @@ impl Broker {
                         from,
                     });
                 }
+                FetchAnswer::Deleted { start } => {
+                    log.begin_at(start);
+                    cx.note(Fact::LogStartAdvanced {
+                        partition,
+                        to: start,
+                    });
+                }
                 FetchAnswer::Error(_) => failed = true,
             }
         }
@@ -800,6 +980,7 @@ impl Broker {
                 leaders.push(leader);
             }
             replica.state = state;
+            replica.joining.clear();
             self.advance(disk, memory, partition, cx);
         }
         // Requests that wait for a partition this broker leads no longer are answered with an error.
@@ -836,7 +1017,7 @@ impl Broker {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protocol::LogBatch;
+    use super::super::protocol::{LogBatch, Writer};
     use super::super::stand::{B1, B2, B3, CONTROLLER, PRODUCER, Stand, batch, led_by_b1};
     use super::*;
 
@@ -850,6 +1031,7 @@ mod tests {
             },
             controller: CONTROLLER,
             initial: vec![led_by_b1(isr)],
+            zero_ms: 0,
         };
         Stand::new(B1, broker)
     }
@@ -1167,5 +1349,164 @@ mod tests {
         );
         assert!(facts.is_empty(), "{facts:?}");
         assert_eq!(stand.host.disk[&PartitionId(0)].end(), 1);
+    }
+
+    fn tell(stand: &mut Stand<Broker>, from: HostId, message: Message) -> Vec<Fact> {
+        stand.tell(from, message::Message::Kafka(message))
+    }
+
+    #[test]
+    fn a_repeat_waits_for_its_first_copy_and_not_for_what_came_behind() {
+        let mut stand = leader(2, &[B1, B2]);
+        let writer = |sequence| Writer {
+            producer_id: 7,
+            epoch: 0,
+            sequence,
+        };
+        let send = |stand: &mut Stand<Broker>, from, correlation, ordinal: u32| {
+            let message = Message::Produce {
+                correlation,
+                attempt: 1,
+                acks: Acks::All,
+                timeout: Span::from_ms(30_000),
+                batches: vec![batch(ordinal, Some(writer(ordinal)))],
+            };
+            tell(stand, from, message);
+            stand.pass(Span::from_ms(1));
+        };
+        send(&mut stand, PRODUCER, 0, 0);
+        fetch(&mut stand, B2, 1);
+        stand.sent();
+        // The second batch is not replicated yet, on a connection of its own; the first comes again.
+        send(&mut stand, B3, 1, 1);
+        send(&mut stand, PRODUCER, 2, 0);
+        assert_eq!(answers(&mut stand), [(2, Ok(0))]);
+    }
+
+    #[test]
+    fn an_in_sync_set_that_shrinks_between_replication_and_answer_is_told_after_the_append() {
+        for (min, expected) in [
+            (2, Err(ErrorCode::NotEnoughReplicasAfterAppend)),
+            (1, Ok(0)),
+        ] {
+            let mut stand = leader(min, &[B1, B2]);
+            produce(&mut stand, 0, Acks::All);
+            let position = FetchPosition {
+                partition: PartitionId(0),
+                offset: 1,
+                last_epoch: 0,
+            };
+            let positions = vec![position];
+            tell(&mut stand, B2, Message::Fetch { positions });
+            let states = vec![led_by_b1(&[B1])];
+            tell(&mut stand, CONTROLLER, Message::Partitions { states });
+            stand.pass(Span::from_ms(1));
+            assert_eq!(answers(&mut stand), [(0, expected)]);
+        }
+    }
+
+    #[test]
+    fn who_is_about_to_join_holds_the_high_watermark_until_the_controller_has_answered() {
+        let mut stand = leader(1, &[B1]);
+        produce(&mut stand, 0, Acks::Leader);
+        fetch(&mut stand, B3, 1);
+        assert_eq!(
+            high_watermarks(&produce(&mut stand, 1, Acks::Leader)),
+            [0; 0],
+            "b3 has only the first"
+        );
+        let asked = |stand: &mut Stand<Broker>| {
+            let sent = stand.sent();
+            let asks =
+                |(_, message): &&(HostId, Message)| matches!(message, Message::AlterIsr { .. });
+            sent.iter().filter(asks).count()
+        };
+        assert_eq!(asked(&mut stand), 1);
+        fetch(&mut stand, B3, 1);
+        assert_eq!(asked(&mut stand), 0, "one question at a time");
+        // The controller refuses: b3 counts no longer.
+        let states = vec![led_by_b1(&[B1])];
+        let facts = tell(&mut stand, CONTROLLER, Message::Partitions { states });
+        assert_eq!(high_watermarks(&facts), [2]);
+    }
+
+    #[test]
+    fn what_a_broken_connection_to_the_controller_took_along_is_asked_again() {
+        let mut stand = leader(1, &[B1]);
+        produce(&mut stand, 0, Acks::Leader);
+        fetch(&mut stand, B3, 1);
+        tell(&mut stand, PRODUCER, Message::InitProducerId);
+        stand.sent();
+        stand.tell(CONTROLLER, message::Message::Disconnected);
+        fetch(&mut stand, B3, 1);
+        let sent = stand.sent();
+        let asks = |wanted: fn(&Message) -> bool| sent.iter().any(|(_, message)| wanted(message));
+        assert!(asks(|m| matches!(m, Message::AlterIsr { .. })));
+        assert!(asks(|m| matches!(m, Message::AllocateProducerIds)));
+    }
+
+    #[test]
+    fn producer_ids_come_from_the_brokers_block_and_then_from_the_next() {
+        let mut stand = leader(1, &[B1]);
+        let mut given = Vec::new();
+        for first in [4_000, 9_000] {
+            for _ in 0..PRODUCER_ID_BLOCK {
+                tell(&mut stand, PRODUCER, Message::InitProducerId);
+            }
+            tell(&mut stand, CONTROLLER, Message::ProducerIds { first });
+        }
+        for (_, message) in stand.sent() {
+            if let Message::ProducerId { producer_id, .. } = message {
+                given.push(producer_id);
+            }
+        }
+        let expected: Vec<u64> = (4_000..5_000).chain(9_000..10_000).collect();
+        assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn power_takes_only_what_was_not_written_out() {
+        let mut stand = leader(1, &[B1]);
+        produce(&mut stand, 0, Acks::Leader);
+        stand.pass(Span::from_ms(5_000));
+        produce(&mut stand, 1, Acks::Leader);
+        stand.host.program.on_power_loss(&mut stand.host.disk);
+        let log = &stand.host.disk[&PartitionId(0)];
+        assert_eq!((log.end(), log.cut_from), (1, Some(2)));
+    }
+
+    #[test]
+    fn a_slow_follower_has_a_batch_later_and_a_quick_one_at_once() {
+        for (slow, after_ms, expected) in [(false, 1, 1), (true, 1, 0), (true, 1_000, 1)] {
+            let mut stand = leader(1, &[B1, B2]);
+            let states = vec![PartitionState {
+                leader: Some(B2),
+                epoch: 1,
+                ..led_by_b1(&[B1, B2])
+            }];
+            tell(&mut stand, CONTROLLER, Message::Partitions { states });
+            if slow {
+                let (by, until) = (Span::from_ms(800), Time::from_ms(5_000));
+                tell(&mut stand, B1, Message::Slow { by, until });
+            }
+            let copied = LogBatch {
+                base_offset: 0,
+                epoch: 1,
+                batch: batch(0, None),
+            };
+            let answer = FetchAnswer::Batches {
+                batches: vec![copied],
+                high_watermark: 0,
+            };
+            let fetched = vec![Fetched {
+                partition: PartitionId(0),
+                offset: 0,
+                answer,
+            }];
+            tell(&mut stand, B2, Message::FetchResponse { fetched });
+            stand.pass(Span::from_ms(after_ms));
+            let end = stand.host.disk.get(&PartitionId(0)).map_or(0, Log::end);
+            assert_eq!(end, expected, "slow {slow}, after {after_ms} ms");
+        }
     }
 }

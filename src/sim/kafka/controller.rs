@@ -1,31 +1,51 @@
 //! Who leads, who is in sync.
 //!
-//! Mirrors: the KRaft controller: `BrokerHeartbeatManager`, `PartitionChangeBuilder.electAnyLeader`, `AlterPartition`.
-//! Simplified: one controller that never fails; no unclean election and no eligible leader replicas (KIP-966), so the
-//! last in-sync replica stays in the in-sync set while it is down and the partition waits for it; no preferred-leader
+//! Mirrors: the KRaft controller: `BrokerHeartbeatManager`, `PartitionChangeBuilder` (`electAnyLeader`,
+//! `maybePopulateTargetElr`), `ReplicationControlManager.handleBrokerUncleanShutdown`, `AlterPartition`; KIP-966.
+//! Simplified: one controller that never fails; every restart of a broker follows an unclean shutdown; no preferred-leader
 //! rebalancing.
 
-use super::config::BrokerConfig;
+use super::config::{BrokerConfig, TopicConfig};
 use super::protocol::{Message, PartitionState};
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
 use crate::sim::trace::Fact;
 use std::collections::BTreeMap;
 
+/// Ids in a block (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
+pub const PRODUCER_ID_BLOCK: u64 = 1_000;
+
+/// The pause before a broker is told again after its connection broke.
+const REPUBLISH: Span = Span::from_ms(100);
+
 /// The controller's configuration.
 #[derive(Clone)]
 pub struct Controller {
     pub config: BrokerConfig,
+    pub topic: TopicConfig,
     pub initial: Vec<PartitionState>,
     pub brokers: Vec<HostId>,
+}
+
+/// Who may lead a partition although it is not in sync (KIP-966).
+#[derive(Clone, Default)]
+struct Eligible {
+    /// Left the in-sync set when it was below the minimum, so they have all that was committed.
+    replicas: Vec<HostId>,
+    /// Who led when the in-sync set became empty.
+    last_leader: Option<HostId>,
 }
 
 #[derive(Clone)]
 pub struct Memory {
     partitions: Vec<PartitionState>,
+    /// Index: partition.
+    eligible: Vec<Eligible>,
     /// Alive brokers, each with the number of its last heartbeat.
     alive: BTreeMap<HostId, u64>,
     beats: u64,
+    /// The first producer id that no broker has been given.
+    producer_ids: u64,
 }
 
 impl Memory {
@@ -46,8 +66,10 @@ impl Program for Controller {
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
         let mut memory = Memory {
             partitions: self.initial.clone(),
+            eligible: vec![Eligible::default(); self.initial.len()],
             alive: BTreeMap::new(),
             beats: 0,
+            producer_ids: 0,
         };
         for &broker in &self.brokers {
             self.heard(&mut memory, broker, cx);
@@ -63,8 +85,14 @@ impl Program for Controller {
         message: message::Message,
         cx: &mut Context,
     ) {
-        let message::Message::Kafka(message) = message else {
-            return;
+        let message = match message {
+            message::Message::Kafka(message) => message,
+            // Brokers read the metadata log from where they were, so what was on a broken connection comes again.
+            message::Message::Disconnected if memory.alive.contains_key(&from) => {
+                cx.after(REPUBLISH, Message::PublishTo { broker: from });
+                return;
+            }
+            _ => return,
         };
         match message {
             Message::Heartbeat => {
@@ -79,6 +107,7 @@ impl Program for Controller {
                 if memory.alive.contains_key(&from) {
                     self.fence(memory, from, cx);
                 }
+                self.shut_down_uncleanly(memory, from);
                 self.heard(memory, from, cx);
                 self.unfence(memory, from, cx);
             }
@@ -102,9 +131,23 @@ impl Program for Controller {
                 // Only the current leader may change the in-sync set, and only to brokers that are alive.
                 let alive = isr.iter().all(|replica| memory.alive.contains_key(replica));
                 if state.leader == Some(from) && state.epoch == epoch && alive && state.isr != isr {
-                    state.isr = isr;
+                    let eligible = &mut memory.eligible[usize::from(partition.0)];
+                    self.change_isr(state, eligible, isr);
                     self.publish(memory, cx);
+                } else {
+                    // Refused: the leader learns what holds.
+                    self.publish_to(memory, from, cx);
                 }
+            }
+            // Ids are handed out in blocks, so that no two brokers ever give the same. Source:
+            // `ProducerIdControlManager`.
+            Message::AllocateProducerIds => {
+                let first = memory.producer_ids;
+                memory.producer_ids += PRODUCER_ID_BLOCK;
+                cx.send(from, Message::ProducerIds { first });
+            }
+            Message::PublishTo { broker } if memory.alive.contains_key(&broker) => {
+                self.publish_to(memory, broker, cx);
             }
             _ => {}
         }
@@ -127,50 +170,134 @@ impl Controller {
     /// Takes a dead broker out of every in-sync set and hands on what it led.
     fn fence(&self, memory: &mut Memory, broker: HostId, cx: &mut Context) {
         memory.alive.remove(&broker);
-        let alive = &memory.alive;
-        for state in &mut memory.partitions {
-            if state.isr.len() > 1 {
-                state.isr.retain(|&replica| replica != broker);
+        for (state, eligible) in memory.partitions.iter_mut().zip(&mut memory.eligible) {
+            if state.isr.contains(&broker) {
+                let mut isr = state.isr.clone();
+                isr.retain(|&replica| replica != broker);
+                self.change_isr(state, eligible, isr);
             }
             if state.leader == Some(broker) {
-                elect(state, alive, cx);
+                self.elect(state, eligible, &memory.alive, cx);
             }
         }
         self.publish(memory, cx);
+    }
+
+    /// A broker that was not shut down in order may have lost the end of its log, so it is trusted no longer.
+    fn shut_down_uncleanly(&self, memory: &mut Memory, broker: HostId) {
+        if !self.knows_eligible_replicas() {
+            return;
+        }
+        for (state, eligible) in memory.partitions.iter_mut().zip(&mut memory.eligible) {
+            if state.isr.contains(&broker) {
+                let mut isr = state.isr.clone();
+                isr.retain(|&replica| replica != broker);
+                self.change_isr(state, eligible, isr);
+            }
+            eligible.replicas.retain(|&replica| replica != broker);
+        }
     }
 
     /// A broker is back: partitions that waited for it get a leader.
     fn unfence(&self, memory: &mut Memory, _broker: HostId, cx: &mut Context) {
-        let alive = &memory.alive;
-        for state in &mut memory.partitions {
+        for (state, eligible) in memory.partitions.iter_mut().zip(&mut memory.eligible) {
             if state.leader.is_none() {
-                elect(state, alive, cx);
+                self.elect(state, eligible, &memory.alive, cx);
             }
         }
         self.publish(memory, cx);
     }
 
+    fn knows_eligible_replicas(&self) -> bool {
+        self.config.eligible_leader_replicas_version > 0
+    }
+
+    /// Sets the in-sync set. Who leaves it while it is below the minimum still has everything below the high watermark,
+    /// which stands still then. Without that feature the last member stays in the set whatever becomes of its disk.
+    fn change_isr(&self, state: &mut PartitionState, eligible: &mut Eligible, isr: Vec<HostId>) {
+        if !self.knows_eligible_replicas() {
+            if !isr.is_empty() {
+                state.isr = isr;
+            }
+            return;
+        }
+        let min = usize::from(self.topic.min_insync_replicas).min(state.replicas.len());
+        if isr.len() >= min {
+            *eligible = Eligible::default();
+        } else {
+            let known = |id: &&HostId| eligible.replicas.contains(id) || state.isr.contains(id);
+            let left = state.replicas.iter().filter(known);
+            eligible.replicas = left.filter(|id| !isr.contains(id)).copied().collect();
+            if isr.is_empty() && eligible.last_leader.is_none() {
+                eligible.last_leader = state.leader;
+            }
+        }
+        state.isr = isr;
+    }
+
+    /// The first living member of the in-sync set in assignment order; else of the eligible replicas; else, with none of
+    /// them left, who led last; else any living replica, if unclean elections are allowed.
+    fn elect(
+        &self,
+        state: &mut PartitionState,
+        eligible: &mut Eligible,
+        alive: &BTreeMap<HostId, u64>,
+        cx: &mut Context,
+    ) {
+        let had = state.leader;
+        let first = |among: &[HostId]| {
+            let fits = |id: &&HostId| among.contains(id) && alive.contains_key(id);
+            state.replicas.iter().find(fits).copied()
+        };
+        let in_sync = first(&state.isr);
+        let trusted = in_sync.or_else(|| first(&eligible.replicas));
+        let last = eligible
+            .last_leader
+            .filter(|last| alive.contains_key(last) && eligible.replicas.is_empty());
+        let any = || {
+            let allowed = self.topic.unclean_leader_election_enable;
+            allowed.then(|| first(&state.replicas)).flatten()
+        };
+        state.leader = trusted.or(last).or_else(any);
+        state.epoch += 1;
+        let Some(leader) = state.leader else {
+            if had.is_some() {
+                cx.note(Fact::PartitionOffline {
+                    partition: state.partition,
+                });
+            }
+            return;
+        };
+        if in_sync.is_some() {
+            return;
+        }
+        if trusted.is_some() {
+            self.change_isr(state, eligible, vec![leader]);
+            return;
+        }
+        state.isr = vec![leader];
+        *eligible = Eligible::default();
+        let setting = if last.is_some() {
+            "eligible.leader.replicas.version"
+        } else {
+            "unclean.leader.election.enable"
+        };
+        let text = format!(
+            "{}: a replica leads that was not in sync; what it has not got is gone",
+            state.partition
+        );
+        cx.note_setting(setting, Fact::Noted { text });
+    }
+
     fn publish(&self, memory: &Memory, cx: &mut Context) {
         for &broker in memory.alive.keys() {
-            cx.send(
-                broker,
-                Message::Partitions {
-                    states: memory.partitions.clone(),
-                },
-            );
+            self.publish_to(memory, broker, cx);
         }
     }
-}
 
-/// The first living member of the in-sync set, in assignment order.
-fn elect(state: &mut PartitionState, alive: &BTreeMap<HostId, u64>, cx: &mut Context) {
-    let eligible = |replica: &&HostId| state.isr.contains(replica) && alive.contains_key(replica);
-    state.leader = state.replicas.iter().find(eligible).copied();
-    state.epoch += 1;
-    if state.leader.is_none() {
-        cx.note(Fact::PartitionOffline {
-            partition: state.partition,
-        });
+    fn publish_to(&self, memory: &Memory, broker: HostId, cx: &mut Context) {
+        let states = memory.partitions.clone();
+        cx.send(broker, Message::Partitions { states });
     }
 }
 
@@ -181,8 +308,20 @@ mod tests {
     use crate::sim::kafka::protocol::PartitionId;
 
     fn stand() -> Stand<Controller> {
+        with(0, 1, false)
+    }
+
+    fn with(elr: u8, min_insync_replicas: u8, unclean: bool) -> Stand<Controller> {
         let controller = Controller {
-            config: BrokerConfig::default(),
+            config: BrokerConfig {
+                eligible_leader_replicas_version: elr,
+                ..BrokerConfig::default()
+            },
+            topic: TopicConfig {
+                min_insync_replicas,
+                unclean_leader_election_enable: unclean,
+                ..TopicConfig::default()
+            },
             initial: vec![led_by_b1(&[B1, B2, B3])],
             brokers: vec![B1, B2, B3],
         };
@@ -269,5 +408,70 @@ mod tests {
         assert_eq!(ask(&mut stand, B1, 0, &[B1, B2]), [B1, B2]);
         silence_except(&mut stand, &[B1, B2]);
         assert_eq!(ask(&mut stand, B1, 0, &[B1, B2, B3]), [B1, B2]);
+    }
+
+    fn register(stand: &mut Stand<Controller>, broker: HostId) -> Option<HostId> {
+        stand.tell(broker, message::Message::Kafka(Message::Register));
+        state(stand).leader
+    }
+
+    #[test]
+    fn who_left_below_the_minimum_may_lead_if_it_was_not_restarted() {
+        let mut stand = with(1, 2, false);
+        silence_except(&mut stand, &[B1, B2]);
+        silence_except(&mut stand, &[B1]);
+        silence_except(&mut stand, &[]);
+        assert_eq!(
+            (state(&stand).leader, &state(&stand).isr[..]),
+            (None, &[][..])
+        );
+        // b3 left while there were enough: it may lack something. b1's machine was restarted.
+        assert_eq!(register(&mut stand, B1), None);
+        stand.tell(B3, message::Message::Kafka(Message::Heartbeat));
+        assert_eq!(state(&stand).leader, None);
+        stand.tell(B2, message::Message::Kafka(Message::Heartbeat));
+        assert_eq!(
+            (state(&stand).leader, &state(&stand).isr[..]),
+            (Some(B2), &[B2][..])
+        );
+    }
+
+    #[test]
+    fn with_nobody_to_trust_the_last_leader_leads_again() {
+        let mut stand = with(1, 2, false);
+        silence_except(&mut stand, &[B1, B2]);
+        silence_except(&mut stand, &[B1]);
+        silence_except(&mut stand, &[]);
+        assert_eq!(register(&mut stand, B2), None);
+        assert_eq!(register(&mut stand, B1), Some(B1));
+    }
+
+    #[test]
+    fn without_eligible_replicas_the_last_in_sync_one_leads_whatever_became_of_its_disk() {
+        let mut stand = with(0, 2, false);
+        silence_except(&mut stand, &[B1, B2]);
+        silence_except(&mut stand, &[B1]);
+        silence_except(&mut stand, &[]);
+        stand.tell(B2, message::Message::Kafka(Message::Heartbeat));
+        assert_eq!(state(&stand).leader, None);
+        assert_eq!(register(&mut stand, B1), Some(B1));
+    }
+
+    #[test]
+    fn an_unclean_election_takes_any_living_replica_at_once() {
+        for (unclean, leader) in [(false, None), (true, Some(B3))] {
+            for elr in [0, 1] {
+                let mut stand = with(elr, 1, unclean);
+                silence_except(&mut stand, &[B1]);
+                stand.tell(B3, message::Message::Kafka(Message::Heartbeat));
+                let facts = silence_except(&mut stand, &[B3]);
+                assert_eq!(state(&stand).leader, leader, "elr {elr}");
+                let said = |fact: &Fact| matches!(fact, Fact::Noted { text } if text.contains("not in sync"));
+                assert_eq!(facts.iter().any(said), unclean, "elr {elr}");
+                if unclean {
+                    assert_eq!(state(&stand).isr, [B3]);
+                }
+            }
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A replica's log and what it remembers of its writers.
 //!
 //! Mirrors: `UnifiedLog`, `ProducerStateManager`, `ProducerAppendInfo` (KIP-98), leader-epoch cache (KIP-101).
-//! Simplified: no segments, no retention; the high watermark checkpoint is always current; the operating system never
-//! flushes on its own, so a loss of power takes the whole log; producer ids never expire.
+//! Simplified: every batch is a segment of its own and the newest one is never deleted; the high watermark checkpoint is always current; the operating system writes
+//! everything out at once, at fixed times; producer ids never expire.
 
 use super::protocol::{Batch, ErrorCode, FetchPosition, LogBatch};
-use crate::sim::workload::Record;
+use crate::sim::kernel::EventTime;
+use crate::sim::workload::{RECORD_BYTES, Record};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A broker remembers five batches per producer (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
@@ -18,6 +19,10 @@ pub struct Log {
     pub high_watermark: u64,
     /// What the operating system has written out; the rest is lost with the power.
     pub flushed: u64,
+    /// Where it ended before a loss of power cut it, until the broker is back and says so.
+    pub cut_from: Option<u64>,
+    /// The log start offset: what lay before was deleted by retention.
+    pub start: u64,
 }
 
 /// What a leader does with a batch that carries a sequence.
@@ -43,7 +48,43 @@ pub struct Writers(BTreeMap<u64, Remembered>);
 impl Log {
     /// The log end offset: where the next record goes.
     pub fn end(&self) -> u64 {
-        self.batches.last().map_or(0, LogBatch::end)
+        self.batches.last().map_or(self.start, LogBatch::end)
+    }
+
+    /// Deletes from the front what is too old, and what is too much: only below the high watermark, and never the newest.
+    /// Answers the new start, if it moved. Source: `UnifiedLog.deleteOldSegments`.
+    pub fn delete_old(&mut self, older_than: EventTime, bytes_max: Option<u64>) -> Option<u64> {
+        let sizes = self.batches.iter().map(|batch| batch.batch.count());
+        let mut bytes = sizes.sum::<u64>() * RECORD_BYTES;
+        let mut gone = 0;
+        while gone + 1 < self.batches.len() {
+            let oldest = &self.batches[gone];
+            let newest_record = oldest.batch.records.iter().map(|record| record.event_time);
+            let too_old = newest_record.max().is_none_or(|newest| newest < older_than);
+            let size = oldest.batch.count() * RECORD_BYTES;
+            let too_much = bytes_max.is_some_and(|most| bytes - size >= most);
+            if oldest.end() > self.high_watermark || !(too_old || too_much) {
+                break;
+            }
+            bytes -= size;
+            gone += 1;
+        }
+        if gone == 0 {
+            return None;
+        }
+        self.batches.drain(..gone);
+        self.start = self.batches[0].base_offset;
+        Some(self.start)
+    }
+
+    /// The leader has deleted everything that this log could go on from: it begins anew there.
+    pub fn begin_at(&mut self, start: u64) {
+        *self = Log {
+            start,
+            high_watermark: start,
+            flushed: start,
+            ..Log::default()
+        };
     }
 
     pub fn last_epoch(&self) -> u32 {
@@ -119,11 +160,19 @@ impl Log {
     /// Where a follower's log parts from this one, if it does: the last epoch that both may share, and where it ends
     /// here. An epoch that this log never had counts as well, however far the follower is (KIP-101, KIP-595).
     pub fn divergence(&self, position: &FetchPosition) -> Option<(u32, u64)> {
-        if position.offset == 0 {
+        if position.offset == 0 || (self.batches.is_empty() && position.offset == self.start) {
             return None;
         }
         let (epoch, end) = self.end_of_epoch(position.last_epoch);
         (epoch < position.last_epoch || end < position.offset).then_some((epoch, end))
+    }
+
+    /// The machine lost power: what was not written out is gone.
+    pub fn lose_unflushed(&mut self) {
+        let before = self.truncate(self.flushed);
+        if before > self.end() {
+            self.cut_from = Some(before);
+        }
     }
 
     /// Cuts the log to `end`; answers where it ended before.
@@ -131,6 +180,7 @@ impl Log {
         let before = self.end();
         let keep = self.batches.partition_point(|batch| batch.end() <= end);
         self.batches.truncate(keep);
+        self.start = self.start.min(end);
         self.high_watermark = self.high_watermark.min(end);
         self.flushed = self.flushed.min(end);
         before
@@ -231,7 +281,7 @@ pub fn last_sequence(first: u32, count: u64) -> u32 {
 mod tests {
     use super::super::protocol::{BatchName, PartitionId, Writer};
     use super::*;
-    use crate::sim::kernel::{EventTime, HostId};
+    use crate::sim::kernel::HostId;
     use crate::sim::origin::Origin;
     use crate::sim::workload::{Key, Value};
 
@@ -394,5 +444,32 @@ mod tests {
         assert_eq!(offsets(1, 4), [1, 2, 3]);
         assert_eq!(offsets(4, 9), [4]);
         assert!(offsets(5, 9).is_empty() && offsets(2, 2).is_empty());
+    }
+
+    #[test]
+    fn retention_deletes_from_the_front_by_age_or_size_below_the_high_watermark() {
+        let log = |high_watermark| {
+            let mut log = Log::default();
+            for n in 0..4 {
+                let mut aged = batch(0, n, 1);
+                aged.records[0].event_time = EventTime::from_ms(i64::from(n) * 1_000);
+                log.append(0, aged);
+            }
+            log.high_watermark = high_watermark;
+            log
+        };
+        let (never, ms) = (EventTime::from_ms(i64::MIN), EventTime::from_ms);
+        for (high_watermark, older_than, bytes_max, start) in [
+            (4, never, None, None),
+            (4, ms(2_000), None, Some(2)),
+            (1, ms(2_000), None, Some(1)),
+            (4, ms(9_000), None, Some(3)),
+            (4, never, Some(2 * RECORD_BYTES), Some(2)),
+            (4, never, Some(0), Some(3)),
+        ] {
+            let mut log = log(high_watermark);
+            assert_eq!(log.delete_old(older_than, bytes_max), start);
+            assert_eq!((log.start, log.end()), (start.unwrap_or(0), 4));
+        }
     }
 }

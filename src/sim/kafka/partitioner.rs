@@ -1,7 +1,7 @@
 //! Which partition a key goes to.
 //!
 //! Mirrors: `Utils.murmur2` and `BuiltInPartitioner.partitionForKey` of the Java client.
-//! Simplified: every record has a key, so there is no sticky partitioning.
+//! Records without a key are the producer's affair: it keeps to a partition for a while.
 
 use super::protocol::PartitionId;
 

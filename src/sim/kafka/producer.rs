@@ -1,12 +1,10 @@
-//! The Java producer and the application around it.
+//! The producer and the application around it: the Java client, or librdkafka where it differs.
 //!
 //! Mirrors: `RecordAccumulator`, `Sender`, `TransactionManager` (idempotence only), `NetworkClient`, KIP-98, KIP-360.
-//! Simplified: compression, `buffer.memory` back-pressure, `flush()` and metadata ageing are not modelled; a batch that was
-//! given up holds back all partitions until nothing is in flight, not its own only; an overdue request drops the connection
-//! on the client's side only; the application does not repeat a send that was reported as failed; it keeps what is
-//! unconfirmed in an outbox on disk.
+//! Of librdkafka: `rd_kafka_broker_produce_toppar`, `rd_kafka_broker_timeout_scan`, as far as recordings of it show them.
+//! Simplified: compression, `flush()` and metadata ageing are not modelled; the application has one thread, and keeps what is unconfirmed in an outbox on disk and sends a failed record again once, if at all.
 
-use super::config::ProducerConfig;
+use super::config::{Client, OnError, ProducerConfig, RecordKey};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
@@ -46,9 +44,14 @@ pub struct Memory {
     /// Producer id and epoch, once they are assigned.
     identity: Option<(u64, u16)>,
     asking_identity: bool,
-    /// A batch was given up with its sequence used: the epoch is bumped when nothing is in flight.
-    unresolved: bool,
     correlations: u64,
+    /// Sends that repeat a failed one, by their number in the outbox.
+    sent_again: Vec<u64>,
+    /// Records that wait for memory, each with its number and what caused it: the first one's `send()` blocks the
+    /// application since then, the others are behind it.
+    blocked: VecDeque<(u64, Record, Option<FactId>)>,
+    blocked_since: Time,
+    sticky: Sticky,
     /// The earliest wake-up asked for that is still to come.
     wake: Option<Time>,
 }
@@ -58,8 +61,15 @@ struct Queue {
     batches: VecDeque<Pending>,
     in_flight: u32,
     made: u32,
+    /// The epoch that its sequences belong to; the producer's own may be newer.
+    epoch: u16,
     next_sequence: u32,
     last_acknowledged: Option<u32>,
+    /// The sequence after a batch that was given up while it was being repeated: nobody knows whether the broker has it.
+    /// Nothing new goes out until those behind it have settled.
+    unresolved: Option<u32>,
+    /// There is a gap that nothing will fill: the epoch is bumped.
+    gap: bool,
 }
 
 /// A batch on its way, from the first record in it to the report.
@@ -74,6 +84,12 @@ struct Pending {
     /// Not before this: retry back-off.
     ready_at: Time,
     closed: bool,
+    /// librdkafka: it is in a request that is made and waits for room on the connection.
+    made: bool,
+    /// It is a piece of one that was too large, or the same one after a first attempt to split it.
+    split: bool,
+    /// It has failed before and was put back.
+    repeated: bool,
     writer: Option<Writer>,
     /// The last fact of its story: what comes next was caused by it.
     cause: Option<FactId>,
@@ -105,10 +121,42 @@ impl Memory {
     pub fn is_idle(&self) -> bool {
         let queued = self.queues.iter().any(|queue| !queue.batches.is_empty());
         !queued
+            && self.blocked.is_empty()
             && self
                 .connections
                 .values()
                 .all(|connection| connection.requests.is_empty())
+    }
+}
+
+impl Queue {
+    /// Whether a batch with a sequence is on the wire or waits for its repeat.
+    fn is_open(&self) -> bool {
+        self.in_flight > 0 || self.batches.iter().any(|batch| batch.writer.is_some())
+    }
+
+    /// Where a batch belongs among those that wait: its records are numbered in the order of their sends.
+    fn position_of(&self, batch: &Pending) -> usize {
+        self.batches
+            .partition_point(|other| other.numbers.first() < batch.numbers.first())
+    }
+
+    /// The batch that goes out next: one whose request is made, or the oldest.
+    fn next(&self) -> usize {
+        let made = self.batches.iter().position(|batch| batch.made);
+        made.unwrap_or(0)
+    }
+
+    /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
+    fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch = epoch;
+        self.next_sequence = 0;
+        self.last_acknowledged = None;
+        self.unresolved = None;
+        self.gap = false;
+        for batch in &mut self.batches {
+            batch.writer = None;
+        }
     }
 }
 
@@ -134,8 +182,11 @@ impl Program for Producer {
             metadata_at: Time::ZERO,
             identity: None,
             asking_identity: false,
-            unresolved: false,
             correlations: 0,
+            sent_again: Vec::new(),
+            blocked: VecDeque::new(),
+            blocked_since: Time::ZERO,
+            sticky: Sticky::default(),
             wake: None,
         };
         if !disk.outbox.is_empty() {
@@ -143,7 +194,7 @@ impl Program for Producer {
             cx.note(Fact::Resent { origins });
             let cause = cx.cause();
             for (&number, record) in &disk.outbox {
-                self.accumulate(&mut memory, number, record.clone(), cause, cx);
+                self.hand_over(&mut memory, number, record.clone(), cause, cx);
             }
         }
         self.run(disk, &mut memory, cx);
@@ -164,7 +215,7 @@ impl Program for Producer {
                 disk.written += 1;
                 disk.outbox.insert(number, record.clone());
                 let cause = cx.cause();
-                self.accumulate(memory, number, record, cause, cx);
+                self.hand_over(memory, number, record, cause, cx);
             }
             message::Message::Disconnected => self.on_disconnected(disk, memory, from, cx),
             message::Message::Kafka(Message::Connected) => {
@@ -204,7 +255,20 @@ fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
         .expect("every broker has a connection")
 }
 
+/// The partition that records without a key go to for now.
+#[derive(Clone, Default)]
+struct Sticky {
+    partition: Option<PartitionId>,
+    bytes: u64,
+    since: Time,
+    drawn: u64,
+}
+
 impl Pending {
+    fn has_room(&self, batch_size: u64) -> bool {
+        !self.closed && self.bytes() + RECORD_BYTES <= batch_size
+    }
+
     fn bytes(&self) -> u64 {
         self.records.len() as u64 * RECORD_BYTES
     }
@@ -237,23 +301,21 @@ impl Producer {
         cause: Option<FactId>,
         cx: &mut Context,
     ) {
-        let partition = partition_for(record.key.0.to_string().as_bytes(), self.partitions);
+        let partition = self.partition(memory, &record, cx);
         let queue = &mut memory.queues[usize::from(partition.0)];
-        let room = |batch: &&mut Pending| {
-            !batch.closed && batch.bytes() + RECORD_BYTES <= self.config.batch_size
-        };
-        if let Some(open) = queue.batches.back_mut().filter(room) {
+        let batch_size = self.config.batch_size();
+        if let Some(open) = queue
+            .batches
+            .back_mut()
+            .filter(|batch| batch.has_room(batch_size))
+        {
             open.records.push(record);
             open.numbers.push(number);
+            self.count_sticky(memory, partition);
             return;
         }
-        let name = BatchName {
-            producer: cx.host(),
-            session: cx.incarnation(),
-            partition,
-            ordinal: queue.made,
-        };
-        queue.made += 1;
+        let name = self.name_batch(memory, partition, cx);
+        let queue = &mut memory.queues[usize::from(partition.0)];
         queue.batches.push_back(Pending {
             name,
             records: vec![record],
@@ -262,15 +324,132 @@ impl Producer {
             attempts: 0,
             ready_at: cx.now() + Span::from_ms(self.config.linger_ms),
             closed: false,
+            made: false,
+            split: false,
+            repeated: false,
             writer: None,
             cause,
         });
+        self.count_sticky(memory, partition);
+    }
+
+    /// `send()`: takes the record, or blocks the application while the buffer is full.
+    fn hand_over(
+        &self,
+        memory: &mut Memory,
+        number: u64,
+        record: Record,
+        cause: Option<FactId>,
+        cx: &mut Context,
+    ) {
+        if memory.blocked.is_empty() && self.has_memory(memory, &record, cx) {
+            self.accumulate(memory, number, record, cause, cx);
+            return;
+        }
+        if memory.blocked.is_empty() {
+            memory.blocked_since = cx.now();
+        }
+        memory.blocked.push_back((number, record, cause));
+    }
+
+    /// A batch takes `batch.size` bytes however few records it holds, until it is reported. Source: `BufferPool`.
+    fn has_memory(&self, memory: &mut Memory, record: &Record, cx: &mut Context) -> bool {
+        let batch_size = self.config.batch_size();
+        let partition = self.partition(memory, record, cx);
+        let open = memory.queues[usize::from(partition.0)].batches.back();
+        if open.is_some_and(|batch| batch.has_room(batch_size)) {
+            return true;
+        }
+        let queued: usize = memory.queues.iter().map(|queue| queue.batches.len()).sum();
+        let in_flight = memory.connections.values().flat_map(|c| &c.requests);
+        let in_flight: usize = in_flight.map(|request| request.batches.len()).sum();
+        let taken = (queued + in_flight) as u64 * batch_size.max(RECORD_BYTES);
+        taken + batch_size.max(RECORD_BYTES) <= self.config.buffer_memory()
+    }
+
+    /// Memory was freed, or `max.block.ms` has passed and `send()` throws.
+    fn unblock(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
+        while let Some((number, record, cause)) = memory.blocked.front().cloned() {
+            if self.has_memory(memory, &record, cx) {
+                memory.blocked.pop_front();
+                memory.blocked_since = cx.now();
+                self.accumulate(memory, number, record, cause, cx);
+                continue;
+            }
+            let limit = Span::from_ms(self.config.max_block_ms());
+            if cx.now().since(memory.blocked_since) < limit {
+                return;
+            }
+            memory.blocked.pop_front();
+            memory.blocked_since = cx.now();
+            let partition = self.partition(memory, &record, cx);
+            let name = self.name_batch(memory, partition, cx);
+            let before = cx.cause();
+            cx.because(cause);
+            let (numbers, records) = (vec![number], vec![record]);
+            let error = ErrorCode::DeliveryTimeout;
+            self.tell_failure(
+                disk,
+                memory,
+                (name, numbers, records),
+                error,
+                "max.block.ms",
+                cx,
+            );
+            cx.because(before);
+        }
+    }
+
+    fn name_batch(&self, memory: &mut Memory, partition: PartitionId, cx: &Context) -> BatchName {
+        let queue = &mut memory.queues[usize::from(partition.0)];
+        queue.made += 1;
+        BatchName {
+            producer: cx.host(),
+            session: cx.incarnation(),
+            partition,
+            ordinal: queue.made - 1,
+        }
+    }
+
+    /// Where a record goes: by its key, or to the partition that the client keeps to for now.
+    fn partition(&self, memory: &mut Memory, record: &Record, cx: &Context) -> PartitionId {
+        if self.config.record_key == RecordKey::Customer {
+            return partition_for(record.key.0.to_string().as_bytes(), self.partitions);
+        }
+        let sticky = &mut memory.sticky;
+        // librdkafka keeps to a partition for `sticky.partitioning.linger.ms`, 10 ms.
+        let librdkafka = self.config.client == Client::Librdkafka;
+        let stale = librdkafka && cx.now().since(sticky.since) >= Span::from_ms(10);
+        if sticky.partition.is_none() || stale {
+            let index = u64::from(cx.incarnation()) << 32 | sticky.drawn;
+            let drawn = cx.draw("sticky", index).below(u64::from(self.partitions));
+            sticky.drawn += 1;
+            sticky.bytes = 0;
+            sticky.since = cx.now();
+            sticky.partition = Some(PartitionId(drawn as u16));
+        }
+        sticky.partition.expect("it was drawn just now")
+    }
+
+    /// The Java client changes the partition after `batch.size` bytes once its batches are full, after twice as many in any
+    /// case. Source: `BuiltInPartitioner.updatePartitionInfo`, KIP-794.
+    fn count_sticky(&self, memory: &mut Memory, partition: PartitionId) {
+        let batch_size = self.config.batch_size();
+        let last = memory.queues[usize::from(partition.0)].batches.back();
+        let full = last.is_none_or(|batch| !batch.has_room(batch_size));
+        let sticky = &mut memory.sticky;
+        sticky.bytes += RECORD_BYTES;
+        let enough = (full && sticky.bytes >= batch_size) || sticky.bytes >= 2 * batch_size;
+        if self.config.client == Client::Java && enough {
+            sticky.partition = None;
+        }
     }
 
     /// The sender's loop: give up what is too old, connect where needed, send what is ready, and sleep until the next time
     /// something may have changed.
     fn run(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
         self.expire(disk, memory, cx);
+        self.unblock(disk, memory, cx);
         self.bump_epoch(memory, cx);
         self.find_leaders(memory, cx);
         for broker in self.brokers.clone() {
@@ -300,19 +479,31 @@ impl Producer {
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
-        if connection(memory, broker).requests.len() >= self.config.max_in_flight as usize {
+        if connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize {
+            self.make_request(memory, &ready);
             return;
         }
-        let mut batches = Vec::new();
+        let mut batches: Vec<Pending> = Vec::new();
+        let mut size = 0;
         for index in ready {
+            // A request holds no more than max.request.size, but one batch in any case.
+            let next = memory.queues[index].next();
+            size += memory.queues[index].batches[next].bytes();
+            if size > self.config.max_request_size && !batches.is_empty() {
+                break;
+            }
             let queue = &mut memory.queues[index];
             let mut batch = queue
                 .batches
-                .pop_front()
+                .remove(queue.next())
                 .expect("a ready partition has a batch");
             batch.closed = true;
+            batch.made = false;
             batch.attempts += 1;
             if let (Some((producer_id, epoch)), None) = (memory.identity, batch.writer) {
+                if queue.epoch != epoch {
+                    queue.begin_epoch(epoch);
+                }
                 batch.writer = Some(Writer {
                     producer_id,
                     epoch,
@@ -346,7 +537,7 @@ impl Producer {
             correlation,
             attempt,
             acks: self.config.acks,
-            timeout: Span::from_ms(self.config.request_timeout_ms),
+            timeout: Span::from_ms(self.config.request_timeout_ms()),
             batches: batches.iter().map(Pending::batch).collect(),
         };
         cx.send(broker, message);
@@ -372,21 +563,32 @@ impl Producer {
         let Some(head) = queue.batches.front() else {
             return false;
         };
+        if queue.batches[queue.next()].made {
+            return true;
+        }
         let full = head.attempts == 0
-            && (head.bytes() + RECORD_BYTES > self.config.batch_size || queue.batches.len() > 1);
+            && (!head.has_room(self.config.batch_size())
+                || queue.batches.len() > 1
+                || !memory.blocked.is_empty());
         if head.ready_at > now && !full {
             return false;
         }
         // The Java client mutes a partition with max.in.flight=1 until its batch is done.
-        if self.config.max_in_flight == 1 && queue.in_flight > 0 {
+        let java = self.config.client == Client::Java;
+        if java && self.config.max_in_flight() == 1 && queue.in_flight > 0 {
             return false;
         }
         if !self.config.idempotence() {
             return true;
         }
         // What has a sequence already is repeated first; nothing new goes out while it is open which sequences the
-        // broker has. Source: `RecordAccumulator.shouldStopDrainBatchesForPartition`.
-        if memory.unresolved && head.writer.is_none() {
+        // broker has, or while batches of an older epoch are under way. Source:
+        // `RecordAccumulator.shouldStopDrainBatchesForPartition`.
+        let older = memory
+            .identity
+            .is_some_and(|(_, epoch)| epoch != queue.epoch);
+        let waits = queue.unresolved.is_some() || (older && queue.is_open());
+        if queue.gap || (head.writer.is_none() && waits) {
             return false;
         }
         // A batch that is repeated waits until it is the oldest one outstanding.
@@ -403,6 +605,20 @@ impl Producer {
         match (head.writer, oldest) {
             (Some(writer), Some(oldest)) => writer.sequence < oldest,
             _ => true,
+        }
+    }
+
+    /// librdkafka makes its next request while it waits for room on the connection. What is in it is sent next, even if an
+    /// older batch comes back meanwhile and waits out its back-off: so with `max.in.flight=1` a repeat is overtaken too.
+    /// Sequences undo that, since the broker refuses the gap.
+    fn make_request(&self, memory: &mut Memory, ready: &[usize]) {
+        if self.config.client == Client::Librdkafka && !self.config.idempotence() {
+            for &index in ready {
+                let next = memory.queues[index].next();
+                let batch = &mut memory.queues[index].batches[next];
+                batch.made = true;
+                batch.closed = true;
+            }
         }
     }
 
@@ -489,17 +705,26 @@ impl Producer {
         let Some(connection) = memory.connections.get_mut(&broker) else {
             return;
         };
+        let index = mix(u64::from(broker.0)) ^ cx.now().micros();
+        let wait = cx.draw("reconnect", index).backoff(
+            Span::from_ms(self.config.reconnect_backoff_ms()),
+            Span::from_ms(self.config.reconnect_backoff_max_ms()),
+            connection.failures,
+        );
         connection.failures += 1;
-        let doublings = (connection.failures - 1).min(10);
-        let backoff = (self.config.reconnect_backoff_ms << doublings)
-            .min(self.config.reconnect_backoff_max_ms);
-        let wait = cx
-            .draw("reconnect", mix(u64::from(broker.0)) ^ cx.now().micros())
-            .jitter(Span::from_ms(backoff), 20);
         connection.state = Link::Down {
             until: cx.now() + wait,
         };
         let requests = std::mem::take(&mut connection.requests);
+        // A request that was made and not sent is taken apart again.
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if memory.leaders[index] == Some(broker) {
+                queue
+                    .batches
+                    .iter_mut()
+                    .for_each(|batch| batch.made = false);
+            }
+        }
         // What is known of leaders may be out of date; a connected broker is asked.
         for leader in &mut memory.leaders {
             if *leader == Some(broker) {
@@ -529,33 +754,44 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
         if error == ErrorCode::NotLeaderOrFollower {
             memory.leaders[usize::from(batch.name.partition.0)] = None;
         }
-        // A batch behind one that was given up, and that the broker never had, meets a gap that nothing will fill. It
-        // gets a new sequence in the next epoch. Source: `TransactionManager.canRetry`, KIP-360.
-        if error == ErrorCode::OutOfOrderSequenceNumber && memory.unresolved {
-            batch.writer = None;
+        // librdkafka reports it.
+        let java = self.config.client == Client::Java;
+        if java && error == ErrorCode::MessageTooLarge && batch.records.len() > 1 {
+            self.split(memory, batch, cx);
+            return;
         }
-        // A batch behind one that is being repeated meets a gap; it is repeated in its turn.
-        let expected = queue.last_acknowledged.map_or(0, next_sequence);
-        let behind = error == ErrorCode::OutOfOrderSequenceNumber
-            && batch.writer.is_none_or(|w| w.sequence != expected);
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        // A batch behind one that is being repeated meets a gap; it is repeated in its turn. If it is itself the next one,
+        // or the first behind one that was given up, the gap stays: it gets a new sequence in the next epoch. Source:
+        // `TransactionManager.canRetry`, KIP-360.
+        let out_of_order = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some();
+        if let Some(writer) = batch.writer.filter(|_| out_of_order) {
+            let expected = queue.last_acknowledged.map_or(0, next_sequence);
+            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected);
+        }
         let in_time =
-            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms);
-        let may_retry = batch.attempts <= self.config.retries && (error.is_retriable() || behind);
+            cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
+        // librdkafka does not count an attempt that met the wrong broker.
+        let librdkafka = self.config.client == Client::Librdkafka;
+        let uncounted = librdkafka && error == ErrorCode::NotLeaderOrFollower;
+        let may_retry = (batch.attempts <= self.config.retries || uncounted)
+            && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
             self.report_failure(disk, memory, batch, error, cx);
             return;
         }
-        let doublings = (batch.attempts - 1).min(10);
-        let backoff =
-            (self.config.retry_backoff_ms << doublings).min(self.config.retry_backoff_max_ms);
         let index = mix(u64::from(batch.name.ordinal) << 32 | u64::from(batch.attempts))
             ^ u64::from(batch.name.partition.0);
-        let retry_in = cx.draw("retry", index).jitter(Span::from_ms(backoff), 20);
+        let retry_in = cx.draw("retry", index).backoff(
+            Span::from_ms(self.config.retry_backoff_ms),
+            Span::from_ms(self.config.retry_backoff_max_ms),
+            batch.attempts - 1,
+        );
         batch.ready_at = cx.now() + retry_in;
+        batch.repeated = true;
         batch.cause = Some(cx.note_setting(
             "retries",
             Fact::AttemptFailed {
@@ -566,24 +802,55 @@ impl Producer {
             },
         ));
         // With idempotence in the order of sequences, which is the order they were made in; without, to the front.
-        let position = if self.config.idempotence() {
-            queue
-                .batches
-                .partition_point(|other| other.name.ordinal < batch.name.ordinal)
+        // librdkafka keeps the order of the messages in any case.
+        let position = if self.config.idempotence() || librdkafka {
+            queue.position_of(&batch)
         } else {
             0
         };
         queue.batches.insert(position, batch);
-        if memory.unresolved {
-            // The broker refused one of these for its gap, so it can have none of those behind it.
-            let refused = queue
-                .batches
-                .iter()
-                .position(|batch| batch.writer.is_none())
-                .unwrap_or(queue.batches.len());
-            for behind in queue.batches.range_mut(refused..) {
-                behind.writer = None;
-            }
+    }
+
+    /// Takes a batch that is too large apart and puts the pieces in its place, as if they had never been tried. The first
+    /// time they are as large as `batch.size` allows, then half of what was refused. Source:
+    /// `RecordAccumulator.splitAndReenqueue`.
+    fn split(&self, memory: &mut Memory, batch: Pending, cx: &mut Context) {
+        let target = if batch.split {
+            batch.bytes() / 2
+        } else {
+            self.config.batch_size()
+        };
+        let size = usize::try_from(target / RECORD_BYTES).unwrap_or(1).max(1);
+        let pieces = batch.records.len().div_ceil(size);
+        let text = format!("{} is too large and becomes {pieces}", batch.name);
+        let cause = cx.note_setting("max.message.bytes", Fact::Noted { text });
+        let partition = batch.name.partition;
+        let mut sequence = batch.writer.map_or(0, |writer| writer.sequence);
+        let chunks = batch.records.chunks(size).zip(batch.numbers.chunks(size));
+        for (index, (records, numbers)) in chunks.enumerate() {
+            let name = if index == 0 {
+                batch.name
+            } else {
+                self.name_batch(memory, partition, cx)
+            };
+            let piece = Pending {
+                name,
+                records: records.to_vec(),
+                numbers: numbers.to_vec(),
+                attempts: 0,
+                ready_at: cx.now(),
+                closed: true,
+                made: false,
+                split: true,
+                repeated: false,
+                writer: batch.writer.map(|writer| Writer { sequence, ..writer }),
+                cause: Some(cause),
+                ..batch.clone()
+            };
+            sequence = next_sequence(last_sequence(sequence, records.len() as u64));
+            let queue = &mut memory.queues[usize::from(partition.0)];
+            let position = queue.position_of(&piece);
+            queue.batches.insert(position, piece);
         }
     }
 
@@ -613,7 +880,7 @@ impl Producer {
         });
     }
 
-    /// The application is told; this one writes it off and does not send again.
+    /// A batch is given up: that may leave a gap in its sequences.
     fn report_failure(
         &self,
         disk: &mut Disk,
@@ -622,30 +889,72 @@ impl Producer {
         error: ErrorCode,
         cx: &mut Context,
     ) {
-        // Its sequence is used up, so nothing after it would fit: KIP-360 bumps the epoch once the rest has settled.
-        memory.unresolved |= batch.writer.is_some();
-        for number in &batch.numbers {
-            disk.outbox.remove(number);
+        // Its sequence is used up, so nothing after it would fit if the broker has not got it. One that was repeated may be
+        // stored or not; after any other error the broker has refused it. Source: `Sender.sendProducerData`,
+        // `TransactionManager.handleFailedBatch`.
+        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
+        if let Some((_, last)) = batch.sequences() {
+            let unknown = error == ErrorCode::DeliveryTimeout || error.is_retriable();
+            if !unknown {
+                queue.gap = true;
+            } else if batch.repeated || error != ErrorCode::DeliveryTimeout {
+                queue.unresolved = Some(next_sequence(last));
+            }
         }
-        let origins = batch.records.iter().map(|record| record.origin).collect();
         let setting = if error == ErrorCode::DeliveryTimeout {
             "delivery.timeout.ms"
         } else {
             "retries"
         };
+        let told = (batch.name, batch.numbers, batch.records);
+        self.tell_failure(disk, memory, told, error, setting, cx);
+    }
+
+    /// The application is told; it writes the records off or sends them again.
+    fn tell_failure(
+        &self,
+        disk: &mut Disk,
+        memory: &mut Memory,
+        (batch, numbers, records): (BatchName, Vec<u64>, Vec<Record>),
+        error: ErrorCode,
+        setting: &'static str,
+        cx: &mut Context,
+    ) {
+        let origins = records.iter().map(|record| record.origin).collect();
         cx.note_setting(
             setting,
             Fact::SendFailed {
-                batch: batch.name,
+                batch,
                 error,
                 origins,
             },
         );
+        // A new send of the same record: nobody can tell that it is one.
+        let mut again = Vec::new();
+        for (number, record) in numbers.into_iter().zip(records) {
+            disk.outbox.remove(&number);
+            if self.config.on_error == OnError::SendAgain && !memory.sent_again.contains(&number) {
+                let number = disk.written;
+                disk.written += 1;
+                disk.outbox.insert(number, record.clone());
+                memory.sent_again.push(number);
+                again.push((number, record));
+            }
+        }
+        if again.is_empty() {
+            return;
+        }
+        let origins = again.iter().map(|(_, record)| record.origin).collect();
+        cx.note_setting("app.on.error", Fact::Resent { origins });
+        let cause = cx.cause();
+        for (number, record) in again {
+            self.hand_over(memory, number, record, cause, cx);
+        }
     }
 
     /// `delivery.timeout.ms` counts from the batch's creation; it ends batches in the queue and in flight alike.
     fn expire(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
-        let limit = Span::from_ms(self.config.delivery_timeout_ms);
+        let limit = Span::from_ms(self.config.delivery_timeout_ms());
         let cause = cx.cause();
         let now = cx.now();
         let too_old = |batch: &Pending| now.since(batch.created) >= limit;
@@ -671,10 +980,8 @@ impl Producer {
         cx.because(cause);
         // One overdue request drops the whole connection.
         let overdue = |connection: &Connection| {
-            connection
-                .requests
-                .front()
-                .is_some_and(|r| now.since(r.sent) >= Span::from_ms(self.config.request_timeout_ms))
+            let oldest = connection.requests.front();
+            oldest.is_some_and(|request| self.overdue_at(request.sent) <= now)
         };
         let late: Vec<HostId> = memory
             .connections
@@ -689,39 +996,55 @@ impl Producer {
                     text: "a request is overdue, the connection is dropped".into(),
                 },
             );
+            cx.drop_connection(broker);
             self.on_disconnected(disk, memory, broker, cx);
         }
     }
 
-    /// After a batch was given up: once nothing of the old epoch is in flight or to be repeated, a new epoch begins with sequence 0.
+    /// When a request that is still unanswered is given up. librdkafka looks for such requests once a second.
+    fn overdue_at(&self, sent: Time) -> Time {
+        let due = sent + Span::from_ms(self.config.request_timeout_ms());
+        match self.config.client {
+            Client::Java => due,
+            Client::Librdkafka => Time::from_ms(due.micros().div_ceil(1_000_000) * 1_000),
+        }
+    }
+
+    /// After a batch was given up: once nothing of its partition is under way, either a later batch was stored, so the
+    /// broker had it, or the epoch is bumped and the partition's sequences begin at 0. Other partitions go on and follow
+    /// when theirs have settled. Source: `TransactionManager.maybeResolveSequences`, `bumpIdempotentProducerEpoch`.
     fn bump_epoch(&self, memory: &mut Memory, cx: &mut Context) {
-        let open = |queue: &Queue| {
-            queue.in_flight > 0 || queue.batches.iter().any(|batch| batch.writer.is_some())
-        };
-        if !memory.unresolved || memory.queues.iter().any(open) {
+        let Some((producer_id, epoch)) = &mut memory.identity else {
             return;
-        }
-        memory.unresolved = false;
-        if let Some((producer_id, epoch)) = &mut memory.identity {
-            *epoch += 1;
-            cx.note(Fact::ProducerIdAssigned {
-                producer_id: *producer_id,
-                epoch: *epoch,
-            });
-        }
-        for queue in &mut memory.queues {
-            queue.next_sequence = 0;
-            queue.last_acknowledged = None;
-            for batch in &mut queue.batches {
-                batch.writer = None;
+        };
+        let mut bumped = Vec::new();
+        for (index, queue) in memory.queues.iter_mut().enumerate() {
+            if queue.unresolved.is_some() && !queue.is_open() {
+                queue.unresolved = None;
+                let next = queue.last_acknowledged.map(next_sequence);
+                queue.gap |= next != Some(queue.next_sequence);
+            }
+            // What is on the wire is waited for; what was refused for its gap is numbered anew.
+            if queue.gap && queue.in_flight == 0 {
+                bumped.push(index);
             }
         }
+        if bumped.is_empty() {
+            return;
+        }
+        *epoch += 1;
+        for index in bumped {
+            memory.queues[index].begin_epoch(*epoch);
+        }
+        cx.note(Fact::ProducerIdAssigned {
+            producer_id: *producer_id,
+            epoch: *epoch,
+        });
     }
 
     /// Sets a timer for the next moment at which time alone changes something.
     fn sleep(&self, memory: &mut Memory, cx: &mut Context) {
-        let delivery = Span::from_ms(self.config.delivery_timeout_ms);
-        let request = Span::from_ms(self.config.request_timeout_ms);
+        let delivery = Span::from_ms(self.config.delivery_timeout_ms());
         let queued = memory
             .queues
             .iter()
@@ -732,7 +1055,7 @@ impl Producer {
             r.batches
                 .iter()
                 .map(|b| b.created + delivery)
-                .chain([r.sent + request])
+                .chain([self.overdue_at(r.sent)])
         });
         let reconnect =
             memory
@@ -746,6 +1069,10 @@ impl Producer {
             .chain(overdue)
             .chain(reconnect)
             .chain([memory.metadata_at])
+            .chain(
+                (!memory.blocked.is_empty())
+                    .then(|| memory.blocked_since + Span::from_ms(self.config.max_block_ms())),
+            )
             .filter(|&at| at > cx.now())
             .min();
         if let Some(next) = next
@@ -980,7 +1307,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_a_new_epoch_begins() {
+    fn after_a_batch_is_given_up_those_behind_it_are_settled_before_anything_new_goes_out() {
         let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
         let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
         stand.pass(Span::from_ms(1_000));
@@ -1023,8 +1350,183 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [(2, Some((1, 0)))],
-            "new batches begin the next epoch at 0"
+            [(2, Some((0, 2)))],
+            "the broker has what came behind, so it had the one given up: there is no gap"
         );
+    }
+
+    #[test]
+    fn if_all_in_flight_are_given_up_the_next_epoch_begins_at_0_in_that_partition_only() {
+        let timeouts = r#""delivery.timeout.ms": 2000, "request.timeout.ms": 1500"#;
+        let mut stand = producer(&format!("{{{ONE_EACH}, {timeouts}}}"));
+        stand.pass(Span::from_ms(1_000));
+        assert_eq!(ordinals(&mut stand), [0]);
+        stand.tell(B1, message::Message::Disconnected);
+        let facts = stand.pass(Span::from_ms(1_000));
+        let bumped = |fact: &Fact| matches!(fact, Fact::ProducerIdAssigned { epoch: 1, .. });
+        assert!(facts.iter().any(bumped), "{facts:?}");
+        order(&mut stand, 3..=3);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        stand.tell(
+            B1,
+            message::Message::Kafka(Message::Metadata {
+                leaders: vec![Some(B1)],
+            }),
+        );
+        stand.pass(Span::from_ms(300));
+        let told: Vec<Option<(u16, u32)>> = wire(&mut stand)
+            .into_iter()
+            .map(|(_, _, writer)| writer)
+            .collect();
+        assert_eq!(told, [Some((1, 0))]);
+    }
+
+    const LIBRDKAFKA: &str =
+        r#""producer.client": "librdkafka", "max.in.flight.requests.per.connection""#;
+
+    #[test]
+    fn librdkafka_sends_again_in_the_old_order_after_a_lost_connection() {
+        let mut stand = producer(&format!("{{{ONE_EACH}, {LIBRDKAFKA}: 5}}"));
+        order(&mut stand, 2..=5);
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        break_and_reconnect(&mut stand);
+        stand.pass(Span::from_ms(200));
+        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn with_one_in_flight_librdkafka_lets_one_request_pass_a_repeat_and_java_none() {
+        for (client, passed) in [("librdkafka", &[1][..]), ("java", &[])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"enable.idempotence\": false, \"max.in.flight.requests.per.connection\": 1}}"
+            ));
+            order(&mut stand, 2..=3);
+            let sent = wire(&mut stand);
+            assert_eq!(sent.len(), 1);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, passed, "{client}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Ok(0));
+            }
+            stand.pass(Span::from_ms(200));
+            assert_eq!(ordinals(&mut stand), [0], "{client}");
+        }
+    }
+
+    #[test]
+    fn without_retries_librdkafka_still_looks_for_the_leader_and_java_does_not() {
+        for (client, failed) in [("librdkafka", false), ("java", true)] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"producer.client\": \"{client}\", \"retries\": 0}}"
+            ));
+            let sent = wire(&mut stand);
+            let facts = answer(&mut stand, sent[0].0, Err(ErrorCode::NotLeaderOrFollower));
+            let reported = |fact: &Fact| matches!(fact, Fact::SendFailed { .. });
+            assert_eq!(facts.iter().any(reported), failed, "{client}");
+        }
+    }
+
+    #[test]
+    fn a_failed_send_is_written_off_or_sent_again_once_as_another_batch() {
+        for (on_error, again) in [("write_off", &[][..]), ("send_again", &[1])] {
+            let mut stand = producer(&format!(
+                "{{{ONE_EACH}, \"retries\": 0, \"app.on.error\": \"{on_error}\"}}"
+            ));
+            let sent = wire(&mut stand);
+            answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            let next = wire(&mut stand);
+            let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
+            assert_eq!(told, again, "{on_error}");
+            for (correlation, ..) in next {
+                answer(&mut stand, correlation, Err(ErrorCode::NotEnoughReplicas));
+            }
+            assert_eq!(ordinals(&mut stand), [0; 0], "once");
+        }
+    }
+
+    #[test]
+    fn a_full_buffer_blocks_send_until_a_batch_is_reported_or_max_block_ms_has_passed() {
+        let two = r#""enable.idempotence": false, "linger.ms": 0, "batch.size": 120, "buffer.memory": 240, "max.block.ms": 500"#;
+        let mut stand = producer(&format!("{{{two}}}"));
+        order(&mut stand, 2..=3);
+        let sent = wire(&mut stand);
+        assert_eq!(sent.len(), 2, "the third waits for memory");
+        answer(&mut stand, sent[0].0, Ok(0));
+        assert_eq!(ordinals(&mut stand), [2]);
+        order(&mut stand, 4..=4);
+        let facts = stand.pass(Span::from_ms(500));
+        let refused = |fact: &Fact| matches!(fact, Fact::SendFailed { .. });
+        assert_eq!(facts.iter().filter(|fact| refused(fact)).count(), 1);
+    }
+
+    #[test]
+    fn without_a_key_the_client_keeps_to_a_partition_for_a_batch() {
+        let config = |json: &str| serde_json::from_str(json).expect("valid");
+        let mut stand = Stand::new(
+            PRODUCER,
+            Producer {
+                config: config(
+                    r#"{"app.record.key": "none", "batch.size": 360, "linger.ms": 60000}"#,
+                ),
+                partitions: 8,
+                brokers: vec![B1],
+                leaders: vec![Some(B1); 8],
+            },
+        );
+        order(&mut stand, 1..=24);
+        let memory = stand.host.memory.as_ref().expect("alive");
+        let batches = memory.queues.iter().flat_map(|queue| &queue.batches);
+        let sizes: Vec<usize> = batches.map(|batch| batch.records.len()).collect();
+        assert_eq!(
+            sizes, [3; 8],
+            "each partition gets a full batch before the next"
+        );
+        let used = memory
+            .queues
+            .iter()
+            .filter(|queue| !queue.batches.is_empty());
+        assert!(used.count() >= 3);
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_is_sent_in_pieces_with_the_sequences_it_had() {
+        let mut stand = producer(r#"{"batch.size": 480, "linger.ms": 50}"#);
+        order(&mut stand, 2..=5);
+        stand.pass(Span::from_ms(50));
+        let mut pieces = Vec::new();
+        let mut largest = 4;
+        for _ in 0..12 {
+            let sent = stand.sent().into_iter();
+            let produce = sent.filter_map(|(_, message)| match message {
+                Message::Produce {
+                    correlation,
+                    batches,
+                    ..
+                } => Some((correlation, batches)),
+                _ => None,
+            });
+            for (correlation, batches) in produce.collect::<Vec<_>>() {
+                let count = batches[0].records.len();
+                let sequence = batches[0].writer.map(|writer| writer.sequence);
+                if count > 1 {
+                    largest = largest.min(count);
+                    answer(&mut stand, correlation, Err(ErrorCode::MessageTooLarge));
+                } else {
+                    pieces.push((sequence, count));
+                    answer(
+                        &mut stand,
+                        correlation,
+                        Ok(u64::from(sequence.unwrap_or(0))),
+                    );
+                }
+            }
+            stand.pass(Span::from_ms(1));
+        }
+        let expected: Vec<(Option<u32>, usize)> = (0..5).map(|n| (Some(n), 1)).collect();
+        pieces.sort_unstable();
+        assert_eq!(pieces, expected);
+        assert_eq!(largest, 2, "halved each time");
     }
 }

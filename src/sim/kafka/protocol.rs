@@ -4,7 +4,7 @@
 //! Simplified: one topic; a consumer's fetch names one partition; no fetch sessions, no quotas.
 
 use crate::sim::kernel::rng::mix;
-use crate::sim::kernel::{HostId, Span};
+use crate::sim::kernel::{HostId, Span, Time};
 use crate::sim::workload::Record;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -46,9 +46,16 @@ impl fmt::Display for BatchName {
 pub enum ErrorCode {
     NotLeaderOrFollower,
     NotEnoughReplicas,
+    /// The in-sync set shrank below the minimum after the append: the batch is stored.
+    NotEnoughReplicasAfterAppend,
     RequestTimedOut,
     OutOfOrderSequenceNumber,
     InvalidProducerEpoch,
+    CorruptMessage,
+    UnknownTopicOrPartition,
+    LeaderNotAvailable,
+    MessageTooLarge,
+    InvalidRecord,
     /// The leader is so new that it cannot tell yet what is readable (KIP-207).
     OffsetNotAvailable,
     /// The offset asked for lies beyond the log's end.
@@ -60,13 +67,40 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// What a broker may answer to a Produce request.
+    pub const OF_PRODUCE: [ErrorCode; 11] = [
+        ErrorCode::NotLeaderOrFollower,
+        ErrorCode::NotEnoughReplicas,
+        ErrorCode::NotEnoughReplicasAfterAppend,
+        ErrorCode::RequestTimedOut,
+        ErrorCode::OutOfOrderSequenceNumber,
+        ErrorCode::InvalidProducerEpoch,
+        ErrorCode::CorruptMessage,
+        ErrorCode::UnknownTopicOrPartition,
+        ErrorCode::LeaderNotAvailable,
+        ErrorCode::MessageTooLarge,
+        ErrorCode::InvalidRecord,
+    ];
+
+    pub fn of_produce(name: &str) -> Option<ErrorCode> {
+        Self::OF_PRODUCE
+            .into_iter()
+            .find(|error| error.name() == name)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             ErrorCode::NotLeaderOrFollower => "NOT_LEADER_OR_FOLLOWER",
             ErrorCode::NotEnoughReplicas => "NOT_ENOUGH_REPLICAS",
+            ErrorCode::NotEnoughReplicasAfterAppend => "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
             ErrorCode::RequestTimedOut => "REQUEST_TIMED_OUT",
             ErrorCode::OutOfOrderSequenceNumber => "OUT_OF_ORDER_SEQUENCE_NUMBER",
             ErrorCode::InvalidProducerEpoch => "INVALID_PRODUCER_EPOCH",
+            ErrorCode::CorruptMessage => "CORRUPT_MESSAGE",
+            ErrorCode::UnknownTopicOrPartition => "UNKNOWN_TOPIC_OR_PARTITION",
+            ErrorCode::LeaderNotAvailable => "LEADER_NOT_AVAILABLE",
+            ErrorCode::MessageTooLarge => "MESSAGE_TOO_LARGE",
+            ErrorCode::InvalidRecord => "INVALID_RECORD",
             ErrorCode::OffsetNotAvailable => "OFFSET_NOT_AVAILABLE",
             ErrorCode::OffsetOutOfRange => "OFFSET_OUT_OF_RANGE",
             ErrorCode::NetworkException => "NETWORK_EXCEPTION",
@@ -79,11 +113,17 @@ impl ErrorCode {
         match self {
             ErrorCode::NotLeaderOrFollower
             | ErrorCode::NotEnoughReplicas
+            | ErrorCode::NotEnoughReplicasAfterAppend
             | ErrorCode::RequestTimedOut
+            | ErrorCode::CorruptMessage
+            | ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::LeaderNotAvailable
             | ErrorCode::OffsetNotAvailable
             | ErrorCode::NetworkException => true,
             ErrorCode::OutOfOrderSequenceNumber
             | ErrorCode::InvalidProducerEpoch
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::InvalidRecord
             | ErrorCode::OffsetOutOfRange
             | ErrorCode::DeliveryTimeout => false,
         }
@@ -94,6 +134,19 @@ impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// What a broker does with a Produce request that a fault has chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// An error, and nothing is stored.
+    Reject(ErrorCode),
+    /// Stored, and an error all the same.
+    RejectStored(ErrorCode),
+    /// Stored, and answered so much later; zero: never.
+    Stall(Span),
+    /// Stored, and the connection closed instead of an answer.
+    HangUp,
 }
 
 /// How many replicas must have a batch before the producer is told so.
@@ -176,6 +229,10 @@ pub enum FetchAnswer {
         end: u64,
     },
     Error(ErrorCode),
+    /// The follower is where nothing is any more: the leader's log begins here.
+    Deleted {
+        start: u64,
+    },
 }
 
 /// Who leads a partition and who is in sync, as the controller has it.
@@ -258,8 +315,35 @@ pub enum Message {
     Partitions {
         states: Vec<PartitionState>,
     },
+    AllocateProducerIds,
+    /// A block of producer ids, from this one on.
+    ProducerIds {
+        first: u64,
+    },
+    /// A follower writes what it fetched from now on slower by so much, until then.
+    Slow {
+        by: Span,
+        until: Time,
+    },
+    /// To be treated so: the next Produce requests, as many as said.
+    Treat {
+        treatment: Treatment,
+        times: u32,
+    },
     // to oneself
     Send,
+    /// What was fetched is written.
+    Copy {
+        leader: HostId,
+        fetched: Vec<Fetched>,
+    },
+    WriteBack,
+    CheckRetention,
+    RegisterAgain,
+    /// To a broker whose connection broke: it may have missed something.
+    PublishTo {
+        broker: HostId,
+    },
     HandleProduce {
         client: HostId,
     },

@@ -38,6 +38,8 @@ pub enum What {
     Fault(FaultId),
     /// A crashed process starts again.
     Restart(HostId),
+    /// A paused process goes on.
+    Resume(HostId),
 }
 
 /// The future event list.
@@ -60,6 +62,11 @@ impl Agenda {
 
     pub fn pop(&mut self) -> Option<Event> {
         self.heap.pop()
+    }
+
+    /// Puts an event off. It keeps its place among what happens at the same time, so nothing overtakes it.
+    pub fn postpone(&mut self, event: Event, at: Time) {
+        self.heap.push(Event { at, ..event });
     }
 }
 

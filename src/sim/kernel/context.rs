@@ -53,11 +53,27 @@ impl Kernel {
         }
     }
 
+    /// Breaks a connection from one end, which knows what it did; the other end hears of it.
+    pub fn drop_connection(&mut self, by: HostId, peer: HostId, cause: Option<FactId>) {
+        self.network.reset(by, peer);
+        let epoch = self.network.epoch(by, peer);
+        let delay = self.delay(by, peer, mix(u64::from(epoch)));
+        let at = self.network.arrival(by, peer, self.now, delay);
+        let what = What::Deliver {
+            from: by,
+            to: peer,
+            epoch,
+            message: Message::Disconnected,
+        };
+        self.agenda.insert(at, cause, what);
+    }
+
     fn delay(&self, from: HostId, to: HostId, index: u64) -> Span {
         let component = u64::from(from.0) << 8 | u64::from(to.0);
-        let extra =
-            Draw::new(self.seed, component, "network", index).exponential(self.network.mean_extra);
-        self.network.minimum + extra
+        let draw = |purpose| Draw::new(self.seed, component, purpose, index);
+        let extra = draw("network").exponential(self.network.mean_extra);
+        let spike = self.network.spike(from, to, self.now);
+        self.network.minimum + extra + draw("spike").exponential(spike)
     }
 }
 
@@ -124,6 +140,11 @@ impl Context<'_> {
     /// Hangs up: the connection breaks for both ends.
     pub fn close(&mut self, peer: HostId) {
         self.kernel.reset(self.host, peer, self.cause);
+    }
+
+    /// Gives a connection up on this side at once; the peer hears of it later.
+    pub fn drop_connection(&mut self, peer: HostId) {
+        self.kernel.drop_connection(self.host, peer, self.cause);
     }
 
     /// Sends a message to oneself: a timer, or the next step of something that a crash may tear apart.

@@ -1,7 +1,9 @@
-//! Connections between hosts: in-order delivery, delay, reset.
+//! Connections between hosts: in-order delivery, delay, reset, and links that carry nothing for a while.
 //!
 //! Mirrors: TCP as an application sees it. A later message never overtakes an earlier one on the same connection, and
 //! a reset loses whatever was on the wire in both directions, so "one lost message" is always a broken connection.
+//! A split link breaks nothing by itself: TCP repeats what was not received, so it arrives once the link is back, unless an
+//! end has given the connection up by then.
 //! Simplified: no bandwidth; a connection needs no handshake of its own (the Kafka client's is modelled there).
 
 use super::host::HostId;
@@ -33,6 +35,10 @@ pub struct Network {
     /// What is added to it on average, exponentially distributed.
     pub mean_extra: Span,
     connections: BTreeMap<(HostId, HostId), Connection>,
+    /// Until when a link carries nothing.
+    splits: Vec<((HostId, HostId), Time)>,
+    /// Until when a link is slow, and what is added then on average.
+    spikes: Vec<((HostId, HostId), Time, Span)>,
 }
 
 fn ends(a: HostId, b: HostId) -> (HostId, HostId) {
@@ -45,7 +51,35 @@ impl Network {
             minimum,
             mean_extra,
             connections: BTreeMap::new(),
+            splits: Vec::new(),
+            spikes: Vec::new(),
         }
+    }
+
+    /// Lets nothing through between two hosts until then.
+    pub fn split(&mut self, a: HostId, b: HostId, until: Time) {
+        self.splits.push((ends(a, b), until));
+    }
+
+    /// When a link that carries nothing now is back.
+    pub fn split_until(&self, a: HostId, b: HostId, now: Time) -> Option<Time> {
+        let link = ends(a, b);
+        let of_link = self.splits.iter().filter(|(split, _)| *split == link);
+        let until = of_link.map(|&(_, until)| until).max();
+        until.filter(|&until| until > now)
+    }
+
+    /// Makes every message between two hosts slower until then.
+    pub fn slow_down(&mut self, a: HostId, b: HostId, until: Time, mean: Span) {
+        self.spikes.push((ends(a, b), until, mean));
+    }
+
+    /// What is added to the delay of a message on average.
+    pub fn spike(&self, a: HostId, b: HostId, now: Time) -> Span {
+        let link = ends(a, b);
+        let lasting = |(slow, until, _): &&(_, Time, _)| *slow == link && *until > now;
+        let last = self.spikes.iter().rev().find(lasting);
+        last.map_or(Span::ZERO, |&(_, _, mean)| mean)
     }
 
     pub fn epoch(&self, a: HostId, b: HostId) -> u32 {

@@ -50,6 +50,17 @@ impl Draw {
         Span::from_micros((mean.micros() as f64 * factor.min(20.0)) as u64)
     }
 
+    /// The pause after `attempts` repeats: doubled each time from `first` up to `most`, with 20 % jitter that never carries
+    /// it above `most`. Source: Kafka's `ExponentialBackoff`.
+    pub fn backoff(&mut self, first: Span, most: Span, attempts: u32) -> Span {
+        if most <= first {
+            return most;
+        }
+        let doubled = first.micros().max(1).saturating_mul(1 << attempts.min(40));
+        let factor = 0.8 + 0.4 * self.unit();
+        Span::from_micros((doubled.min(most.micros()) as f64 * factor) as u64).min(most)
+    }
+
     /// `span` times a factor drawn evenly from [1 - percent, 1 + percent].
     pub fn jitter(&mut self, span: Span, percent: u64) -> Span {
         let width = span.micros() * percent / 100;
@@ -101,5 +112,28 @@ mod tests {
     fn jitter_stays_in_its_range() {
         let spans = (0..1000).map(|i| Draw::new(1, 1, "jitter", i).jitter(Span::from_ms(100), 20));
         assert!(spans.into_iter().all(|s| (80..=120).contains(&s.ms())));
+    }
+
+    #[test]
+    fn a_back_off_doubles_with_jitter_and_never_passes_its_limit() {
+        let (first, most) = (Span::from_ms(100), Span::from_ms(1_000));
+        let drawn = |attempts| {
+            let draws = (0..500).map(move |i| Draw::new(1, 1, "backoff", i));
+            draws
+                .map(|mut draw| draw.backoff(first, most, attempts).ms())
+                .collect::<Vec<u64>>()
+        };
+        for (attempts, range) in [(0, 80..=120), (1, 160..=240), (9, 800..=1_000)] {
+            assert!(
+                drawn(attempts).iter().all(|ms| range.contains(ms)),
+                "{attempts}"
+            );
+        }
+        let at_limit = drawn(9).iter().filter(|&&ms| ms == 1_000).count();
+        assert!(
+            (200..300).contains(&at_limit),
+            "{at_limit} of 500: half of the factors are above 1"
+        );
+        assert_eq!(Draw::new(1, 1, "backoff", 0).backoff(most, first, 3), first);
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Account {
     pub stored: u32,
     /// A copy was cut off by a change of leader.
     pub truncated: bool,
+    /// The topic deleted its last unread copy.
+    pub expired: bool,
     /// A batch that held it was skipped by the sink.
     pub skipped: bool,
     pub late: bool,
@@ -59,6 +61,7 @@ impl Default for Account {
             forgotten: false,
             stored: 0,
             truncated: false,
+            expired: false,
             skipped: false,
             late: false,
             reached: false,

@@ -31,6 +31,14 @@ pub enum Fate {
     Pending,
 }
 
+/// What an application was told about a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    Success,
+    Failure,
+    Nothing,
+}
+
 /// The moment at which something became of an event that a learner must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -74,13 +82,15 @@ pub struct Ledger {
     counts: Counts,
     verdict: Verdict,
     outcomes: Vec<Outcome>,
-    /// Index: partition. The leader's log: who lies at each offset, and which session of the producer put it there.
+    /// Index: partition. The leader's log: who lies at each offset, and which send put it there.
     logs: Vec<Vec<LogEntry>>,
     /// What each replica has, so that a new leader's log is known; index: partition.
     replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
     /// Index: partition. Who leads, and who led before.
     leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
+    /// Index: partition. Where the leader's log begins.
+    starts: Vec<u64>,
     /// Index: partition. Where the next batch of this segment begins; none before its first batch.
     position: Vec<Option<u64>>,
     planned: BTreeMap<u64, Vec<OffsetRange>>,
@@ -112,7 +122,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which session of the producer put it there.
+/// Who lies at an offset, and which send put it there: a number for the batch of its producer's session.
 type LogEntry = (u32, u32);
 
 #[derive(Clone)]
@@ -135,6 +145,7 @@ impl Ledger {
             replicas: BTreeMap::new(),
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
+            starts: vec![0; partitions],
             position: vec![None; partitions],
             planned: BTreeMap::new(),
             begun: vec![0; partitions],
@@ -165,6 +176,22 @@ impl Ledger {
             duplicates: self.verdict.dup,
             rows: self.verdict.rows,
         }
+    }
+
+    /// Index: partition. The numbers of the events in the leader's log, by offset.
+    pub fn topic(&self) -> Vec<Vec<u32>> {
+        let orders = |log: &Vec<LogEntry>| log.iter().map(|&(order, _)| order).collect();
+        self.logs.iter().map(orders).collect()
+    }
+
+    /// What the application was told last about each event.
+    pub fn reports(&self) -> Vec<Report> {
+        let told = |account: &Account| match (account.acknowledged, account.failed) {
+            (true, _) => Report::Success,
+            (_, true) => Report::Failure,
+            _ => Report::Nothing,
+        };
+        self.accounts.iter().map(told).collect()
     }
 
     /// Takes in one fact.
@@ -208,11 +235,21 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { origins, .. } => {
-                self.each(id, event, origins, |account| account.acknowledged = true)
-            }
-            Fact::SendFailed { origins, .. } => {
-                self.each(id, event, origins, |account| account.failed = true)
+            // The last report counts: a failed send may have been repeated by the application.
+            Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
+                account.acknowledged = true;
+                account.failed = false;
+            }),
+            Fact::SendFailed { origins, .. } => self.each(id, event, origins, |account| {
+                account.failed = true;
+                account.acknowledged = false;
+            }),
+            Fact::Resent { origins } => {
+                self.each(id, event, origins, |account| account.failed = false);
+                let again: Vec<u32> = origins.iter().map(|&origin| number(origin)).collect();
+                self.outcomes.retain(|outcome| {
+                    outcome.kind != OutcomeKind::Refused || !again.contains(&outcome.order)
+                });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
             Fact::Crashed { loses } if event.host == self.terms.producer => {
@@ -265,10 +302,11 @@ impl Ledger {
             Fact::LogTruncated { partition, to, .. } => {
                 self.replica(event.host, *partition).truncate(*to as usize);
             }
-            // Nothing is ever flushed here, so the power takes all of it.
-            Fact::Crashed {
-                loses: Loses::Unflushed | Loses::Disk,
-            } => {
+            Fact::LogStartAdvanced { partition, to } => {
+                self.deleted(id, event.host, *partition, *to);
+            }
+            // What a loss of power takes, the broker says when it is back.
+            Fact::Crashed { loses: Loses::Disk } => {
                 self.replicas.remove(&event.host);
             }
             _ => {}
@@ -284,9 +322,9 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        let entries = origins
-            .iter()
-            .map(|&origin| (number(origin), batch.session));
+        // A retry keeps the name of its batch, another send of the same event has another one.
+        let send = batch.session << 20 | batch.ordinal & 0xf_ffff;
+        let entries = origins.iter().map(|&origin| (number(origin), send));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
             own.len() as u64,
@@ -304,6 +342,31 @@ impl Ledger {
             account.stored += u32::from(leads);
             account.truncated |= !leads;
         });
+    }
+
+    /// Retention took the front of a log: what this segment had not read of the leader's is out of its reach.
+    fn deleted(&mut self, id: FactId, host: HostId, partition: PartitionId, to: u64) {
+        let place = usize::from(partition.0);
+        if self.replica(host, partition).len() < to as usize {
+            self.copied(host, partition, to as usize);
+        }
+        if self.leaders[place][0] != Some(host) {
+            return;
+        }
+        let read = self.position[place].unwrap_or(0);
+        let from = self.starts[place].max(read) as usize;
+        self.starts[place] = self.starts[place].max(to);
+        let gone: Vec<u32> = self.logs[place]
+            .get(from..to as usize)
+            .unwrap_or_default()
+            .iter()
+            .map(|&(order, _)| order)
+            .collect();
+        for order in gone {
+            let account = &mut self.accounts[order as usize - 1];
+            account.expired = true;
+            account.touched = id;
+        }
     }
 
     fn replica(&mut self, host: HostId, partition: PartitionId) -> &mut Vec<LogEntry> {
@@ -576,13 +639,13 @@ impl Ledger {
 
     /// Why there is a second copy of what `first` shows.
     fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
-        let session = |source: Source| {
+        let send = |source: Source| {
             self.logs[usize::from(source.partition.0)]
                 .get(source.offset as usize)
-                .map(|&(_, session)| session)
+                .map(|&(_, send)| send)
         };
         if first.source != second.source {
-            let same = session(first.source) == session(second.source);
+            let same = send(first.source) == send(second.source);
             return if same {
                 DupOrigin::ProducerRetry
             } else {
@@ -689,7 +752,8 @@ impl Ledger {
             .values()
             .any(|held| held.iter().any(|&(_, held)| held == order));
         let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
-            let from = self.position[partition].unwrap_or(0) as usize;
+            let read = self.position[partition].unwrap_or(0);
+            let from = read.max(self.starts[partition]) as usize;
             log.get(from.min(log.len())..)
                 .unwrap_or_default()
                 .iter()
@@ -703,6 +767,8 @@ impl Ledger {
             LossOrigin::SkippedBatch
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
+        } else if account.expired {
+            LossOrigin::Retention
         } else if account.stored > 0 {
             if self.terms.from_latest {
                 LossOrigin::StartingOffset

@@ -15,7 +15,7 @@ use super::progress::{self, Entry};
 use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, Work};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Time};
 use crate::sim::message;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Why a query ends whose offsets the topic does not have.
 const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
@@ -53,6 +53,8 @@ pub struct Memory {
     steps: VecDeque<Operation>,
     tasks: BTreeMap<u32, Task>,
     made: u32,
+    /// Executors whose connection broke and that have not reported since.
+    lost: BTreeSet<HostId>,
     last_trigger: Time,
 }
 
@@ -133,6 +135,7 @@ impl Program for Driver {
             steps: VecDeque::new(),
             tasks: BTreeMap::new(),
             made: cx.incarnation() << 16,
+            lost: BTreeSet::new(),
             last_trigger: cx.now(),
         };
         if cx.incarnation() == 1 {
@@ -163,6 +166,7 @@ impl Program for Driver {
                 attempt,
                 output,
             }) => self.finished(memory, batch, task, attempt, output, cx),
+            message::Message::Spark(Message::Ready) => self.executor_ready(memory, from, cx),
             message::Message::Kafka(Kafka::Metadata { leaders }) => {
                 memory.leaders.learn(leaders);
                 self.ask_offsets(memory, cx);
@@ -653,8 +657,13 @@ impl Driver {
 
     /// Spreads work over the executors in turn.
     fn add_tasks(&self, memory: &mut Memory, works: Vec<Work>) {
+        let mut living = self.executors.clone();
+        living.retain(|executor| !memory.lost.contains(executor));
+        if living.is_empty() {
+            living.clone_from(&self.executors);
+        }
         for work in works {
-            let executor = self.executors[memory.tasks.len() % self.executors.len()];
+            let executor = living[memory.tasks.len() % living.len()];
             memory.tasks.insert(
                 memory.made,
                 Task {
@@ -676,7 +685,10 @@ impl Driver {
                 attempt,
                 work,
             },
-        ) in &memory.tasks
+        ) in memory
+            .tasks
+            .iter()
+            .filter(|(_, task)| !memory.lost.contains(&task.executor))
         {
             cx.send(
                 *executor,
@@ -738,7 +750,29 @@ impl Driver {
         }
     }
 
-    /// Tasks of a lost executor run again on the next one, up to `spark.task.maxFailures` attempts.
+    /// An executor is back: tasks that found nobody to run them start there.
+    fn executor_ready(&self, memory: &mut Memory, ready: HostId, cx: &mut Context) {
+        if !memory.lost.remove(&ready) || memory.phase == Phase::MarkingInflight {
+            return;
+        }
+        let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
+        for (&task, entry) in &mut memory.tasks {
+            if entry.executor != ready && !memory.lost.contains(&entry.executor) {
+                continue;
+            }
+            entry.executor = ready;
+            let run = Message::Run {
+                batch: id,
+                task,
+                attempt: entry.attempt,
+                work: entry.work.clone(),
+            };
+            cx.send(ready, run);
+        }
+    }
+
+    /// Tasks of a lost executor run again on the next living one, or on the first that comes back, up to
+    /// `spark.task.maxFailures` attempts.
     fn executor_lost(&self, memory: &mut Memory, lost: HostId, cx: &mut Context) {
         let id = memory.batch.as_ref().map_or(0, |batch| batch.id);
         let waiting = memory.phase == Phase::MarkingInflight;
@@ -748,18 +782,22 @@ impl Driver {
             .iter()
             .position(|&executor| executor == lost)
             .unwrap_or(0);
-        let next = self.executors[(place + 1) % self.executors.len()];
+        memory.lost.insert(lost);
+        let round = (1..=self.executors.len()).map(|n| (place + n) % self.executors.len());
+        let mut round = round.map(|index| self.executors[index]);
+        let next = round.find(|executor| !memory.lost.contains(executor));
         for (&task, entry) in memory
             .tasks
             .iter_mut()
             .filter(|(_, entry)| entry.executor == lost)
         {
-            entry.executor = next;
+            entry.executor = next.unwrap_or(lost);
             if waiting {
                 continue;
             }
             entry.attempt += 1;
             given_up |= entry.attempt >= self.config.task_max_failures;
+            let Some(next) = next else { continue };
             cx.send(
                 next,
                 Message::Run {

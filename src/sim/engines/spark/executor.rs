@@ -16,6 +16,9 @@ use crate::sim::message;
 use crate::sim::workload::Record;
 use std::collections::{BTreeMap, VecDeque};
 
+/// The pause before an executor reports again to a driver that it lost.
+const REPORT: Span = Span::from_ms(100);
+
 /// An executor's configuration.
 #[derive(Clone)]
 pub struct Executor {
@@ -66,7 +69,10 @@ impl Program for Executor {
     type Disk = ();
     type Memory = Memory;
 
-    fn boot(&self, (): &mut (), _: &mut Context) -> Memory {
+    fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
+        if cx.incarnation() > 1 {
+            cx.send(self.driver, Message::Ready);
+        }
         Memory {
             leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
             running: BTreeMap::new(),
@@ -148,7 +154,9 @@ impl Program for Executor {
             // The application dies with its driver, and so do its tasks.
             message::Message::Disconnected if from == self.driver => {
                 memory.running.clear();
+                cx.after(REPORT, Message::Report);
             }
+            message::Message::Spark(Message::Report) => cx.send(self.driver, Message::Ready),
             message::Message::Disconnected => {
                 memory.leaders.forget(from);
                 self.read_all(memory, cx);

@@ -177,8 +177,11 @@ pub enum Message {
         attempt: u32,
         output: Output,
     },
+    /// An executor is there, for the first time or again.
+    Ready,
     // to oneself
     Trigger,
+    Report,
     Go {
         task: u32,
         attempt: u32,

@@ -1,0 +1,249 @@
+//! What is measured of a run and compared with a recording: what the application was told about each id, against what
+//! lies in the log at the end.
+
+use super::{Case, Checked, Difference, RecordingError, SEEDS, read};
+use crate::sim::ledger::Report;
+use crate::sim::{Keep, Scenario, Simulation};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Verdicts of a run: where reports and log disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    Clean,
+    /// Reported as stored, and not there.
+    AckedLoss,
+    /// Not there, and reported as failed.
+    ReportedLoss,
+    /// Not there, and nothing was reported.
+    Loss,
+    /// Reported as failed, and there.
+    FailedButStored,
+    Duplicate,
+    /// First occurrences out of order.
+    Reorder,
+}
+
+impl Word {
+    const fn name(self) -> &'static str {
+        match self {
+            Word::Clean => "clean",
+            Word::AckedLoss => "acked_loss",
+            Word::ReportedLoss => "reported_loss",
+            Word::Loss => "loss",
+            Word::FailedButStored => "failed_but_stored",
+            Word::Duplicate => "duplicate",
+            Word::Reorder => "reorder",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Observed {
+    ranges: Ranges,
+    #[serde(rename = "patterns")]
+    _patterns: Vec<Value>,
+    verdict: BTreeSet<Word>,
+}
+
+/// Least and most over the recorded runs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ranges {
+    acked: Option<[u32; 2]>,
+    failed: Option<[u32; 2]>,
+    no_report: Option<[u32; 2]>,
+    acked_but_lost: Option<[u32; 2]>,
+    reported_failed_but_stored: Option<[u32; 2]>,
+    missing: Option<[u32; 2]>,
+    duplicated_ids: Option<[u32; 2]>,
+    max_copies: Option<[u32; 2]>,
+    order_breaks: Option<[u32; 2]>,
+    log_records: Option<[u32; 2]>,
+    committed_records: Option<[u32; 2]>,
+    committed_duplicates: Option<[u32; 2]>,
+}
+
+/// One run, measured as the recordings were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Measured {
+    acked: u32,
+    failed: u32,
+    no_report: u32,
+    acked_but_lost: u32,
+    failed_but_stored: u32,
+    missing: u32,
+    missing_unreported: u32,
+    missing_failed: u32,
+    duplicated: u32,
+    max_copies: u32,
+    order_breaks: u32,
+    records: u32,
+}
+
+impl Measured {
+    /// Reports by id, and ids in the order of the log.
+    fn of(reports: &[Report], log: &[u32]) -> Self {
+        let mut copies: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut firsts = Vec::new();
+        for &id in log {
+            let count = copies.entry(id).or_insert(0);
+            *count += 1;
+            if *count == 1 {
+                firsts.push(id);
+            }
+        }
+        let mut measured = Measured {
+            duplicated: copies.values().filter(|&&count| count > 1).count() as u32,
+            max_copies: copies.values().copied().max().unwrap_or(0),
+            order_breaks: firsts.windows(2).filter(|pair| pair[1] < pair[0]).count() as u32,
+            records: log.len() as u32,
+            ..Measured::default()
+        };
+        for (index, report) in reports.iter().enumerate() {
+            let stored = copies.contains_key(&(index as u32));
+            let missing = u32::from(!stored);
+            measured.missing += missing;
+            match report {
+                Report::Success => {
+                    measured.acked += 1;
+                    measured.acked_but_lost += missing;
+                }
+                Report::Failure => {
+                    measured.failed += 1;
+                    measured.failed_but_stored += u32::from(stored);
+                    measured.missing_failed += missing;
+                }
+                Report::Nothing => {
+                    measured.no_report += 1;
+                    measured.missing_unreported += missing;
+                }
+            }
+        }
+        measured
+    }
+
+    fn words(&self) -> BTreeSet<Word> {
+        let words = [
+            (Word::AckedLoss, self.acked_but_lost),
+            (Word::ReportedLoss, self.missing_failed),
+            (Word::Loss, self.missing_unreported),
+            (Word::FailedButStored, self.failed_but_stored),
+            (Word::Duplicate, self.duplicated),
+            (Word::Reorder, self.order_breaks),
+        ];
+        let struck = words.into_iter().filter(|&(_, count)| count > 0);
+        struck.map(|(word, _)| word).collect()
+    }
+}
+
+/// Runs a scenario over all seeds and compares it with what was recorded.
+pub fn compare(case: &Case, scenario: &Value) -> Result<Checked, RecordingError> {
+    let observed: Observed = read(&format!("{}.observed", case.place), &case.observed)?;
+    let mut scenario = match Scenario::from_value(scenario) {
+        Ok(scenario) => scenario,
+        Err(error) => {
+            return Ok(Checked::Failed(vec![Difference {
+                field: "config".into(),
+                recorded: "accepted by the client".into(),
+                simulated: error.to_string(),
+            }]));
+        }
+    };
+    let mut runs = Vec::new();
+    for seed in SEEDS {
+        scenario.seed = seed;
+        let mut simulation = Simulation::new(&scenario, Keep::LedgerOnly);
+        while simulation.step() {}
+        let ledger = simulation.ledger();
+        // Orders are counted from 1, ids from 0.
+        let log: Vec<u32> = ledger.topic().concat().iter().map(|n| n - 1).collect();
+        runs.push(Measured::of(&ledger.reports(), &log));
+    }
+    let mut differences = Vec::new();
+    let mut within = |field: &str, recorded: Option<[u32; 2]>, value: fn(&Measured) -> u32| {
+        let values = runs.iter().map(value);
+        let least = values.clone().min().unwrap_or(0);
+        let most = values.max().unwrap_or(0);
+        if let Some([low, high]) = recorded
+            && (least < low || most > high)
+        {
+            differences.push(Difference {
+                field: field.into(),
+                recorded: format!("{low} to {high}"),
+                simulated: format!("{least} to {most}"),
+            });
+        }
+    };
+    let ranges = &observed.ranges;
+    within("acked", ranges.acked, |run| run.acked);
+    within("failed", ranges.failed, |run| run.failed);
+    within("no_report", ranges.no_report, |run| run.no_report);
+    within("acked_but_lost", ranges.acked_but_lost, |run| {
+        run.acked_but_lost
+    });
+    within(
+        "reported_failed_but_stored",
+        ranges.reported_failed_but_stored,
+        |run| run.failed_but_stored,
+    );
+    within("missing", ranges.missing, |run| run.missing);
+    within("duplicated_ids", ranges.duplicated_ids, |run| {
+        run.duplicated
+    });
+    within("max_copies", ranges.max_copies, |run| run.max_copies);
+    within("order_breaks", ranges.order_breaks, |run| run.order_breaks);
+    within("log_records", ranges.log_records, |run| run.records);
+    // Without transactions everything is readable.
+    within("committed_records", ranges.committed_records, |run| {
+        run.records
+    });
+    within("committed_duplicates", ranges.committed_duplicates, |run| {
+        run.duplicated
+    });
+    let mut words: BTreeSet<Word> = runs.iter().flat_map(Measured::words).collect();
+    if words.is_empty() {
+        words.insert(Word::Clean);
+    }
+    if words != observed.verdict {
+        let text = |words: &BTreeSet<Word>| {
+            let names: Vec<&str> = words.iter().map(|word| word.name()).collect();
+            names.join(", ")
+        };
+        differences.push(Difference {
+            field: "verdict".into(),
+            recorded: text(&observed.verdict),
+            simulated: text(&words),
+        });
+    }
+    Ok(if differences.is_empty() {
+        Checked::Passed
+    } else {
+        Checked::Failed(differences)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_judged_by_reports_against_the_log() {
+        use Report::{Failure, Nothing, Success};
+        for (reports, log, words) in [
+            (&[Success, Success][..], &[0, 1][..], &[][..]),
+            (&[Success, Success], &[0], &[Word::AckedLoss]),
+            (&[Failure, Success], &[1], &[Word::ReportedLoss]),
+            (&[Nothing, Success], &[1], &[Word::Loss]),
+            (&[Failure, Success], &[0, 1], &[Word::FailedButStored]),
+            (&[Success, Success], &[0, 1, 0], &[Word::Duplicate]),
+            (&[Success, Success], &[1, 0], &[Word::Reorder]),
+        ] {
+            let measured = Measured::of(reports, log).words();
+            assert_eq!(measured.into_iter().collect::<Vec<Word>>(), words);
+        }
+    }
+}
