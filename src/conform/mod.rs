@@ -2,7 +2,7 @@
 //! runs it, and what came of it is compared.
 //!
 //! A recording is JSON of the schema `streamproof-kafka-golden/1`, one file a family of cases. Each family is a module of
-//! its own in [`FAMILIES`]. Rules are compared, never fitted: a case that the model cannot express is skipped with its
+//! its own in `FAMILIES`. Rules are compared, never fitted: a case that the model cannot express is skipped with its
 //! reason, and so is one whose outcome rests on a gap of the mock broker that played it.
 
 mod measure;

@@ -3,6 +3,7 @@
 use super::format::{count, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
+use crate::sim::compact::sort_by_rank;
 use plotters::prelude::DrawingBackend;
 
 /// Lag by partition: steps of (µs, records).
@@ -116,7 +117,7 @@ impl Lag {
             .enumerate()
             .map(|(n, (name, lag))| (n, lag, format!("{name} {lag}")))
             .collect();
-        labels.sort_by_key(|&(n, lag, _)| (std::cmp::Reverse(lag), n));
+        sort_by_rank(&mut labels, |&(n, lag, _)| (u64::MAX - lag, n as u64));
         let count = labels.len() as f64;
         let mut above = f64::MIN;
         for (index, (n, lag, words)) in labels.into_iter().enumerate() {

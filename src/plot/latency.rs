@@ -3,6 +3,7 @@
 use super::format::{count, duration, seconds};
 use super::pen::{Anchor, Drawn, Pen, Words};
 use super::{Table, View};
+use crate::sim::compact::sort_by_rank;
 use crate::sim::ledger::{Quantile, nearest_rank};
 use plotters::prelude::DrawingBackend;
 
@@ -54,7 +55,7 @@ impl Latency {
             .filter(|sample| sample.at <= playhead)
             .copied()
             .collect();
-        seen.sort_by_key(|sample| (sample.micros, sample.order));
+        sort_by_rank(&mut seen, |sample| (sample.micros, sample.order.into()));
         seen
     }
 

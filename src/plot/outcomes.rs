@@ -3,6 +3,7 @@
 use super::format::{count, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
+use crate::sim::compact::sort_by_rank;
 use plotters::prelude::DrawingBackend;
 
 /// How many orders were doubled, lost, refused or dropped late by when: steps of (µs, total).
@@ -87,7 +88,7 @@ impl Outcomes {
                 shown.map(|&(at, n)| (at, vec![seconds(at), name.to_string(), n.to_string()])),
             );
         }
-        rows.sort();
+        sort_by_rank(&mut rows, |&(at, _)| (at, 0));
         Table::new(
             ["time", "what", "total"],
             rows.into_iter().map(|(_, row)| row).collect(),
@@ -185,7 +186,7 @@ impl Outcomes {
                 true,
             ));
         }
-        labels.sort_by(|a, b| b.0.total_cmp(&a.0));
+        sort_by_rank(&mut labels, |&(total, ..)| (u64::MAX - total as u64, 0));
         let x = strip.x(view.playhead);
         let room = strip.right - x > 96.0;
         let (x, anchor) = if room {

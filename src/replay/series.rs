@@ -1,6 +1,7 @@
 //! A run as the data of charts: steps and points in simulated time.
 
 use crate::plot::{Clocks, Kind, Lag, Latency, Mark, Outcomes, Point, Sample};
+use crate::sim::compact::gather;
 use crate::sim::kernel::{EventTime, Time};
 use crate::sim::ledger::Counters;
 use crate::sim::origin::number;
@@ -83,12 +84,12 @@ fn first_visible(run: &Run) -> BTreeMap<u32, (Time, EventTime)> {
 }
 
 fn latency(scenario: &Scenario, run: &Run) -> Latency {
-    let doubled: BTreeSet<u32> = run
+    let doubled = run
         .outcomes
         .iter()
         .filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_)))
-        .map(|o| o.order)
-        .collect();
+        .map(|o| o.order);
+    let doubled: BTreeSet<u32> = gather(doubled);
     let sample = |(order, (at, event_time)): (u32, (Time, EventTime))| {
         let happened = (event_time.ms() - scenario.workload.zero_ms) * 1000;
         let micros = (at.micros() as i64 - happened).max(0) as u64;

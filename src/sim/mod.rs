@@ -4,6 +4,7 @@
 //! that were noted into the ledgers, and lets the fault script strike.
 
 pub mod catalog;
+pub mod compact;
 pub mod control;
 pub mod engines;
 pub mod fault;

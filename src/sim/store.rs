@@ -3,6 +3,7 @@
 //! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
 
+use super::compact::gather;
 use super::engines::spark::progress;
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
@@ -160,9 +161,7 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                 .range(prefix.clone()..)
                 .take_while(|(path, _)| path.starts_with(&prefix));
             Message::Listing {
-                objects: under
-                    .map(|(path, object)| (path.clone(), object.clone()))
-                    .collect(),
+                objects: gather(under.map(|(path, object)| (path.clone(), object.clone()))),
             }
         }
     }

@@ -58,6 +58,16 @@ pub struct Row {
     pub origins: Vec<(Origin, Source)>,
 }
 
+impl Row {
+    /// Rows in the order of where their records lay in the topic.
+    pub fn rank(&self) -> (u64, u64) {
+        let first = self.origins.first();
+        first.map_or((0, 0), |(_, source)| {
+            (u64::from(source.partition.0) + 1, source.offset)
+        })
+    }
+}
+
 /// How far an action on the table's timeline has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum InstantState {

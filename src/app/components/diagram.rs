@@ -5,6 +5,7 @@ use super::scene::{self, Flag, Spot, Track, money, seconds};
 use crate::replay::Board;
 use crate::replay::board::{BatchView, FlightState, Partition, TableRow};
 use crate::replay::explain::place;
+use crate::sim::compact::sort_by_rank;
 use crate::sim::kernel::{Span, Time};
 use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
 use crate::sim::trace::{Cast, InstantState};
@@ -693,7 +694,7 @@ impl EngineLines {
                 .collect::<Vec<u32>>()
         };
         let mut orders: Vec<u32> = batch.ranges.iter().flat_map(in_batch).collect();
-        orders.sort_unstable();
+        sort_by_rank(&mut orders, |&order| (order.into(), 0));
         orders.dedup();
         let mut sub = vec![format!("{records} records")];
         if orders.len() as u64 != records {

@@ -6,6 +6,7 @@ use crate::app::lab::{Action, Lab};
 use crate::replay::board::Belief;
 use crate::replay::explain::seconds;
 use crate::sim::OutcomeKind;
+use crate::sim::compact::{gather, sort_by_rank};
 use crate::sim::kernel::Time;
 use std::collections::BTreeSet;
 use yew::{Callback, Html, Properties, UseReducerHandle, component, html};
@@ -89,7 +90,7 @@ fn entries(view: &View, name: &str) -> Vec<(u32, Option<Time>, String)> {
             })
             .collect(),
         "delivered" => view.with_board(|board| {
-            let orders: BTreeSet<u32> = board.rows.iter().map(|row| row.order).collect();
+            let orders: BTreeSet<u32> = gather(board.rows.iter().map(|row| row.order));
             orders
                 .into_iter()
                 .map(|order| (order, None, super::scene::money(board.amount(order))))
@@ -109,7 +110,7 @@ fn entries(view: &View, name: &str) -> Vec<(u32, Option<Time>, String)> {
                     })
             });
             let mut slots: Vec<(u32, Option<Time>, String)> = slots.collect();
-            slots.sort();
+            sort_by_rank(&mut slots, |&(order, ..)| (order.into(), 0));
             slots
         }),
         _ => view.with_board(|board| {

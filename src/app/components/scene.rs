@@ -4,6 +4,7 @@ use crate::app::lab::Done;
 use crate::replay::Board;
 use crate::replay::board::{FlightState, Partition, Slot, Strike, TableRow, WindowView};
 use crate::replay::explain::{place, strike};
+use crate::sim::compact::sort_by_rank;
 use crate::sim::fault;
 use crate::sim::kernel::{EventTime, Time};
 use crate::sim::trace::{Cast, Trace};
@@ -54,7 +55,9 @@ impl Track {
 /// The rows in view: a table read in the order of the order ids, around the followed one.
 pub fn rows(board: &Board, most: usize, followed: Option<u32>) -> Vec<TableRow> {
     let mut rows = board.rows.clone();
-    rows.sort_by_key(|row| (row.order, row.repeat, row.row));
+    sort_by_rank(&mut rows, |row| {
+        (u64::from(row.order) << 1 | u64::from(row.repeat), row.row)
+    });
     let last = rows.len().saturating_sub(most);
     let around = rows
         .iter()

@@ -7,6 +7,7 @@ use super::stage::{Fit, View};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::strike;
+use crate::sim::compact::sort_by_rank;
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
 use crate::sim::trace::{Fact, SegmentId};
@@ -252,7 +253,7 @@ fn faults(view: &View, lab: &Lab, axis: Axis, preview: Option<(String, Time)>) -
             (axis.x(at), id, at, struck)
         })
         .collect();
-    flags.sort_by(|a, b| a.0.total_cmp(&b.0));
+    sort_by_rank(&mut flags, |flag| (flag.2.micros(), 0));
     let places: Vec<f64> = flags.iter().map(|flag| flag.0).collect();
     let flags = flags
         .into_iter()
@@ -379,7 +380,7 @@ fn outcomes(view: &View, axis: Axis) -> Html {
     let branches = view.done.run.branch_outcomes.values().flatten();
     let late = branches.filter(|o| o.kind == OutcomeKind::DroppedLate && o.at <= view.at);
     let mut so_far: Vec<&Outcome> = view.outcomes().chain(late).collect();
-    so_far.sort_by_key(|outcome| outcome.at);
+    sort_by_rank(&mut so_far, |outcome| (outcome.at.micros(), 0));
     let now: Vec<Html> = so_far
         .into_iter()
         .map(|outcome| {

@@ -8,6 +8,7 @@ use super::config::{Client, OnError, ProducerConfig, RecordKey};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
+use crate::sim::compact::gather;
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
@@ -172,11 +173,7 @@ impl Program for Producer {
         };
         let mut memory = Memory {
             queues: vec![Queue::default(); usize::from(self.partitions)],
-            connections: self
-                .brokers
-                .iter()
-                .map(|&broker| (broker, connection()))
-                .collect(),
+            connections: gather(self.brokers.iter().map(|&broker| (broker, connection()))),
             leaders: self.leaders.clone(),
             asking_metadata: false,
             metadata_at: Time::ZERO,

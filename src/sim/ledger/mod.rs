@@ -12,6 +12,7 @@ mod verdict;
 pub use quantiles::{Quantile, nearest_rank};
 pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
+use super::compact::{gather, sort_by_rank};
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
@@ -550,7 +551,7 @@ impl Ledger {
             Fact::BecameVisible { rows, batch, .. } => {
                 self.last_visible = event.at;
                 let mut rows: Vec<&Row> = rows.iter().collect();
-                rows.sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+                sort_by_rank(&mut rows, |row| row.rank());
                 rows.into_iter()
                     .for_each(|row| self.show(id, event.at, *batch, row));
             }
@@ -807,8 +808,9 @@ impl Ledger {
             outcome.kind != OutcomeKind::Refused
                 || accounts[outcome.order as usize - 1].fate == Fate::Refused
         });
-        self.outcomes
-            .sort_by_key(|outcome| (outcome.fact, outcome.order));
+        sort_by_rank(&mut self.outcomes, |outcome| {
+            (outcome.fact.0.into(), outcome.order.into())
+        });
         let mut verdict = self.verdict;
         verdict.counts = self.counts;
         verdict.phantom = self

@@ -13,6 +13,7 @@ use super::super::super::trace::{Fact, InstantState, OffsetRange, Recovery, Row,
 use super::leaders::Leaders;
 use super::progress::{self, Entry};
 use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, Work};
+use crate::sim::compact::{gather, sort_by_rank};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Time};
 use crate::sim::message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -239,20 +240,22 @@ impl Driver {
             Recovery::Fresh => self.wait(memory, cx),
             Recovery::Continue(batch) => {
                 memory.next_batch = batch;
-                memory.position = resume
-                    .ranges
-                    .iter()
-                    .map(|range| (range.partition, range.end))
-                    .collect();
+                memory.position = gather(
+                    resume
+                        .ranges
+                        .iter()
+                        .map(|range| (range.partition, range.end)),
+                );
                 self.wait(memory, cx);
             }
             Recovery::Rerun(batch) => {
                 memory.next_batch = batch;
-                memory.position = resume
-                    .ranges
-                    .iter()
-                    .map(|range| (range.partition, range.start))
-                    .collect();
+                memory.position = gather(
+                    resume
+                        .ranges
+                        .iter()
+                        .map(|range| (range.partition, range.start)),
+                );
                 self.open_batch(memory, resume.ranges, cx);
                 self.begin_sink(memory, cx);
             }
@@ -345,7 +348,7 @@ impl Driver {
             start,
             end: latest,
         });
-        batch.ranges.sort_by_key(|range| range.partition);
+        sort_by_rank(&mut batch.ranges, |range| (range.partition.0.into(), 0));
         if batch.ranges.len() < partitions {
             return;
         }
@@ -490,9 +493,7 @@ impl Driver {
 
     fn rows_read(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        batch
-            .rows
-            .sort_by_key(|row| row.origins.first().map(|&(_, source)| source));
+        sort_by_rank(&mut batch.rows, Row::rank);
         batch.event_time_max = batch.rows.iter().map(|row| row.event_time).max();
         if self.config.is_stateful() {
             let rows = std::mem::take(&mut batch.rows);
@@ -602,11 +603,12 @@ impl Driver {
 
     fn committed(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.take().expect("a batch is in hand");
-        memory.position = batch
-            .ranges
-            .iter()
-            .map(|range| (range.partition, range.end))
-            .collect();
+        memory.position = gather(
+            batch
+                .ranges
+                .iter()
+                .map(|range| (range.partition, range.end)),
+        );
         memory.next_batch = batch.id + 1;
         memory.last_evict = Some(memory.watermark);
         memory.late = memory.watermark;

@@ -10,6 +10,7 @@ mod write;
 
 pub use write::{Placement, Timeline, WriteTask, place, record_key};
 
+use super::super::compact::gather;
 use super::super::engines::EngineSection;
 use super::super::kernel::Time;
 use super::super::scenario::ScenarioError;
@@ -171,7 +172,7 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
             .current(&slice.group)
             .map_or(&[], |path| rows_at(objects, path));
         let after = rows_at(objects, &slice.path);
-        let ids = |rows: &[Row]| rows.iter().map(|row| row.row).collect::<BTreeSet<u64>>();
+        let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
         let (old, new) = (ids(before), ids(after));
         went.extend(old.difference(&new));
         came.extend(after.iter().filter(|row| !old.contains(&row.row)).cloned());
