@@ -12,7 +12,7 @@ mod verdict;
 pub use quantiles::{Quantile, nearest_rank};
 pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
-use super::compact::{gather, sort_by_rank};
+use super::compact::sort_by_rank;
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
