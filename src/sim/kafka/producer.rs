@@ -14,7 +14,7 @@ use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// A producer's configuration.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ pub struct Memory {
     asking_identity: bool,
     correlations: u64,
     /// Sends that repeat a failed one, by their number in the outbox.
-    sent_again: BTreeSet<u64>,
+    sent_again: Vec<u64>,
     /// Records that wait for memory, each with its number and what caused it: the first one's `send()` blocks the
     /// application since then, the others are behind it.
     blocked: VecDeque<(u64, Record, Option<FactId>)>,
@@ -180,7 +180,7 @@ impl Program for Producer {
             identity: None,
             asking_identity: false,
             correlations: 0,
-            sent_again: BTreeSet::new(),
+            sent_again: Vec::new(),
             blocked: VecDeque::new(),
             blocked_since: Time::ZERO,
             sticky: Sticky::default(),
@@ -936,7 +936,7 @@ impl Producer {
                 let number = disk.written;
                 disk.written += 1;
                 disk.outbox.insert(number, record.clone());
-                memory.sent_again.insert(number);
+                memory.sent_again.push(number);
                 again.push((number, record));
             }
         }

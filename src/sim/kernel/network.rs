@@ -36,9 +36,9 @@ pub struct Network {
     pub mean_extra: Span,
     connections: BTreeMap<(HostId, HostId), Connection>,
     /// Until when a link carries nothing.
-    splits: BTreeMap<(HostId, HostId), Time>,
+    splits: Vec<((HostId, HostId), Time)>,
     /// Until when a link is slow, and what is added then on average.
-    spikes: BTreeMap<(HostId, HostId), (Time, Span)>,
+    spikes: Vec<((HostId, HostId), Time, Span)>,
 }
 
 fn ends(a: HostId, b: HostId) -> (HostId, HostId) {
@@ -51,34 +51,35 @@ impl Network {
             minimum,
             mean_extra,
             connections: BTreeMap::new(),
-            splits: BTreeMap::new(),
-            spikes: BTreeMap::new(),
+            splits: Vec::new(),
+            spikes: Vec::new(),
         }
     }
 
     /// Lets nothing through between two hosts until then.
     pub fn split(&mut self, a: HostId, b: HostId, until: Time) {
-        let end = self.splits.entry(ends(a, b)).or_default();
-        *end = until.max(*end);
+        self.splits.push((ends(a, b), until));
     }
 
     /// When a link that carries nothing now is back.
     pub fn split_until(&self, a: HostId, b: HostId, now: Time) -> Option<Time> {
-        let until = self.splits.get(&ends(a, b)).copied();
+        let link = ends(a, b);
+        let of_link = self.splits.iter().filter(|(split, _)| *split == link);
+        let until = of_link.map(|&(_, until)| until).max();
         until.filter(|&until| until > now)
     }
 
     /// Makes every message between two hosts slower until then.
     pub fn slow_down(&mut self, a: HostId, b: HostId, until: Time, mean: Span) {
-        self.spikes.insert(ends(a, b), (until, mean));
+        self.spikes.push((ends(a, b), until, mean));
     }
 
     /// What is added to the delay of a message on average.
     pub fn spike(&self, a: HostId, b: HostId, now: Time) -> Span {
-        let spike = self.spikes.get(&ends(a, b)).copied();
-        spike
-            .filter(|&(until, _)| until > now)
-            .map_or(Span::ZERO, |(_, mean)| mean)
+        let link = ends(a, b);
+        let lasting = |(slow, until, _): &&(_, Time, _)| *slow == link && *until > now;
+        let last = self.spikes.iter().rev().find(lasting);
+        last.map_or(Span::ZERO, |&(_, _, mean)| mean)
     }
 
     pub fn epoch(&self, a: HostId, b: HostId) -> u32 {

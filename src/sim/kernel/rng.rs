@@ -56,10 +56,9 @@ impl Draw {
         if most <= first {
             return most;
         }
-        let first = first.micros().max(1) as f64;
-        let doublings = libm::log2(most.micros() as f64 / first).min(f64::from(attempts));
+        let doubled = first.micros().max(1).saturating_mul(1 << attempts.min(40));
         let factor = 0.8 + 0.4 * self.unit();
-        Span::from_micros((first * libm::exp2(doublings) * factor) as u64).min(most)
+        Span::from_micros((doubled.min(most.micros()) as f64 * factor) as u64).min(most)
     }
 
     /// `span` times a factor drawn evenly from [1 - percent, 1 + percent].
