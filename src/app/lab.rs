@@ -106,7 +106,7 @@ pub enum Action {
     /// Run it, and stay where the playhead is.
     Rerun,
     Progress(u64),
-    Finished(Run),
+    Finished(Box<Run>),
     Refused(String),
     Set(&'static Control, String),
     Reset(&'static Control),
@@ -116,7 +116,7 @@ pub enum Action {
     PutFault(String, FaultSpec),
     RemoveFault(String),
     /// The lesson sets another starting point.
-    Base(Scenario),
+    Base(Box<Scenario>),
     Select(Option<u32>),
     Explain(bool),
     List(Option<&'static str>),
@@ -242,7 +242,7 @@ impl Reducible for Lab {
                 lab.before = lab.done.take();
                 lab.done = Some(Shared::new(Done {
                     scenario: lab.scenario.clone(),
-                    run,
+                    run: *run,
                 }));
                 lab.running = false;
                 lab.stale = false;
@@ -277,8 +277,8 @@ impl Reducible for Lab {
                 lab = lab.patched("faults", patch);
             }
             Action::Base(base) => {
-                lab.base = base.clone();
-                lab.scenario = base;
+                lab.base = (*base).clone();
+                lab.scenario = *base;
                 lab.patch = Patch::default();
                 lab.problem = None;
                 lab.selected = None;

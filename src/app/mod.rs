@@ -73,7 +73,7 @@ fn App() -> Html {
         let dispatch = lab.dispatcher();
         use_memo((), move |()| {
             Runner::new(Callback::from(move |reply| match reply {
-                Reply::Done { run, .. } => dispatch.dispatch(Action::Finished(*run)),
+                Reply::Done { run, .. } => dispatch.dispatch(Action::Finished(run)),
                 Reply::Refused { problem, .. } => dispatch.dispatch(Action::Refused(problem)),
                 Reply::Progress { events, .. } => dispatch.dispatch(Action::Progress(events)),
                 Reply::Ready => {}

@@ -128,7 +128,7 @@ fn Reader(props: &ReaderProps) -> Html {
                 && *scenario != lab.base
             {
                 head.dispatch(Move::Seek(Time::ZERO));
-                lab.dispatch(Action::Base(scenario.clone()));
+                lab.dispatch(Action::Base(Box::new(scenario.clone())));
             }
             on_lit.emit(lit);
         });
