@@ -1008,7 +1008,7 @@ impl Control {
             [part @ ("brokers" | "producer"), key] if key.starts_with("transaction") => {
                 let offsets = engine.kind == EngineKind::Consumer
                     && engine.consumer.commit == Commit::Transaction;
-                (*key == "transactional.id" && super::GROUPS)
+                (*key == "transactional.id" && super::FULL)
                     || scenario.producer.transactional_id.is_some()
                     || (*part == "brokers" && offsets)
             }

@@ -55,9 +55,9 @@ use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
 
 const PRODUCER: HostId = HostId(0);
 
-/// Whether consumer groups and transactions are in this build. The page's worker is built without them (feature `lean`):
-/// with them it is larger than its download may be. See `docs/decisions/0007-lean-page.md`.
-pub const GROUPS: bool = cfg!(not(feature = "lean"));
+/// Whether everything is in this build. The worker that opens the page is built without what the opening scenario does not
+/// need (feature `lean`), so that it is small. See `docs/decisions/0007-lean-page.md`.
+pub const FULL: bool = cfg!(not(feature = "lean"));
 
 /// Whether a run keeps its facts, or only what was folded from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +299,7 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
     let transactional = scenario.producer.transactional_id.is_some();
     let needed = transactional || segments(scenario).iter().any(consumes);
-    (GROUPS && needed).then(|| Internal::behind(scenario.topic.partitions))
+    (FULL && needed).then(|| Internal::behind(scenario.topic.partitions))
 }
 
 /// Those of the topic and behind them those of the coordinators, on up to three brokers each
@@ -734,7 +734,7 @@ impl Simulation {
                 let message = kafka::protocol::Message::Treat { treatment, times };
                 self.tell(host, message, cause);
             }
-            Action::GiveUp { place } if GROUPS => {
+            Action::GiveUp { place } if FULL => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
                 };
@@ -746,7 +746,7 @@ impl Simulation {
             Action::Close {
                 place,
                 restart_after,
-            } if GROUPS => {
+            } if FULL => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
                 };

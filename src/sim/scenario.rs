@@ -427,7 +427,7 @@ impl Scenario {
                 .sink
                 .validate(&format!("branches.{name}.sink"), &branch.engine)?;
         }
-        if !super::GROUPS {
+        if !super::FULL {
             self.refuse_groups()?;
         }
         let cast = super::cast(self);

@@ -3,7 +3,7 @@
 //! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
-use super::GROUPS;
+use super::FULL;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
@@ -721,7 +721,7 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
         Fact::Paused { during } => write!(out, " for {during}"),
-        other if GROUPS => write_group_fact(out, cast, other),
+        other if FULL => write_group_fact(out, cast, other),
         _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use super::protocol::{
     Message, OffsetSpec, PartitionId, PartitionState, Treatment, Writer,
 };
 use super::transaction::{Index, Transactions, Verified};
-use crate::sim::GROUPS;
+use crate::sim::FULL;
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
 use crate::sim::trace::Fact;
@@ -382,7 +382,7 @@ impl Broker {
                     Message::CheckIsr,
                 );
             }
-            message if GROUPS => self.on_group(disk, memory, from, message, cx),
+            message if FULL => self.on_group(disk, memory, from, message, cx),
             _ => {}
         }
     }
@@ -828,8 +828,8 @@ impl Broker {
     /// Whether the request at the head of a channel must wait until the coordinator has answered for it. Source:
     /// `ReplicaManager.maybeSendPartitionsToTransactionCoordinator`.
     fn asks_first(&self, memory: &mut Memory, client: HostId, cx: &mut Context) -> bool {
-        let checks = GROUPS
-            && (self.config.transaction_version >= 2 || self.config.transaction_verification);
+        let checks =
+            FULL && (self.config.transaction_version >= 2 || self.config.transaction_verification);
         let head = memory.channels.get(&client).and_then(|c| c.queue.front());
         let Some(Message::Produce { batches, .. }) = head.filter(|_| checks) else {
             return false;
@@ -973,7 +973,7 @@ impl Broker {
 
     /// Starts the answer to every request whose batches are all below the high watermark; answering is a step of its own.
     fn answer_ready(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
-        if GROUPS && !memory.promises.is_empty() {
+        if FULL && !memory.promises.is_empty() {
             self.keep_promises(disk, memory, cx);
         }
         for (&number, request) in &mut memory.requests {
@@ -1350,7 +1350,7 @@ impl Broker {
                 }
             }
         }
-        if GROUPS && took_over {
+        if FULL && took_over {
             self.load_groups(disk, memory, cx);
             self.load_transactions(disk, memory, cx);
         }

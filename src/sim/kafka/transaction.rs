@@ -12,7 +12,7 @@ use super::protocol::{
     Entry, ErrorCode, Isolation, LogBatch, Marker, Message, PartitionId, TransactionEntry,
     TransactionState,
 };
-use crate::sim::GROUPS;
+use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Reply, Span};
 use crate::sim::trace::{Ending, Fact};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ impl Index {
 
     /// Takes in a batch; for a marker it answers the offsets that it ends.
     pub fn add(&mut self, batch: &LogBatch) -> Vec<u64> {
-        if !GROUPS {
+        if !FULL {
             return Vec::new();
         }
         let base = batch.base_offset;
@@ -68,7 +68,7 @@ impl Index {
     /// Below it every transaction is decided, and the decision is safe. Source: `UnifiedLog.lastStableOffset`, which counts
     /// a marker above the high watermark as not there.
     pub fn last_stable_offset(&self, high_watermark: u64) -> u64 {
-        if !GROUPS {
+        if !FULL {
             return high_watermark;
         }
         let open = self.open.values().filter_map(|offsets| offsets.first());
@@ -93,7 +93,7 @@ impl Index {
     }
 
     pub fn hides(&self, isolation: Isolation, offset: u64) -> bool {
-        GROUPS && isolation == Isolation::ReadCommitted && self.aborted.contains(&offset)
+        FULL && isolation == Isolation::ReadCommitted && self.aborted.contains(&offset)
     }
 }
 

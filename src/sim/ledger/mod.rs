@@ -12,7 +12,7 @@ mod verdict;
 pub use quantiles::{Quantile, nearest_rank};
 pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
-use super::GROUPS;
+use super::FULL;
 use super::compact::{gather, sort_by_rank};
 use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
@@ -229,7 +229,7 @@ impl Ledger {
             offsets,
             ..
         } = &event.fact
-            && GROUPS
+            && FULL
             && partition.0 >= partitions
         {
             let partition = *partition;
@@ -244,7 +244,7 @@ impl Ledger {
             return;
         }
         self.fold_source(id, event);
-        if GROUPS {
+        if FULL {
             self.fold_consumer(id, event);
         }
         self.fold_log(id, event);
@@ -350,7 +350,7 @@ impl Ledger {
                 commit,
                 why,
                 offsets,
-            } if GROUPS => {
+            } if FULL => {
                 let place = usize::from(partition.0);
                 let own = self.replica(event.host, *partition);
                 assert_eq!(own.len() as u64, *offset, "a marker takes the next offset");
