@@ -886,7 +886,14 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::Kept { segment, .. }
+            | Fact::DuplicatesDropped { segment, .. }
+            | Fact::OperatorProgressed { segment, .. }
+            | Fact::StartingOffsetsResolved { segment, .. }
+            | Fact::DataMissed { segment, .. }
+            | Fact::CheckpointDamaged { segment, .. }
+            | Fact::QueryFinished { segment, .. } => Some(*segment),
             _ => None,
         }
     }

@@ -993,6 +993,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
         let sink = branch.sink.hudi;
         nodes.push(Node::Driver(Box::new(Host::new(Driver {
             segment,
+            is_first: true,
             config: config.clone(),
             sink: sink.clone(),
             store,
