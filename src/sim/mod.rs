@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod message;
 pub mod origin;
 pub mod scenario;
+pub mod sealed;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
