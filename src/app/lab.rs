@@ -118,7 +118,7 @@ pub enum Action {
     /// Another named scenario.
     Preset(&'static Preset),
     /// The lesson sets another starting point.
-    Base(Box<Scenario>),
+    Base(&'static str, Box<Scenario>),
     Select(Option<u32>),
     Explain(bool),
     List(Option<&'static str>),
@@ -302,7 +302,10 @@ impl Reducible for Lab {
                 lab.base_id = preset.id;
                 lab = lab.begin(preset.scenario());
             }
-            Action::Base(base) => lab = lab.begin(*base),
+            Action::Base(id, base) => {
+                lab.base_id = id;
+                lab = lab.begin(*base);
+            }
             Action::Select(order) => {
                 lab.selected = order;
                 lab.explaining &= order.is_some();

@@ -4,7 +4,7 @@ use super::glyphs::{self, Car, path, px, text};
 use super::plates;
 use super::scene::{self, Flag, Spot, Track, money, seconds};
 use crate::replay::Board;
-use crate::replay::board::{BatchView, Decision, FlightState, Marker, Partition, TableRow};
+use crate::replay::board::{BatchView, Decision, FlightState, Marker, Partition, Slot, TableRow};
 use crate::replay::explain::place;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::kernel::{Span, Time};
@@ -326,8 +326,7 @@ impl Drawing<'_> {
             .visible(block.partition)
             .filter(|slot| slot.order == order)
             .collect();
-        let extra =
-            |slot: &&&crate::replay::board::Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
+        let extra = |slot: &&&Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
         html! {
             <>
                 { for slots.iter().filter(extra).map(|slot| html! { <>
@@ -378,7 +377,12 @@ impl Drawing<'_> {
         let partition = block.partition;
         let y = block.y;
         let name = format!("{}-{}", self.cast.topic, partition.id.0);
-        let leader = plates::leader(partition, &self.cast, "on ");
+        let mut leader = plates::leader(partition, &self.cast, "on ");
+        // The transactional.id that the brackets below stand for.
+        let open = |slot: &Slot| slot.transaction.map(|(index, _)| index);
+        if let Some(index) = block.track.visible(partition).filter_map(open).last() {
+            leader += &format!(", tx {}", self.board.transactions.0[index].id);
+        }
         let watermark = block.edge(partition.high_watermark);
         // The high watermark's plate needs room where the name would stand.
         let name_x = if watermark < TOPIC + 170.0 {
@@ -441,7 +445,7 @@ impl Drawing<'_> {
         }
     }
 
-    fn slot(&self, block: &Block, slot: &crate::replay::board::Slot) -> Html {
+    fn slot(&self, block: &Block, slot: &Slot) -> Html {
         let (x, y) = (block.slot(slot.offset), block.middle());
         let arrived = self.arrival(slot.appended) >= 1.0;
         if !arrived {
@@ -488,12 +492,11 @@ impl Drawing<'_> {
         let shows = |marker: &&Marker| block.track.shows(marker.offset);
         html! {
             <>
-                { for spans.into_iter().map(|(index, decision, from, to)| {
+                { for spans.into_iter().map(|(_, decision, from, to)| {
                     let (from, to) = (block.edge(from) + 2.0, block.edge(to) - 2.0);
                     let end = if decision == Decision::Open { "h6" } else { "v5" };
                     html! { <>
                         { path(format!("M{} {}v-5H{}{end}", px(from), px(y), px(to)), if decision == Decision::Aborted { "bracket off" } else { "bracket" }) }
-                        { text(from, y - 15.0, self.board.transactions.0[index].id.clone(), "m s11 mu halo") }
                     </> }
                 }) }
                 { for block.partition.markers.iter().filter(shows).map(|marker| {
@@ -599,7 +602,7 @@ impl Drawing<'_> {
         html! {
             <>
                 if committed.is_empty() {
-                    { text(TABLE, 70.0, "0 rows", "s12 mu") }
+                    { text(TABLE, 70.0, format!("{} rows", self.board.rows.len()), "s12 mu") }
                 }
                 { for committed[shown..].iter().enumerate().map(|(n, batch)| {
                     let (_, state) = batch.instant.unwrap_or((Time::ZERO, InstantState::Requested));
@@ -695,7 +698,7 @@ impl Drawing<'_> {
                 return low(TOPIC + 142.0, block.write_rail());
             }
             Spot::Engine => return low(ENGINE, 156.0),
-            Spot::Producer => (90.0, 96.0, 44.0, false),
+            Spot::Producer => (16.0, 96.0, 44.0, false),
             Spot::Link(n) => {
                 let block = &blocks[n.min(blocks.len() - 1)];
                 if n == 0 {
