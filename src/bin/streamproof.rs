@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 
 fn presets() {
     for preset in catalog::all() {
-        println!("{}\t{}", preset.id, preset.scenario().title);
+        println!("{}\t{}", preset.id, preset.title());
     }
 }
 
