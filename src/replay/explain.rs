@@ -175,6 +175,9 @@ impl Story<'_> {
             DupOrigin::KeyMove => format!(
                 "Order {order} is in the table twice because its key came back with another partition path."
             ),
+            DupOrigin::Refined => format!(
+                "Order {order} is in the table twice because its group came out again when it had changed, and the new result was added to the older one instead of taking its place."
+            ),
         };
         (heading, sentence, symptom)
     }
@@ -653,6 +656,9 @@ pub fn describe(fact: &Fact) -> String {
         Fact::Kept { origins, .. } => format!("{} orders are kept in state", origins.len()),
         Fact::DuplicatesDropped { origins, .. } => {
             format!("{} copies are recognised and dropped", origins.len())
+        }
+        Fact::Released { origins, .. } => {
+            format!("{} orders leave the state", origins.len())
         }
         Fact::OperatorProgressed { metrics, .. } => format!(
             "the operator has {} rows of state: {} updated, {} removed, {} late groups or rows dropped",

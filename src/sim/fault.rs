@@ -889,6 +889,7 @@ impl Fact {
             | Fact::Fenced { segment, .. }
             | Fact::Kept { segment, .. }
             | Fact::DuplicatesDropped { segment, .. }
+            | Fact::Released { segment, .. }
             | Fact::OperatorProgressed { segment, .. }
             | Fact::StartingOffsetsResolved { segment, .. }
             | Fact::DataMissed { segment, .. }

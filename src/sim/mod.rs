@@ -31,6 +31,7 @@ use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
+use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -228,7 +229,9 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.window_type != WindowType::None,
+        windowed: spark && branch.engine.spark.is_grouped(),
+        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         producer: PRODUCER,
         driver: cast(scenario)
             .find(&driver)

@@ -244,7 +244,7 @@ facts! {
     UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
-    /// An operator without windows keeps something of these events: a group, a remembered key, a row that waits for partners.
+    /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
     Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
     /// These are copies of what the operator had seen, and vanish.
     DuplicatesDropped { segment: SegmentId, origins: Vec<(Origin, Source)> } = "duplicates_dropped",
@@ -256,6 +256,8 @@ facts! {
     DataMissed { segment: SegmentId, range: OffsetRange } = "data_missed",
     /// Somebody deleted a part of the checkpoint.
     CheckpointDamaged { segment: SegmentId, what: String, files: u32 } = "checkpoint_damaged",
+    /// Operator state lets go of these events: what is to come of them is on its way to the sink.
+    Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
     /// The query has done all that its trigger asks for.
     QueryFinished { segment: SegmentId } = "query_finished",
 }
@@ -746,6 +748,18 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
         Fact::Paused { during } => write!(out, " for {during}"),
+        Fact::Kept {
+            segment: id,
+            origins,
+        }
+        | Fact::DuplicatesDropped {
+            segment: id,
+            origins,
+        }
+        | Fact::Released {
+            segment: id,
+            origins,
+        } => write!(out, " {}{}", segment(id), Sourced(origins)),
         Fact::StartingOffsetsResolved {
             segment: id,
             positions,
@@ -854,14 +868,6 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             who,
             error,
         } => write!(out, " {} {} {error}", segment(id), host(who)),
-        Fact::Kept {
-            segment: id,
-            origins,
-        }
-        | Fact::DuplicatesDropped {
-            segment: id,
-            origins,
-        } => write!(out, " {}{}", segment(id), Sourced(origins)),
         Fact::DataMissed { segment: id, range } => write!(
             out,
             " {} {}[{},{})",

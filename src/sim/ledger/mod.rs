@@ -65,8 +65,12 @@ pub enum OutcomeKind {
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub segment: SegmentId,
-    /// The rows of this segment are windows.
+    /// The rows of this segment are windows or groups.
     pub windowed: bool,
+    /// An event belongs to several windows, and is due in each of them.
+    pub sliding: bool,
+    /// A group comes out again when it has changed.
+    pub refining: bool,
     pub producer: HostId,
     pub driver: HostId,
     pub partitions: u16,
@@ -118,8 +122,10 @@ pub struct Ledger {
     freshness: Vec<u64>,
     /// Data files per instant that is not complete.
     open_files: BTreeMap<Time, u32>,
-    /// Open windows: what each holds, by where it lay in the topic.
-    held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    /// What is in operator state and was not shown yet, and where it lay in the topic.
+    held: BTreeMap<u32, BTreeSet<Source>>,
+    /// What the state let go of in the batch in hand.
+    leaving: Vec<(u32, Source)>,
     /// What consumers have polled and not worked through.
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
@@ -176,6 +182,7 @@ impl Ledger {
             freshness: Vec::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
+            leaving: Vec::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
             transactional: false,
@@ -563,6 +570,7 @@ impl Ledger {
         match &event.fact {
             Fact::Restored { recovery, .. } => {
                 self.running = None;
+                self.leaving.clear();
                 match recovery {
                     Recovery::Fresh => {
                         self.held.clear();
@@ -584,7 +592,9 @@ impl Ledger {
             Fact::BatchSkipped { batch, .. } => {
                 self.verdict.batches_skipped += 1;
                 let ranges = self.planned.get(batch).cloned().unwrap_or_default();
-                for order in self.orders_in(&ranges) {
+                let leaving = self.leaving.iter().map(|&(order, _)| order);
+                let leaving: Vec<u32> = leaving.collect();
+                for order in self.orders_in(&ranges).into_iter().chain(leaving) {
                     let account = &mut self.accounts[order as usize - 1];
                     account.skipped = true;
                     account.touched = id;
@@ -593,6 +603,9 @@ impl Ledger {
             Fact::BatchCommitted { batch, .. } => {
                 for range in self.planned.remove(batch).unwrap_or_default() {
                     self.position[usize::from(range.partition.0)] = Some(range.end);
+                }
+                for (order, source) in std::mem::take(&mut self.leaving) {
+                    self.let_go(order, source);
                 }
             }
             Fact::TaskStarted { batch, .. } if self.running != Some(*batch) => {
@@ -605,36 +618,37 @@ impl Ledger {
                 }
             }
             Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
-            Fact::Accumulated {
-                window, origins, ..
-            } => {
-                let held = self.held.entry(window.start).or_default();
-                held.extend(
-                    origins
-                        .iter()
-                        .map(|&(origin, source)| (source, number(origin))),
-                );
+            Fact::Accumulated { origins, .. } | Fact::Kept { origins, .. } => {
                 for &(origin, source) in origins {
                     let order = number(origin);
-                    self.accounts[order as usize - 1].reached = true;
+                    self.held.entry(order).or_default().insert(source);
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.reached = true;
+                    // Too late for one window only.
+                    account.late = false;
                     let copies = self.counted.entry(order).or_default();
                     if copies.insert(source) && copies.len() > 1 {
                         self.verdict.state_dup += 1;
                     }
                 }
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.touch(id, &origins);
+                self.each(id, event, &origins, |_| {});
             }
             Fact::DroppedLate { origins, .. } => {
-                let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.each(id, event, &origins, |account| {
-                    account.late = true;
+                for &(origin, _) in origins {
+                    let order = number(origin);
+                    let account = &mut self.accounts[order as usize - 1];
+                    // What counts in another window, or has another copy that does, is not dropped.
+                    account.late = !self.held.contains_key(&order);
                     account.reached = true;
-                });
+                    self.judge(id, event.at, order);
+                }
             }
-            Fact::WindowClosed { window, .. } => {
-                // The row may still be on its way to the table: the window is held until the batch is committed.
-                let _ = window;
+            // Its row may still be on its way to the table: it is held until the batch is committed.
+            Fact::Released { origins, .. } => {
+                let origins = origins.iter();
+                let orders = origins.map(|&(origin, source)| (number(origin), source));
+                self.leaving.extend(orders);
             }
             Fact::StateSaved { rows, .. } => {
                 let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
@@ -755,8 +769,10 @@ impl Ledger {
     fn show(&mut self, id: FactId, at: Time, batch: u64, row: &Row) {
         self.verdict.rows += 1;
         self.verdict.billed += row.amount;
+        for &(origin, source) in &row.origins {
+            self.let_go(number(origin), source);
+        }
         if let Some(window) = row.window {
-            self.held.remove(&window.start);
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
             self.freshness.push(at.since(end).micros());
         }
@@ -781,6 +797,7 @@ impl Ledger {
                     record_key: row.record_key.clone(),
                     source,
                     batch: (self.checkpoints, batch),
+                    window: row.window.filter(|_| self.terms.sliding),
                     surplus: None,
                 },
             );
@@ -797,15 +814,23 @@ impl Ledger {
 
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
         let account = &self.accounts[order as usize - 1];
-        let customer = account.customer;
         // A copy that shows the same log entry as another is a replay, whatever the first copy was.
+        let copies = account.entries.iter();
+        let mut copies = copies.filter(|other| other.window == entry.window);
         let alike = |other: &&Entry| other.source == entry.source;
-        let twin = account.entries.iter().find(alike);
-        if let Some(first) = twin.or(account.entries.first()) {
+        let twin = copies.clone().find(alike);
+        if let Some(first) = twin.or(copies.next()) {
             let why = self.why_doubled(first, &entry);
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
+            // A group that comes out again shows its surplus again.
+            let told = |outcome: &Outcome| {
+                outcome.order == order && outcome.kind == OutcomeKind::Duplicated(why)
+            };
+            if self.terms.refining && self.outcomes.iter().any(told) {
+                return self.shown(id, at, order, entry);
+            }
             self.outcomes.push(Outcome {
                 fact: id,
                 at,
@@ -813,6 +838,11 @@ impl Ledger {
                 kind: OutcomeKind::Duplicated(why),
             });
         }
+        self.shown(id, at, order, entry);
+    }
+
+    fn shown(&mut self, id: FactId, at: Time, order: u32, entry: Entry) {
+        let customer = self.accounts[order as usize - 1].customer;
         if !self.terms.windowed {
             let last = self.last_of_customer.insert(customer, order);
             self.verdict.reorder += u32::from(last.is_some_and(|last| last > order));
@@ -850,12 +880,24 @@ impl Ledger {
                 DupOrigin::AppResend
             };
         }
-        if first.record_key != second.record_key {
+        if self.terms.refining && first.batch != second.batch && first.batch.0 == second.batch.0 {
+            DupOrigin::Refined
+        } else if first.record_key != second.record_key {
             DupOrigin::KeyPerAttempt
         } else if first.batch == second.batch {
             DupOrigin::BatchReplay
         } else {
             DupOrigin::OffsetReplay
+        }
+    }
+
+    /// State does not hold it any more, or what it holds is seen.
+    fn let_go(&mut self, order: u32, source: Source) {
+        if let Some(held) = self.held.get_mut(&order) {
+            held.remove(&source);
+            if held.is_empty() {
+                self.held.remove(&order);
+            }
         }
     }
 
@@ -880,7 +922,8 @@ impl Ledger {
             let relieved = removed.surplus.or_else(|| {
                 account
                     .entries
-                    .first_mut()
+                    .iter_mut()
+                    .find(|entry| entry.window == removed.window)
                     .and_then(|entry| entry.surplus.take())
             });
             if let Some(why) = relieved {
@@ -946,10 +989,7 @@ impl Ledger {
         if account.is_held(self.transactional) && !account.forgotten {
             return true;
         }
-        let in_window = self
-            .held
-            .values()
-            .any(|held| held.iter().any(|&(_, held)| held == order));
+        let in_window = self.held.contains_key(&order);
         let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;

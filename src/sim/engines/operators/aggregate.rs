@@ -183,8 +183,10 @@ impl Aggregation {
             let done = slots.filter(|slot| self.is_past(**slot, bounds.evict));
             let done: Vec<Slot> = done.copied().collect();
             metrics.removed += done.len() as u64;
+            let mut released = Vec::new();
             for slot in done {
                 let group = groups.remove(&slot).expect("listed just now");
+                released.extend(&group.origins);
                 if let Some(window) = slot.window {
                     facts.push(Fact::WindowClosed {
                         segment,
@@ -195,6 +197,10 @@ impl Aggregation {
                 if self.mode == OutputMode::Append {
                     emitted.push(group.emitted(slot));
                 }
+            }
+            if !released.is_empty() {
+                let origins = released;
+                facts.push(Fact::Released { segment, origins });
             }
         }
         metrics.rows = groups.len() as u64;

@@ -72,7 +72,7 @@ impl Deduplication {
         let seen = &mut state.seen;
         let mut metrics = Metrics::default();
         let mut duplicates = 0;
-        let (mut facts, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut facts, mut dropped) = (Vec::new(), Vec::new());
         let mut emitted = Vec::new();
         for element in elements {
             if self.is_late(element.event_time, bounds) {
@@ -97,7 +97,6 @@ impl Deduplication {
             }
             seen.insert(key, element.event_time);
             metrics.updated += 1;
-            kept.extend(element.sourced());
             emitted.push(Emitted::Passed(element));
         }
         let before = seen.len();
@@ -105,10 +104,6 @@ impl Deduplication {
         metrics.removed = (before - seen.len()) as u64;
         metrics.rows = seen.len() as u64;
         metrics.dropped_duplicates = Some(duplicates);
-        if !kept.is_empty() {
-            let origins = kept;
-            facts.push(Fact::Kept { segment, origins });
-        }
         if !dropped.is_empty() {
             let origins = dropped;
             facts.push(Fact::DuplicatesDropped { segment, origins });

@@ -228,8 +228,7 @@ impl SparkConfig {
         if self.window_type == WindowType::Sliding && self.window_size / self.window_slide > 100 {
             return refused("window.slide", "an order may be in at most 100 windows");
         }
-        let groups = self.window_type != WindowType::None || self.group_by != GroupBy::Time;
-        if self.dedup != Dedup::None && groups {
+        if self.dedup != Dedup::None && self.is_grouped() {
             return refused(
                 "dedup",
                 "with windows or groups it would be a second stateful operator; a query has one here",
@@ -242,6 +241,11 @@ impl SparkConfig {
             );
         }
         Ok(())
+    }
+
+    /// Whether the result is windows or groups.
+    pub fn is_grouped(&self) -> bool {
+        self.window_type != WindowType::None || self.group_by != GroupBy::Time
     }
 
     /// What takes a build with everything in it, by the key that asks for it.
