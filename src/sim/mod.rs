@@ -244,6 +244,14 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     }
 }
 
+/// The driver of a query's nth application: nearly always there is one.
+fn driver_name(application: u8) -> String {
+    match application {
+        1 => "driver".into(),
+        n => format!("driver{n}"),
+    }
+}
+
 /// Everybody who takes part in a run of this scenario.
 pub fn cast(scenario: &Scenario) -> Cast {
     let mut hosts = vec!["p1".to_string()];
@@ -258,9 +266,13 @@ pub fn cast(scenario: &Scenario) -> Cast {
         };
         match branch.engine.kind {
             EngineKind::Spark => {
-                hosts.push(format!("{prefix}driver"));
-                let executors = 1..=branch.engine.spark.executors;
-                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                let spark = &branch.engine.spark;
+                for application in 1..=spark.applications {
+                    hosts.push(format!("{prefix}{}", driver_name(application)));
+                    let before = (application - 1) * spark.executors;
+                    let executors = before + 1..=before + spark.executors;
+                    hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                }
             }
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
@@ -771,7 +783,33 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
-            Action::GiveUp { .. } | Action::Close { .. } => {}
+            Action::Damage {
+                place,
+                what,
+                restart_after,
+            } if FULL => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                // Whoever deletes has stopped the query first, and starts it again.
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let loses = kernel::Loses::Memory;
+                    self.kernel
+                        .context(host, cause)
+                        .note(Fact::Crashed { loses });
+                    self.crash(host, loses, restart_after, cause);
+                }
+                let cast = cast(&self.scenario);
+                let store = cast.find("store").expect("every run has a store");
+                let segment = fault::segment_of(cast.host(host), &cast);
+                let message = Message::Store(store::Message::Damage { segment, what });
+                let mut cx = self.kernel.context(store, cause);
+                self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
+            }
+            Action::GiveUp { .. } | Action::Close { .. } | Action::Damage { .. } => {}
         }
     }
 
@@ -999,34 +1037,39 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }
             continue;
         }
-        let driver = find(&format!("{prefix}driver"));
         let config = branch.engine.spark;
-        let executors: Vec<HostId> = (1..=config.executors)
-            .map(|n| HostId(driver.0 + n))
-            .collect();
         let sink = branch.sink.hudi;
-        nodes.push(Node::Driver(Box::new(Host::new(Driver {
-            segment,
-            is_first: true,
-            config: config.clone(),
-            sink: sink.clone(),
-            store,
-            executors: executors.clone(),
-            brokers: brokers.clone(),
-            leaders: leaders.clone(),
-        }))));
-        nodes.extend(executors.iter().map(|_| {
-            let executor = Executor {
+        let database =
+            (FULL && branch.sink.kind == SinkKind::Database).then_some(branch.sink.database);
+        for application in 1..=config.applications {
+            let driver = find(&format!("{prefix}{}", driver_name(application)));
+            let executors: Vec<HostId> = (1..=config.executors)
+                .map(|n| HostId(driver.0 + n))
+                .collect();
+            nodes.push(Node::Driver(Box::new(Host::new(Driver {
                 segment,
+                is_first: application == 1,
                 config: config.clone(),
                 sink: sink.clone(),
-                driver,
+                database: database.clone(),
                 store,
+                executors: executors.clone(),
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
-            };
-            Node::Executor(Box::new(Host::new(executor)))
-        }));
+            }))));
+            nodes.extend(executors.iter().map(|_| {
+                let executor = Executor {
+                    segment,
+                    config: config.clone(),
+                    sink: sink.clone(),
+                    driver,
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: leaders.clone(),
+                };
+                Node::Executor(Box::new(Host::new(executor)))
+            }));
+        }
     }
     nodes
 }

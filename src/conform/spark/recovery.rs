@@ -4,7 +4,7 @@ use super::run::{At, Call, Checkpoint, Failure, Plan, Run, SinkFault, Tables, Tr
 use super::{Differences, ErrorSpec, Input, Names, QuerySpec, input, sorted};
 use crate::conform::{Checked, RecordingError, Skip, read};
 use crate::sim::engines::operators::{Element, Emitted};
-use crate::sim::engines::spark::{SecondStart, second_start};
+use crate::sim::engines::spark::{SecondStart, damage, second_start};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -291,7 +291,7 @@ fn planned(
     Ok(Ok((plan, stops)))
 }
 
-/// Whether this part is known. Positions are `last`, `last2` (the two newest), `second_last` and `all`.
+/// Whether this part is known.
 fn delete(world: &mut World, part: &str) -> bool {
     if let Some(file) = part.strip_prefix("source_file:") {
         let Ok(file) = file.parse::<usize>() else {
@@ -309,54 +309,23 @@ fn delete(world: &mut World, part: &str) -> bool {
         return true;
     }
     let checkpoint = world.checkpoint(DEFAULT_CHECKPOINT);
-    let (folder, which) = part.split_once('/').unwrap_or((part, "all"));
-    match folder {
-        "checkpoint" if which == "all" => {
-            *checkpoint = Checkpoint::of(1);
-            true
-        }
-        "metadata" if which == "all" => {
-            checkpoint.objects.remove("metadata");
-            true
-        }
-        "sources" => {
-            let entries: Vec<u64> = checkpoint.sources[0].keys().copied().collect();
-            let Some(doomed) = chosen(&entries, which) else {
-                return false;
-            };
-            checkpoint.sources[0].retain(|entry, _| !doomed.contains(entry));
-            true
-        }
-        "offsets" | "commits" | "state" => {
-            let inside = format!("{folder}/");
-            let paths = checkpoint.objects.keys();
-            let paths = paths.filter(|path| path.starts_with(&inside));
-            let paths: Vec<String> = paths.cloned().collect();
-            let Some(doomed) = chosen(&paths, which) else {
-                return false;
-            };
-            checkpoint.objects.retain(|path, _| !doomed.contains(path));
-            true
-        }
-        _ => false,
+    if part == "checkpoint" {
+        *checkpoint = Checkpoint::of(1);
+        return true;
     }
-}
-
-fn chosen<T: Clone>(entries: &[T], which: &str) -> Option<Vec<T>> {
-    let n = entries.len();
-    Some(match which {
-        "all" => entries.to_vec(),
-        "second_last" => entries.iter().rev().nth(1).cloned().into_iter().collect(),
-        _ => {
-            let count = which.strip_prefix("last")?;
-            let count = if count.is_empty() {
-                1
-            } else {
-                count.parse().ok()?
-            };
-            entries[n - n.min(count)..].to_vec()
-        }
-    })
+    if let Some(which) = part.strip_prefix("sources/") {
+        let entries: Vec<u64> = checkpoint.sources[0].keys().copied().collect();
+        let Some(doomed) = damage::chosen(&entries, which) else {
+            return false;
+        };
+        checkpoint.sources[0].retain(|entry, _| !doomed.contains(entry));
+        return true;
+    }
+    let Some(doomed) = damage::doomed(&checkpoint.objects, "", part) else {
+        return false;
+    };
+    checkpoint.objects.retain(|path, _| !doomed.contains(path));
+    true
 }
 
 fn run_two(

@@ -5,6 +5,7 @@
 //! first plan, after an uncommitted batch has run again.
 
 use super::super::super::kafka::protocol::{Isolation, Message as Kafka, OffsetSpec, PartitionId};
+use super::super::super::sinks::database::{self, BatchWrite, DatabaseConfig};
 use super::super::super::sinks::hudi::{
     self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask,
 };
@@ -25,6 +26,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Why a query ends whose offsets the topic does not have.
 const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
 
+/// When the second application on a checkpoint is started.
+const SECOND_APPLICATION: Span = Span::from_ms(3_000);
+
 /// A driver's configuration.
 #[derive(Clone)]
 pub struct Driver {
@@ -33,6 +37,8 @@ pub struct Driver {
     pub is_first: bool,
     pub config: SparkConfig,
     pub sink: HudiConfig,
+    /// What `foreachBatch` writes instead of the Hudi table.
+    pub database: Option<DatabaseConfig>,
     pub store: HostId,
     pub executors: Vec<HostId>,
     pub brokers: Vec<HostId>,
@@ -98,6 +104,10 @@ enum Phase {
     Idle,
     Planning,
     LoggingOffsets,
+    /// Whether an outside table has the batch.
+    FindingBatch,
+    /// The function of `foreachBatch` writes its rows.
+    WritingOut,
     ReadingTimeline,
     FindingMarkers,
     RollingBack,
@@ -129,7 +139,12 @@ impl Program for Driver {
     type Memory = Memory;
 
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
-        let memory = self.run(cx.incarnation() << 16, cx);
+        let mut memory = self.run(cx.incarnation() << 16, cx);
+        if FULL && cx.incarnation() == 1 && !self.is_first {
+            memory.phase = Phase::Down;
+            cx.after(SECOND_APPLICATION, Message::Start);
+            return memory;
+        }
         self.look_up_checkpoint(memory, cx.incarnation() == 1 && self.is_first, cx)
     }
 
@@ -252,7 +267,7 @@ impl Driver {
         Memory {
             phase: Phase::Restoring,
             leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
-            checkpoint: format!("checkpoint-{}-{life}/", self.segment.0),
+            checkpoint: progress::checkpoint_path(self.segment, life),
             batches: MicroBatch::resumed(&query, &nothing),
             position: BTreeMap::new(),
             misfit: None,
@@ -530,6 +545,9 @@ impl Driver {
         if let Some(condition) = memory.misfit {
             return self.fail(memory, condition, cx);
         }
+        if FULL && self.database.is_some() {
+            return self.read(memory, cx);
+        }
         memory.phase = Phase::ReadingTimeline;
         self.ask_store(
             Operation::List {
@@ -543,6 +561,7 @@ impl Driver {
         match memory.phase {
             Phase::Restoring => self.restore(memory, objects, cx),
             Phase::ReadingTimeline => self.timeline_read(memory, objects, cx),
+            Phase::FindingBatch => self.batch_found(memory, objects, cx),
             Phase::FindingMarkers => {
                 let batch = memory.batch.as_mut().expect("a batch is in hand");
                 let failed = batch
@@ -568,6 +587,44 @@ impl Driver {
             }
             _ => {}
         }
+    }
+
+    /// `foreachBatch`: calls its function with the rows.
+    fn call(&self, memory: &mut Memory, database: &DatabaseConfig, cx: &mut Context) {
+        if database.write != BatchWrite::BatchId {
+            return self.write_out(memory, database, cx);
+        }
+        memory.phase = Phase::FindingBatch;
+        let prefix = database::prefix(self.segment);
+        self.ask_store(Operation::List { prefix }, cx);
+    }
+
+    /// The function's transaction knows which batches it has had.
+    fn batch_found(&self, memory: &mut Memory, table: &Objects, cx: &mut Context) {
+        let id = memory.batch.as_ref().expect("a batch is in hand").id;
+        if database::newest_batch(table).is_some_and(|newest| newest >= id) {
+            cx.note_setting(
+                "foreach_batch.write",
+                Fact::BatchSkipped {
+                    segment: self.segment,
+                    batch: id,
+                },
+            );
+            return self.log_commit(memory, cx);
+        }
+        if let Some(database) = &self.database {
+            self.write_out(memory, database, cx);
+        }
+    }
+
+    fn write_out(&self, memory: &mut Memory, database: &DatabaseConfig, cx: &mut Context) {
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        let rows = std::mem::take(&mut batch.rows);
+        let writes = database.writes(self.segment, batch.id, cx.now(), rows);
+        if writes.is_empty() {
+            return self.log_commit(memory, cx);
+        }
+        self.do_steps(memory, Phase::WritingOut, writes, cx);
     }
 
     fn timeline_read(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
@@ -646,6 +703,9 @@ impl Driver {
 
     /// Index lookup, for operations that look for equal keys.
     fn look_up(&self, memory: &mut Memory, cx: &mut Context) {
+        if FULL && let Some(database) = &self.database {
+            return self.call(memory, database, cx);
+        }
         memory.phase = Phase::Tagging;
         if self.sink.operation == WriteOperation::Upsert {
             self.ask_store(
@@ -766,7 +826,7 @@ impl Driver {
                 memory.phase = Phase::Writing;
                 self.start_tasks(memory, cx);
             }
-            Phase::Completing => self.log_commit(memory, cx),
+            Phase::Completing | Phase::WritingOut => self.log_commit(memory, cx),
             Phase::LoggingCommit => self.committed(memory, cx),
             _ => {}
         }

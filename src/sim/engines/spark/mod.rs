@@ -4,6 +4,8 @@
 //! [`super::operators`]. Simplified: rows travel from a reading task to a writing one with the task's result; every executor
 //! runs any number of tasks; one shuffle partition; one input.
 
+#[cfg(not(feature = "lean"))]
+pub mod damage;
 pub mod driver;
 pub mod executor;
 mod leaders;

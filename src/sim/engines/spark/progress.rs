@@ -5,7 +5,7 @@
 //! Simplified: an offset entry holds its start offsets too; nothing is purged; no pinned SQL settings.
 
 use super::super::super::store::{Object, Objects};
-use super::super::super::trace::{OffsetRange, Recovery};
+use super::super::super::trace::{OffsetRange, Recovery, SegmentId};
 use super::super::operators::State;
 use crate::sim::kafka::protocol::PartitionId;
 use crate::sim::kernel::EventTime;
@@ -29,6 +29,11 @@ pub enum Entry {
     Start(Vec<(PartitionId, u64)>),
     /// `state/0/_metadata`: which operator the state belongs to.
     Operator(&'static str),
+}
+
+/// Where the checkpoint of a segment's query lies in its nth life.
+pub fn checkpoint_path(segment: SegmentId, life: u32) -> String {
+    format!("checkpoint-{}-{life}/", segment.0)
 }
 
 pub fn offsets_path(checkpoint: &str, batch: u64) -> String {
