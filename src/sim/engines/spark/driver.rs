@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
 
 /// When the second application on a checkpoint is started.
-const SECOND_APPLICATION: Span = Span::from_ms(3_000);
+const SECOND_APPLICATION: Span = Span::from_ms(3_100);
 
 /// A driver's configuration.
 #[derive(Clone)]
@@ -128,7 +128,7 @@ enum Phase {
 }
 
 impl Memory {
-    /// Whether the query waits for its next trigger, or will never do anything again.
+    /// Whether the query waits for its next trigger, or will never do anything again. One that somebody starts again is neither.
     pub fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Idle | Phase::Failed | Phase::Finished)
     }
@@ -230,15 +230,11 @@ impl Driver {
         self.end(memory, Phase::Failed, cx);
     }
 
-    /// The trigger's work is done. A scheduled query that found nothing to do is not waited for.
+    /// The trigger's work is done.
     fn finish(&self, memory: &mut Memory, cx: &mut Context) {
         let segment = self.segment;
         cx.note(Fact::QueryFinished { segment });
-        let found = memory.done > 0;
         self.end(memory, Phase::Finished, cx);
-        if !found && memory.phase == Phase::Down {
-            memory.phase = Phase::Finished;
-        }
     }
 
     fn end(&self, memory: &mut Memory, phase: Phase, cx: &mut Context) {

@@ -140,11 +140,11 @@ pub struct SparkConfig {
     /// Whether the event time has a watermark at all.
     #[serde(rename = "withWatermark")]
     pub with_watermark: bool,
-    pub dedup: Dedup,
-    #[serde(rename = "dedup.columns")]
+    pub deduplicate: Dedup,
+    #[serde(rename = "deduplicate.columns")]
     pub dedup_columns: DedupColumns,
     /// Whether anything after `dropDuplicates` uses the event time; if not, the optimizer takes the column away.
-    #[serde(rename = "dedup.time.used")]
+    #[serde(rename = "deduplicate.time.used")]
     pub dedup_time_used: bool,
     #[serde(rename = "spark.sql.streaming.noDataMicroBatches.enabled")]
     pub no_data_batches: bool,
@@ -180,7 +180,7 @@ impl Default for SparkConfig {
             window_gap: 30_000,
             group_by: GroupBy::default(),
             with_watermark: true,
-            dedup: Dedup::default(),
+            deduplicate: Dedup::default(),
             dedup_columns: DedupColumns::default(),
             dedup_time_used: true,
             no_data_batches: true,
@@ -230,16 +230,23 @@ impl SparkConfig {
         if self.window_type == WindowType::Sliding && self.window_size / self.window_slide > 100 {
             return refused("window.slide", "an order may be in at most 100 windows");
         }
-        if self.dedup != Dedup::None && self.is_grouped() {
+        if self.deduplicate != Dedup::None && self.is_grouped() {
             return refused(
-                "dedup",
+                "deduplicate",
                 "with windows or groups it would be a second stateful operator; a query has one here",
             );
         }
         if let Some(condition) = self.query().refusal() {
             return refused(
                 "output.mode",
-                &format!("Spark refuses this query when it is started: {condition}"),
+                &format!(
+                    "{:?} is refused by Spark with window.type {:?}, group.by {:?}, withWatermark {} and deduplicate {:?}: {condition}",
+                    self.output_mode,
+                    self.window_type,
+                    self.group_by,
+                    self.with_watermark,
+                    self.deduplicate
+                ),
             );
         }
         Ok(())
@@ -263,7 +270,7 @@ impl SparkConfig {
             ),
             (self.group_by != plain.group_by, "group.by"),
             (!self.with_watermark, "withWatermark"),
-            (self.dedup != plain.dedup, "dedup"),
+            (self.deduplicate != plain.deduplicate, "deduplicate"),
             (self.restart > 0, "query.restart"),
             (self.applications > 1, "applications"),
         ]
@@ -310,7 +317,7 @@ impl SparkConfig {
     #[cfg(not(feature = "lean"))]
     fn deduplication(&self) -> Operator {
         use super::operators::dedup::Column;
-        if self.dedup == Dedup::None {
+        if self.deduplicate == Dedup::None {
             return Operator::Stateless;
         }
         Operator::Deduplicate {
@@ -318,7 +325,7 @@ impl SparkConfig {
                 DedupColumns::OrderId => vec![Column::Id],
                 DedupColumns::OrderIdAndTime => vec![Column::Id, Column::Ts],
             },
-            within: self.dedup == Dedup::DropDuplicatesWithinWatermark,
+            within: self.deduplicate == Dedup::DropDuplicatesWithinWatermark,
             time_pruned: !self.dedup_time_used,
         }
     }
