@@ -35,7 +35,7 @@ fn a_recording_that_says_something_else_is_told_apart() {
         ("dedup", r#""dropped_dup":3"#, r#""dropped_dup":2"#),
         ("dedup", r#""prune_ts":true"#, r#""prune_ts":false"#),
         ("multi_input", r#""policy":"min""#, r#""policy":"max""#),
-        ("multi_input", r#""within_ms":8000"#, r#""within_ms":8001"#),
+        ("multi_input", r#""within_ms":8000"#, r#""within_ms":6000"#),
         ("recovery", r#""at":"mid_write""#, r#""at":"after_write""#),
         ("recovery", r#""ended":"failed""#, r#""ended":"ok""#),
         (

@@ -99,11 +99,14 @@ impl Failure {
 
 /// Where in a call of the sink function something goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub enum At {
-    BeforeWrite,
-    MidWrite,
-    AfterWrite,
+    #[serde(rename = "before_write")]
+    Before,
+    /// Half of the rows, but at least one, are in the tables without transactions.
+    #[serde(rename = "mid_write")]
+    Middle,
+    #[serde(rename = "after_write")]
+    After,
 }
 
 /// A fault of the sink function.
@@ -152,8 +155,8 @@ impl Tables {
             }),
             _ => Ok(()),
         };
-        injected(At::BeforeWrite)?;
-        if let Err(failure) = injected(At::MidWrite) {
+        injected(At::Before)?;
+        if let Err(failure) = injected(At::Middle) {
             let half = (rows.len() / 2).max(1).min(rows.len());
             self.write_plain(&rows[..half]);
             return Err(failure);
@@ -163,7 +166,7 @@ impl Tables {
             self.guard.extend_from_slice(rows);
             self.guarded = Some(batch);
         }
-        injected(At::AfterWrite)
+        injected(At::After)
     }
 
     /// Unique files first, then one manifest entry; a batch not above the newest entry is skipped.
@@ -228,7 +231,7 @@ impl Run {
     /// Starts a query on a checkpoint. `there`: how many files of each input there are.
     pub fn start(plan: Plan, checkpoint: &mut Checkpoint, there: &[usize]) -> Result<Run, Failure> {
         let resume =
-            progress::resume(&checkpoint.objects).map_err(|condition| Failure::of(condition))?;
+            progress::resume(&checkpoint.objects).map_err(Failure::of)?;
         checkpoint.put(progress::metadata_path(""), Entry::Metadata);
         let mut position = vec![0; there.len()];
         for range in &resume.ranges {
