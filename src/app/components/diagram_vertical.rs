@@ -4,7 +4,7 @@ use super::diagram::Drawing;
 use super::glyphs::{self, Car, path, px, text};
 use super::plates;
 use super::scene::{self, Spot, Track, money, seconds};
-use crate::replay::board::{Partition, Slot, TableRow};
+use crate::replay::board::{Decision, Partition, Slot, TableRow};
 use yew::{Html, classes, html};
 
 const WIDTH: f64 = 374.0;
@@ -190,8 +190,13 @@ fn track(drawing: &Drawing, column: &Column) -> Html {
                 let look = if drawing.followed() == Some(slot.order) { Car::Followed } else if slot.offset >= partition.high_watermark { Car::Above } else { Car::Stored };
                 glyphs::car(x, y, slot.order, look)
             };
-            html! { <g class={classes!("pick", drawing.is_fresh(slot.appended).then_some("fresh"))} onclick={drawing.select(slot.order)}>{ glyph }</g> }
+            let aborted = slot.transaction.is_some_and(|(_, decision)| decision == Decision::Aborted);
+            html! { <g class={classes!("pick", drawing.is_fresh(slot.appended).then_some("fresh"))} onclick={drawing.select(slot.order)}>
+                { glyph }
+                if aborted { { path(format!("M{} {}l20 -20", px(x - 10.0), px(y + 10.0)), "aborted") } }
+            </g> }
         }) }
+        { for partition.markers.iter().filter(|marker| column.track.shows(marker.offset)).map(|marker| glyphs::marker(column.x, column.middle(marker.offset), marker.commit)) }
         { for (0..SLOTS).map(|n| text(column.x + 18.0, TOP + n as f64 * SLOT + 18.5, (column.track.first + n as u64).to_string(), "m s11 mu halo")) }
         { path(format!("M{} {}h44", px(column.x - 20.0), px(watermark)), "mast") }
         <rect class="mast-plate" x={px(column.x + 36.0)} y={px(watermark - 7.0)} width="26" height="14" />
