@@ -152,6 +152,7 @@ impl QuerySpec {
             delays,
             policy: self.policy,
             no_data_batches: self.no_data_batches.unwrap_or(true),
+            allow_multiple: true,
         })
     }
 }

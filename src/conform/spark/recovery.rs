@@ -276,8 +276,13 @@ fn planned(
             "spark.sql.streaming.noDataMicroBatches.enabled" => {
                 query.no_data_batches = value == "true";
             }
-            // Pinned by the offset log, and a file that is gone is no error either way.
-            "spark.sql.shuffle.partitions" | "spark.sql.files.ignoreMissingFiles" => {}
+            "spark.sql.streaming.statefulOperator.allowMultiple" => {
+                query.allow_multiple = value == "true";
+            }
+            // Pinned by the offset log, of one input, or no error either way.
+            "spark.sql.shuffle.partitions"
+            | "spark.sql.streaming.multipleWatermarkPolicy"
+            | "spark.sql.files.ignoreMissingFiles" => {}
             other => return Ok(Err(format!("the setting {other}"))),
         }
     }

@@ -227,11 +227,30 @@ pub struct Run {
     available: Vec<usize>,
 }
 
+/// The files of these ranges, each with its input; an entry that the source's log has not is an error.
+fn logged(checkpoint: &Checkpoint, ranges: &[OffsetRange]) -> Result<Vec<(usize, usize)>, Failure> {
+    let mut files = Vec::new();
+    for range in ranges {
+        if range.start > range.end {
+            return Err(Failure::of(
+                "assertion failed: the source's log ends before the query's offsets",
+            ));
+        }
+        let input = usize::from(range.partition.0);
+        for entry in range.start..range.end {
+            let Some(entry) = checkpoint.sources[input].get(&entry) else {
+                return Err(Failure::of(&format!("batch {entry} doesn't exist")));
+            };
+            files.extend(entry.iter().map(|&file| (input, file)));
+        }
+    }
+    Ok(files)
+}
+
 impl Run {
     /// Starts a query on a checkpoint. `there`: how many files of each input there are.
     pub fn start(plan: Plan, checkpoint: &mut Checkpoint, there: &[usize]) -> Result<Run, Failure> {
-        let resume =
-            progress::resume(&checkpoint.objects).map_err(Failure::of)?;
+        let resume = progress::resume(&checkpoint.objects).map_err(Failure::of)?;
         checkpoint.put(progress::metadata_path(""), Entry::Metadata);
         let mut position = vec![0; there.len()];
         for range in &resume.ranges {
@@ -241,6 +260,10 @@ impl Run {
             };
         }
         let rerun = matches!(resume.recovery, Recovery::Rerun(_));
+        if !rerun {
+            // The file source is asked for the last batch once more, and misses its log entries if they are gone.
+            logged(checkpoint, &resume.ranges)?;
+        }
         Ok(Run {
             batches: MicroBatch::resumed(&plan.query, &resume),
             rerun: rerun.then_some(resume.ranges),
@@ -352,22 +375,9 @@ impl Run {
         ranges: &[OffsetRange],
     ) -> Result<Vec<Vec<Element>>, Failure> {
         let mut read = vec![Vec::new(); inputs.len()];
-        for range in ranges {
-            if range.start > range.end {
-                return Err(Failure::of(
-                    "assertion failed: the source's log ends before the query's offsets",
-                ));
-            }
-            let input = usize::from(range.partition.0);
-            for entry in range.start..range.end {
-                let Some(files) = checkpoint.sources[input].get(&entry) else {
-                    return Err(Failure::of(&format!("batch {entry} doesn't exist")));
-                };
-                let rows = files
-                    .iter()
-                    .filter_map(|&file| inputs[input][file].as_ref());
-                read[input].extend(rows.flatten().cloned());
-            }
+        for (input, file) in logged(checkpoint, ranges)? {
+            let rows = inputs[input][file].iter().flatten();
+            read[input].extend(rows.cloned());
         }
         Ok(read)
     }

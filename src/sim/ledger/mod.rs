@@ -119,7 +119,8 @@ pub struct Ledger {
     /// Per customer: the last event that reached the sink.
     last_of_customer: BTreeMap<u32, u32>,
     latencies: Vec<u64>,
-    freshness: Vec<u64>,
+    /// By key: the end of the window, when its row last changed, and to what.
+    windows: BTreeMap<String, (Time, Time, i64)>,
     /// Data files per instant that is not complete.
     open_files: BTreeMap<Time, u32>,
     /// What is in operator state and was not shown yet, and where it lay in the topic.
@@ -179,7 +180,7 @@ impl Ledger {
             versions: BTreeMap::new(),
             last_of_customer: BTreeMap::new(),
             latencies: Vec::new(),
-            freshness: Vec::new(),
+            windows: BTreeMap::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
             leaving: Vec::new(),
@@ -774,7 +775,11 @@ impl Ledger {
         }
         if let Some(window) = row.window {
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
-            self.freshness.push(at.since(end).micros());
+            let shown = self.windows.entry(row.record_key.clone());
+            let shown = shown.or_insert((end, at, row.amount));
+            if shown.2 != row.amount {
+                *shown = (end, at, row.amount);
+            }
         }
         let versions = self
             .versions
@@ -1079,10 +1084,14 @@ impl Ledger {
         let until_half = self.state_history.iter().take_while(|(at, _)| *at <= half);
         verdict.state_at_half = until_half.last().map_or(0, |&(_, rows)| rows);
         self.latencies.sort_unstable();
-        self.freshness.sort_unstable();
+        let windows = self.windows.values();
+        let mut freshness: Vec<u64> = windows
+            .map(|(end, at, _)| at.since(*end).micros())
+            .collect();
+        freshness.sort_unstable();
         verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));
         verdict.p95_honest = nearest_rank(&self.latencies, 95, missing);
-        verdict.fresh_p95 = nearest_rank(&self.freshness, 95, 0);
+        verdict.fresh_p95 = nearest_rank(&freshness, 95, 0);
         let lasted = self
             .last_visible
             .since(self.first_emitted.unwrap_or_default())

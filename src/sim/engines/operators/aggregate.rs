@@ -187,13 +187,7 @@ impl Aggregation {
             for slot in done {
                 let group = groups.remove(&slot).expect("listed just now");
                 released.extend(&group.origins);
-                if let Some(window) = slot.window {
-                    facts.push(Fact::WindowClosed {
-                        segment,
-                        window,
-                        amount: group.sum,
-                    });
-                }
+                closed(&mut facts, segment, slot, group.sum);
                 if self.mode == OutputMode::Append {
                     emitted.push(group.emitted(slot));
                 }
@@ -211,6 +205,22 @@ impl Aggregation {
             metrics: Some(metrics),
         }
     }
+}
+
+/// A window closes with all its keys at once, so they are one fact.
+fn closed(facts: &mut Vec<Fact>, segment: SegmentId, slot: Slot, sum: i64) {
+    let Some(closing) = slot.window else { return };
+    if let Some(Fact::WindowClosed { window, amount, .. }) = facts.last_mut()
+        && *window == closing
+    {
+        *amount += sum;
+        return;
+    }
+    facts.push(Fact::WindowClosed {
+        segment,
+        window: closing,
+        amount: sum,
+    });
 }
 
 /// What is told of a batch: one fact a window, however many keys it has.

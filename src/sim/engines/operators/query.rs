@@ -49,6 +49,9 @@ pub struct Query {
     pub policy: WatermarkPolicy,
     /// `spark.sql.streaming.noDataMicroBatches.enabled`.
     pub no_data_batches: bool,
+    /// `spark.sql.streaming.statefulOperator.allowMultiple`: late rows are judged by the batch before. Without it by the batch
+    /// itself, so that a row is dropped although its window is still there.
+    pub allow_multiple: bool,
 }
 
 /// The condition under which a combination is refused when the query is started.
@@ -57,8 +60,14 @@ pub const UNSUPPORTED_MODE: &str = "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"
 pub const UNSUPPORTED: &str = "_LEGACY_ERROR_TEMP_3102";
 
 impl Query {
+    /// Whether an input has a watermark.
+    fn has_watermark(&self, input: usize) -> bool {
+        self.delays.get(input).copied().flatten().is_some()
+    }
+
+    /// Whether the event time has a watermark where inputs have come together: the first one's column gives its name to all.
     fn is_watermarked(&self) -> bool {
-        self.delays.iter().any(Option::is_some)
+        self.has_watermark(0)
     }
 
     /// The condition that an engine refuses this query with.
@@ -82,9 +91,15 @@ impl Query {
             }
             #[cfg(not(feature = "lean"))]
             Operator::Join { kind, within_ms } => {
-                let outer = *kind != JoinType::Inner;
-                let bounded = within_ms.is_some() && self.is_watermarked();
-                (outer && !(append && bounded)).then_some(UNSUPPORTED)
+                // What comes out alone must be known to have no partner any more: the other side has to have a watermark.
+                let [left, right] = [self.has_watermark(0), self.has_watermark(1)];
+                let other = match kind {
+                    JoinType::Inner => return None,
+                    JoinType::LeftOuter => right,
+                    JoinType::RightOuter => left,
+                    JoinType::FullOuter => left || right,
+                };
+                (!(append && within_ms.is_some() && other)).then_some(UNSUPPORTED)
             }
             _ => None,
         }
@@ -132,11 +147,10 @@ impl Query {
 
     #[cfg(not(feature = "lean"))]
     fn join(&self, kind: JoinType, within_ms: Option<u64>) -> Join {
-        let has = |input: usize| self.delays.get(input).copied().flatten().is_some();
         Join {
             kind,
             within_ms,
-            watermarked: [has(0), has(1)],
+            watermarked: [self.has_watermark(0), self.has_watermark(1)],
         }
     }
 
@@ -146,9 +160,12 @@ impl Query {
         state: State,
         elements: Vec<Element>,
         second: Vec<Element>,
-        bounds: Bounds,
+        mut bounds: Bounds,
         segment: SegmentId,
     ) -> Outcome {
+        if !self.allow_multiple {
+            bounds.late = bounds.evict;
+        }
         match &self.operator {
             Operator::Stateless => Outcome {
                 state,

@@ -684,13 +684,9 @@ impl Driver {
         }
         let version = batch.id;
         memory.phase = Phase::Operating;
-        let mut bounds = memory.batches.bounds();
-        if !self.config.allow_multiple {
-            bounds.late = bounds.evict;
-        }
         let work = Work::Operate {
             elements,
-            bounds,
+            bounds: memory.batches.bounds(),
             version,
             checkpoint: memory.checkpoint.clone(),
         };

@@ -306,6 +306,7 @@ impl SparkConfig {
             delays: vec![watermark.then_some(self.watermark_delay)],
             policy: WatermarkPolicy::default(),
             no_data_batches: self.no_data_batches,
+            allow_multiple: self.allow_multiple,
         }
     }
 
