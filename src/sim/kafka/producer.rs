@@ -8,6 +8,7 @@ use super::config::{Client, OnError, ProducerConfig, RecordKey};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
+use crate::sim::FULL;
 use crate::sim::compact::gather;
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
@@ -40,8 +41,11 @@ pub struct Memory {
     connections: BTreeMap<HostId, Connection>,
     leaders: Vec<Option<HostId>>,
     asking_metadata: bool,
-    /// Not before this: the last answer knew no leader either.
+    /// Not before this: the last answer knew no leader either, or librdkafka had nobody to ask.
     metadata_at: Time,
+    /// librdkafka: when it was started, and before when it begins no further connection without a reason.
+    booted: Time,
+    connect_at: Time,
     /// Producer id and epoch, once they are assigned.
     identity: Option<(u64, u16)>,
     asking_identity: bool,
@@ -148,6 +152,19 @@ impl Queue {
         made.unwrap_or(0)
     }
 
+    /// librdkafka numbers records when they are sent to it, so one that timed out leaves a gap whether it was on the wire or
+    /// not. The epoch is bumped for it only where the partition's leader is known: what waits for a leader is looked through
+    /// by another thread, which does not think of that, and the next batch meets the gap. Source:
+    /// `rd_kafka_toppar_producer_serve`, `rd_kafka_broker_toppars_timeout_scan`.
+    fn leave_out(&mut self, batch: &Pending, led: bool) {
+        if led {
+            self.gap = true;
+        } else if batch.writer.is_none() && self.next_sequence > 0 {
+            let count = batch.records.len() as u64;
+            self.next_sequence = next_sequence(last_sequence(self.next_sequence, count));
+        }
+    }
+
     /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
     fn begin_epoch(&mut self, epoch: u16) {
         self.epoch = epoch;
@@ -177,6 +194,8 @@ impl Program for Producer {
             leaders: self.leaders.clone(),
             asking_metadata: false,
             metadata_at: Time::ZERO,
+            booted: cx.now(),
+            connect_at: Time::ZERO,
             identity: None,
             asking_identity: false,
             correlations: 0,
@@ -250,6 +269,11 @@ fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
         .connections
         .get_mut(&broker)
         .expect("every broker has a connection")
+}
+
+/// Whether there is no connection to any broker.
+fn is_cut_off(memory: &Memory) -> bool {
+    !memory.connections.values().any(|c| c.state == Link::Up)
 }
 
 /// The partition that records without a key go to for now.
@@ -562,6 +586,9 @@ impl Producer {
         let Some(head) = queue.batches.front() else {
             return false;
         };
+        if self.is_librdkafka() && memory.queues.iter().any(|queue| queue.gap) {
+            return false;
+        }
         if queue.batches[queue.next()].made {
             return true;
         }
@@ -646,11 +673,16 @@ impl Producer {
         let unknown = |(index, queue): (usize, &Queue)| {
             memory.leaders[index].is_none() && !queue.batches.is_empty()
         };
-        if memory.asking_metadata
-            || memory.metadata_at > cx.now()
-            || !memory.queues.iter().enumerate().any(unknown)
-        {
+        if memory.asking_metadata || !memory.queues.iter().enumerate().any(unknown) {
             return;
+        }
+        if memory.metadata_at > cx.now() {
+            return;
+        }
+        // Nobody is there to be asked: a connection is begun, and the question waits for the next time.
+        if self.is_librdkafka() && is_cut_off(memory) {
+            memory.metadata_at = self.next_query(memory, cx.now());
+            return self.connect_any(memory, cx);
         }
         for &broker in &self.brokers {
             if self.is_connected(memory, broker, cx) {
@@ -659,6 +691,41 @@ impl Producer {
                 return;
             }
         }
+    }
+
+    fn is_librdkafka(&self) -> bool {
+        FULL && self.config.client == Client::Librdkafka
+    }
+
+    /// librdkafka without any connection begins anew with the brokers it was given: leaders are forgotten, and one broker is
+    /// connected to at once, unless that has just been tried. Source: `rd_kafka_rebootstrap_tmr_cb`, `rd_kafka_connect_any`.
+    fn begin_anew(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.leaders.fill(None);
+        memory.metadata_at = self.next_query(memory, cx.now());
+        if memory.connect_at <= cx.now() {
+            self.connect_any(memory, cx);
+        }
+    }
+
+    fn connect_any(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.connect_at = cx.now() + Span::from_ms(self.config.reconnect_backoff_ms() / 2);
+        let connecting = |c: &Connection| c.state == Link::Connecting;
+        let failures = |broker: &&HostId| memory.connections[*broker].failures;
+        if !memory.connections.values().any(connecting)
+            && let Some(&broker) = self.brokers.iter().min_by_key(failures)
+        {
+            connection(memory, broker).state = Link::Connecting;
+            cx.send(broker, Message::Connect);
+        }
+    }
+
+    /// Leaders are asked for after a back-off, and by a scan of all topics once a second. Source:
+    /// `rd_kafka_metadata_fast_leader_query`, `rd_kafka_topic_scan_all`.
+    fn next_query(&self, memory: &Memory, now: Time) -> Time {
+        let second = Span::from_ms(1_000).micros();
+        let passed = now.since(memory.booted).micros();
+        let scan = memory.booted + Span::from_micros((passed / second + 1) * second);
+        scan.min(now + Span::from_ms(self.config.retry_backoff_ms))
     }
 
     fn on_response(
@@ -732,6 +799,9 @@ impl Producer {
         }
         memory.asking_metadata = false;
         memory.asking_identity = false;
+        if self.is_librdkafka() && is_cut_off(memory) {
+            self.begin_anew(memory, cx);
+        }
         if !requests.is_empty() {
             cx.note(Fact::ConnectionLost { peer: broker });
         }
@@ -769,13 +839,15 @@ impl Producer {
         let out_of_order = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some();
         if let Some(writer) = batch.writer.filter(|_| out_of_order) {
             let expected = queue.last_acknowledged.map_or(0, next_sequence);
-            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected);
+            // librdkafka bumps the epoch in any case. Source: `rd_kafka_handle_idempotent_Produce_error`.
+            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected)
+                || self.is_librdkafka();
         }
         let in_time =
             cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
-        // librdkafka does not count an attempt that met the wrong broker.
+        // librdkafka does not count an attempt that met the wrong broker, or a gap in the sequences.
         let librdkafka = self.config.client == Client::Librdkafka;
-        let uncounted = librdkafka && error == ErrorCode::NotLeaderOrFollower;
+        let uncounted = librdkafka && (out_of_order || error == ErrorCode::NotLeaderOrFollower);
         let may_retry = (batch.attempts <= self.config.retries || uncounted)
             && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
@@ -891,8 +963,13 @@ impl Producer {
         // Its sequence is used up, so nothing after it would fit if the broker has not got it. One that was repeated may be
         // stored or not; after any other error the broker has refused it. Source: `Sender.sendProducerData`,
         // `TransactionManager.handleFailedBatch`.
-        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
-        if let Some((_, last)) = batch.sequences() {
+        let index = usize::from(batch.name.partition.0);
+        let queue = &mut memory.queues[index];
+        if self.is_librdkafka() && error == ErrorCode::DeliveryTimeout {
+            if self.config.idempotence() && memory.identity.is_some() {
+                queue.leave_out(&batch, memory.leaders[index].is_some());
+            }
+        } else if let Some((_, last)) = batch.sequences() {
             let unknown = error == ErrorCode::DeliveryTimeout || error.is_retriable();
             if !unknown {
                 queue.gap = true;
@@ -1028,7 +1105,9 @@ impl Producer {
                 bumped.push(index);
             }
         }
-        if bumped.is_empty() {
+        // librdkafka waits for all partitions. Source: `rd_kafka_idemp_check_drain_done`.
+        let flying = memory.queues.iter().any(|queue| queue.in_flight > 0);
+        if bumped.is_empty() || (flying && self.is_librdkafka()) {
             return;
         }
         *epoch += 1;
