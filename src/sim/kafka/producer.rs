@@ -17,6 +17,9 @@ use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
 use std::collections::{BTreeMap, VecDeque};
 
+/// How long a round of a thread of librdkafka takes on average, as its log shows on the loopback interface.
+const ROUND: Span = Span::from_micros(100);
+
 /// A producer's configuration.
 #[derive(Clone)]
 pub struct Producer {
@@ -105,6 +108,8 @@ struct Connection {
     state: Link,
     failures: u32,
     requests: VecDeque<InFlight>,
+    /// librdkafka: no further request before this.
+    free_at: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,6 +192,7 @@ impl Program for Producer {
             state: Link::Down { until: Time::ZERO },
             failures: 0,
             requests: VecDeque::new(),
+            free_at: Time::ZERO,
         };
         let mut memory = Memory {
             queues: vec![Queue::default(); usize::from(self.partitions)],
@@ -501,7 +507,9 @@ impl Producer {
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
-        if connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize {
+        let full =
+            connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize;
+        if full || (self.is_librdkafka() && !self.has_turn(memory, broker, cx)) {
             self.make_request(memory, &ready);
             return;
         }
@@ -634,7 +642,7 @@ impl Producer {
         }
     }
 
-    /// librdkafka makes its next request while it waits for room on the connection. What is in it is sent next, even if an
+    /// librdkafka makes its next request while it waits for room on the connection, or for the one before to be written. What is in it is sent next, even if an
     /// older batch comes back meanwhile and waits out its back-off: so with `max.in.flight=1` a repeat is overtaken too.
     /// Sequences undo that, since the broker refuses the gap.
     fn make_request(&self, memory: &mut Memory, ready: &[usize]) {
@@ -646,6 +654,19 @@ impl Producer {
                 batch.closed = true;
             }
         }
+    }
+
+    /// librdkafka makes one request in each round of a broker's thread, since no more than one may wait to be written
+    /// (`queue.buffering.backpressure.threshold` 1). A round is writing, polling and reading.
+    fn has_turn(&self, memory: &mut Memory, broker: HostId, cx: &Context) -> bool {
+        let index = memory.correlations;
+        let connection = connection(memory, broker);
+        if connection.free_at > cx.now() {
+            return false;
+        }
+        let round = cx.draw("round", index).exponential(ROUND);
+        connection.free_at = cx.now() + round;
+        true
     }
 
     /// Connects if need be; true once the connection can carry a request.
@@ -1146,6 +1167,7 @@ impl Producer {
         let next = due
             .chain(overdue)
             .chain(reconnect)
+            .chain(memory.connections.values().map(|c| c.free_at))
             .chain([memory.metadata_at])
             .chain(
                 (!memory.blocked.is_empty())
