@@ -2,7 +2,7 @@
 //! failed.
 
 use super::producer::{Fault, Settings, Workload, setting};
-use super::{Case, Checked, Family, RecordingError, Skip, measure, read};
+use super::{Case, Checked, Family, RecordingError, Skip, measure, read, transaction};
 use serde_json::json;
 
 pub const FAMILY: Family = Family {
@@ -13,6 +13,9 @@ pub const FAMILY: Family = Family {
 fn check(case: &Case) -> Result<Checked, RecordingError> {
     let workload: Workload = read(&format!("{}.workload", case.place), &case.workload)?;
     let fault: Fault = read(&format!("{}.fault", case.place), &case.fault)?;
+    if case.config.contains_key("transactional.id") {
+        return transaction::restart(case, &workload, &fault);
+    }
     let settings = match Settings::of(case)? {
         Ok(settings) => settings,
         Err(skip) => return Ok(Checked::Skipped(skip)),

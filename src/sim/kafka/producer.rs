@@ -861,8 +861,8 @@ impl Producer {
         if let Some(writer) = batch.writer.filter(|_| out_of_order) {
             let expected = queue.last_acknowledged.map_or(0, next_sequence);
             // librdkafka bumps the epoch in any case. Source: `rd_kafka_handle_idempotent_Produce_error`.
-            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected)
-                || self.is_librdkafka();
+            queue.gap |=
+                writer.sequence == queue.unresolved.unwrap_or(expected) || self.is_librdkafka();
         }
         let in_time =
             cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
@@ -1484,11 +1484,61 @@ mod tests {
     const LIBRDKAFKA: &str =
         r#""producer.client": "librdkafka", "max.in.flight.requests.per.connection""#;
 
+    /// Enough for some rounds of a thread of librdkafka, and too short for a back-off.
+    const ROUNDS: Span = Span::from_ms(5);
+
+    /// What the next batch carries after one timed out with the leader known or not: its epoch and first sequence.
+    fn after_a_time_out(asked_at: Span) -> Option<(u16, u32)> {
+        let mut stand = producer(&format!(
+            "{{{ONE_EACH}, {LIBRDKAFKA}: 5, \"enable.idempotence\": true, \"delivery.timeout.ms\": 2500, \"retry.backoff.ms\": 5000, \"retry.backoff.max.ms\": 5000}}"
+        ));
+        assert_eq!(ordinals(&mut stand), [0]);
+        stand.tell(B1, message::Message::Disconnected);
+        let connects = |stand: &mut Stand<Producer>| {
+            let sent = stand.sent();
+            let connects = sent
+                .iter()
+                .filter(|(_, message)| matches!(message, Message::Connect));
+            connects.count()
+        };
+        assert_eq!(connects(&mut stand), 1, "at once");
+        stand.pass(asked_at);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        // The scan of the next second asks.
+        stand.pass(Span::from_ms(1_000));
+        let sent = stand.sent();
+        assert!(
+            sent.iter()
+                .any(|(_, message)| matches!(message, Message::MetadataRequest))
+        );
+        let leaders = vec![Some(B1)];
+        let metadata = message::Message::Kafka(Message::Metadata { leaders });
+        let early = asked_at < Span::from_ms(1_000);
+        if early {
+            stand.tell(B1, metadata.clone());
+        }
+        stand.pass(Span::from_ms(2_500));
+        if !early {
+            stand.tell(B1, metadata);
+        }
+        order(&mut stand, 2..=2);
+        stand.pass(ROUNDS);
+        wire(&mut stand).first().and_then(|&(_, _, writer)| writer)
+    }
+
+    #[test]
+    fn librdkafka_bumps_the_epoch_for_a_time_out_only_where_it_knows_the_leader() {
+        assert_eq!(after_a_time_out(Span::from_ms(500)), Some((1, 0)));
+        assert_eq!(after_a_time_out(Span::from_ms(1_500)), Some((0, 1)));
+    }
+
     #[test]
     fn librdkafka_sends_again_in_the_old_order_after_a_lost_connection() {
         let mut stand = producer(&format!("{{{ONE_EACH}, {LIBRDKAFKA}: 5}}"));
         order(&mut stand, 2..=5);
-        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        assert_eq!(ordinals(&mut stand), [0], "one request a round");
+        stand.pass(ROUNDS);
+        assert_eq!(ordinals(&mut stand), [1, 2, 3, 4]);
         break_and_reconnect(&mut stand);
         stand.pass(Span::from_ms(200));
         assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
@@ -1504,6 +1554,7 @@ mod tests {
             let sent = wire(&mut stand);
             assert_eq!(sent.len(), 1);
             answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            stand.pass(ROUNDS);
             let next = wire(&mut stand);
             let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
             assert_eq!(told, passed, "{client}");
