@@ -499,13 +499,7 @@ impl Drawing<'_> {
                         { path(format!("M{} {}v-5H{}{end}", px(from), px(y), px(to)), if decision == Decision::Aborted { "bracket off" } else { "bracket" }) }
                     </> }
                 }) }
-                { for block.partition.markers.iter().filter(shows).map(|marker| {
-                    let x = block.slot(marker.offset);
-                    html! { <>
-                        <rect class="marker" x={px(x - 6.0)} y={px(y + 1.0)} width="12" height="24" rx="2" />
-                        { text(x, y + 17.0, if marker.commit { "C" } else { "A" }, "s11 b c") }
-                    </> }
-                }) }
+                { for block.partition.markers.iter().filter(shows).map(|marker| glyphs::marker(block.slot(marker.offset), block.middle(), marker.commit)) }
             </>
         }
     }
@@ -518,7 +512,7 @@ impl Drawing<'_> {
         let label = if !replica.alive {
             format!("{label} down")
         } else if !replica.in_sync {
-            format!("{label} not in sync")
+            format!("{label} lags")
         } else {
             label
         };
