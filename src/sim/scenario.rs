@@ -364,6 +364,9 @@ impl Scenario {
                 "a transactional producer",
             );
         }
+        if self.producer.instances > 1 {
+            return refused("producer.app.instances".into(), "a second instance");
+        }
         let mut faults = self.faults.iter();
         if let Some((id, _)) = faults.find(|(_, fault)| fault.name.starts_with("checkpoint.")) {
             return refused(format!("faults.{id}.do"), "a damaged checkpoint");
