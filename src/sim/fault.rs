@@ -886,7 +886,14 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::MergedAway { segment, .. }
+            | Fact::Deferred { segment, .. }
+            | Fact::WriteFailed { segment, .. }
+            | Fact::BatchIgnored { segment, .. }
+            | Fact::CompactionChanged { segment, .. }
+            | Fact::Cleaned { segment, .. }
+            | Fact::Archived { segment, .. } => Some(*segment),
             _ => None,
         }
     }

@@ -52,6 +52,7 @@ use sinks::SinkKind;
 use std::collections::BTreeMap;
 use store::Store;
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
+use workload::Till;
 
 const PRODUCER: HostId = HostId(0);
 
@@ -182,6 +183,7 @@ pub struct Simulation {
     keep: Keep,
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
+    till: Till,
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
@@ -376,6 +378,7 @@ impl Simulation {
             tally: Vec::new(),
             keep,
             held: Vec::new(),
+            till: Till::default(),
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
@@ -598,7 +601,8 @@ impl Simulation {
 
     fn hand_over(&mut self, n: u32) {
         let now = self.kernel.now;
-        let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
+        let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
+        let record = self.till.event(workload, seed, n, now);
         let mut cx = self.kernel.context(PRODUCER, None);
         cx.note(Fact::Emitted {
             origin: record.origin,
@@ -607,6 +611,14 @@ impl Simulation {
             amount: record.value.amount,
             event_time: record.event_time,
         });
+        let version = record.value.version;
+        if version.seq > 0 {
+            cx.note(Fact::Changed {
+                origin: record.origin,
+                order_id: record.value.order_id,
+                version,
+            });
+        }
         let cause = cx.cause();
         self.deliver(PRODUCER, PRODUCER, Message::Order(record), cause);
     }

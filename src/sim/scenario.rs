@@ -9,6 +9,7 @@ use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
 use super::sinks::SinkSection;
 use super::store::StoreConfig;
 use super::suggest;
+use super::workload::Change;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -78,6 +79,18 @@ pub struct Workload {
     pub zero_ms: i64,
     /// Orders that the till hands over late: number of the order, and by how many ms its event time lies back.
     pub late: BTreeMap<u32, i64>,
+    /// Events that change an earlier order instead of being a new one, by number.
+    pub changes: BTreeMap<u32, Change>,
+    /// The share of events that update a recent order, in parts per million.
+    pub update_share: u32,
+    /// The share of events that move a recent order to another region, in parts per million.
+    pub move_share: u32,
+    /// The share of events that cancel a recent order, in parts per million.
+    pub cancel_share: u32,
+    /// How many regions orders belong to; order n begins in region n mod this.
+    pub regions: u8,
+    /// A quiet spell before the event of that number, in ms.
+    pub silence: BTreeMap<u32, u64>,
 }
 
 /// How long messages travel between hosts.
@@ -131,6 +144,12 @@ impl Default for Workload {
             customers: 6,
             zero_ms: 1_772_355_596_000, // 2026-03-01 08:59:56 UTC
             late: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            update_share: 0,
+            move_share: 0,
+            cancel_share: 0,
+            regions: 2,
+            silence: BTreeMap::new(),
         }
     }
 }
@@ -402,6 +421,7 @@ impl Scenario {
             1,
             100_000,
         )?;
+        self.workload.validate()?;
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
         within(

@@ -6,6 +6,7 @@
 //! that touched the event.
 
 mod account;
+mod orders;
 mod quantiles;
 mod verdict;
 
@@ -18,10 +19,12 @@ use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
 use super::trace::{
-    Ending, Fact, FactId, OffsetRange, Recovery, Row, SegmentId, Source, TraceEvent,
+    Ending, Fact, FactId, InstantState, OffsetRange, Recovery, Retraction, Row, SegmentId, Source,
+    TraceEvent,
 };
-use super::workload::RECORD_BYTES;
+use super::workload::{RECORD_BYTES, Status};
 use account::{Account, Entry};
+use orders::Orders;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,6 +86,7 @@ pub struct Terms {
 pub struct Ledger {
     terms: Terms,
     accounts: Vec<Account>,
+    orders: Orders,
     counts: Counts,
     verdict: Verdict,
     outcomes: Vec<Outcome>,
@@ -152,6 +156,7 @@ impl Ledger {
         Ledger {
             terms,
             accounts: Vec::new(),
+            orders: Orders::default(),
             counts: Counts::default(),
             verdict: Verdict::default(),
             outcomes: Vec::new(),
@@ -259,21 +264,28 @@ impl Ledger {
             Fact::Emitted {
                 origin,
                 customer,
+                order_id,
                 amount,
                 event_time,
-                ..
             } => {
                 let order = number(*origin);
                 let index = order as usize;
                 if self.accounts.len() < index {
                     self.accounts.resize_with(index, Account::default);
                 }
-                self.accounts[index - 1] = Account::emitted(event.at, *customer, *event_time, id);
+                self.accounts[index - 1] =
+                    Account::emitted(event.at, *customer, *order_id, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
-                self.verdict.owed += amount;
+                let more = self.orders.emitted(*order_id, order, *event_time, *amount);
+                self.verdict.owed += if self.terms.windowed { *amount } else { more };
                 self.counts.src += 1;
                 self.counts.pending += 1;
             }
+            Fact::Changed {
+                origin,
+                order_id,
+                version,
+            } => self.changed(*origin, *order_id, version.status == Status::Cancelled),
             Fact::BatchSent { origins, .. } => {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
@@ -576,6 +588,15 @@ impl Ledger {
                     account.touched = id;
                 }
             }
+            Fact::BatchIgnored { batch, .. } => {
+                self.verdict.batches_ignored += 1;
+                let ranges = self.planned.get(batch).cloned().unwrap_or_default();
+                for order in self.orders_in(&ranges) {
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.ignored = true;
+                    account.touched = id;
+                }
+            }
             Fact::BatchCommitted { batch, .. } => {
                 for range in self.planned.remove(batch).unwrap_or_default() {
                     self.position[usize::from(range.partition.0)] = Some(range.end);
@@ -723,9 +744,23 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::Retracted { rows, .. } => {
-                rows.iter().for_each(|row| self.retract(id, event.at, *row))
+            Fact::CompactionChanged { instant, state, .. } => {
+                // Taken back to its plan, or complete: no file of it is left over.
+                if *state != InstantState::Inflight {
+                    self.open_files.remove(instant);
+                }
             }
+            Fact::MergedAway { origins, .. } => self.merged_away(id, event.at, origins),
+            Fact::Deferred { origins, .. } => {
+                for &(origin, _) in origins {
+                    let account = &mut self.accounts[number(origin) as usize - 1];
+                    account.deferred = true;
+                    account.touched = id;
+                }
+            }
+            Fact::Retracted { rows, why, .. } => rows
+                .iter()
+                .for_each(|row| self.retract(id, event.at, *row, *why)),
             Fact::BecameVisible { rows, batch, .. } => {
                 self.last_visible = event.at;
                 let mut rows: Vec<&Row> = rows.iter().collect();
@@ -746,12 +781,14 @@ impl Ledger {
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
             self.freshness.push(at.since(end).micros());
         }
-        let versions = self
-            .versions
-            .entry(row.record_key.clone())
-            .or_insert((row.event_time, BTreeMap::new()));
-        versions.0 = versions.0.max(row.event_time);
-        versions.1.insert(row.row, row.event_time);
+        if self.terms.windowed {
+            let versions = self
+                .versions
+                .entry(row.record_key.clone())
+                .or_insert((row.event_time, BTreeMap::new()));
+            versions.0 = versions.0.max(row.event_time);
+            versions.1.insert(row.row, row.event_time);
+        }
         let orders: Vec<u32> = row
             .origins
             .iter()
@@ -766,6 +803,7 @@ impl Ledger {
                     row: row.row,
                     record_key: row.record_key.clone(),
                     source,
+                    path: row.partition_path.clone(),
                     batch: (self.checkpoints, batch),
                     surplus: None,
                 },
@@ -785,10 +823,14 @@ impl Ledger {
         let account = &self.accounts[order as usize - 1];
         let customer = account.customer;
         // A copy that shows the same log entry as another is a replay, whatever the first copy was.
-        let alike = |other: &&Entry| other.source == entry.source;
-        let twin = account.entries.iter().find(alike);
-        if let Some(first) = twin.or(account.entries.first()) {
-            let why = self.why_doubled(first, &entry);
+        let alike = |other: &&&Entry| other.source == entry.source;
+        let copies = self.copies(order);
+        if let Some(first) = copies.iter().find(alike).or(copies.first()) {
+            let why = if account.entries.is_empty() {
+                Ledger::why_two_versions(first, &entry)
+            } else {
+                self.why_doubled(first, &entry)
+            };
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
@@ -815,6 +857,7 @@ impl Ledger {
             }
         }
         self.judge(id, at, order);
+        self.shown_again(id, at, order);
     }
 
     /// Why there is a second copy of what `first` shows.
@@ -845,7 +888,7 @@ impl Ledger {
         }
     }
 
-    fn retract(&mut self, id: FactId, at: Time, row: u64) {
+    fn retract(&mut self, id: FactId, at: Time, row: u64, why: Retraction) {
         let Some(visible) = self.rows.remove(&row) else {
             return;
         };
@@ -861,13 +904,14 @@ impl Ledger {
             };
             let removed = account.entries.remove(position);
             self.verdict.dirty -= u32::from(self.aborted.contains(&removed.source));
-            account.superseded = true;
+            account.superseded |= why != Retraction::Overwritten;
             // One copy less: either the surplus one went, or the next one is not surplus any more.
+            let family = self.family(order);
             let relieved = removed.surplus.or_else(|| {
-                account
-                    .entries
-                    .first_mut()
-                    .and_then(|entry| entry.surplus.take())
+                family.iter().find_map(|&other| {
+                    let entries = &mut self.accounts[other as usize - 1].entries;
+                    entries.iter_mut().find_map(|entry| entry.surplus.take())
+                })
             });
             if let Some(why) = relieved {
                 self.verdict.dup -= 1;
@@ -878,6 +922,9 @@ impl Ledger {
                     .expect("it was counted when it appeared") -= 1;
             }
             self.judge(id, at, order);
+            if why == Retraction::Overwritten {
+                self.thrown_away(id, at, order);
+            }
         }
     }
 
@@ -945,14 +992,18 @@ impl Ledger {
                 .any(|&(other, _)| other == order)
         };
         let in_hand = self.hands.values().any(|hand| hand.contains(&order));
-        in_window || in_hand || self.logs.iter().enumerate().any(unread)
+        in_window || in_hand || account.deferred || self.logs.iter().enumerate().any(unread)
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
         if account.timed_out {
             LossOrigin::TxnTimeout
+        } else if account.overwritten {
+            LossOrigin::Overwrite
         } else if account.skipped {
             LossOrigin::SkippedBatch
+        } else if account.ignored {
+            LossOrigin::IgnoredBatch
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
         } else if account.expired {
@@ -1000,6 +1051,14 @@ impl Ledger {
         sort_by_rank(&mut self.outcomes, |outcome| {
             (outcome.fact.0.into(), outcome.order.into())
         });
+        let old = |(newest, visible): &&(EventTime, BTreeMap<u64, EventTime>)| {
+            visible.values().max().is_some_and(|max| max < newest)
+        };
+        let stale = if self.terms.windowed {
+            self.versions.values().filter(old).count() as u32
+        } else {
+            self.stale()
+        };
         let mut verdict = self.verdict;
         verdict.counts = self.counts;
         verdict.phantom = self
@@ -1007,11 +1066,7 @@ impl Ledger {
             .iter()
             .filter(|account| account.failed && account.is_readable())
             .count() as u32;
-        verdict.stale = self
-            .versions
-            .values()
-            .filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest))
-            .count() as u32;
+        verdict.stale = stale;
         let terms = &self.terms;
         let missing = self.accounts.iter().filter(|account| {
             matches!(account.fate, Fate::Lost | Fate::DroppedLate)

@@ -555,13 +555,10 @@ impl Consumer {
             partition: job.partition,
             offset: job.offset,
         };
+        let record_key = job.record.value.order_id.to_string();
         let row = Row {
             row: u64::from(cx.host().0) << 48 | u64::from(cx.incarnation()) << 32 | memory.rows,
-            record_key: job.record.value.order_id.to_string(),
-            amount: job.record.value.amount,
-            event_time: job.record.event_time,
-            window: None,
-            origins: vec![(job.record.origin, source)],
+            ..Row::of(&job.record, source, record_key)
         };
         let (path, if_absent) = self.sink.place(self.segment, &row);
         let effect = Effect {

@@ -299,14 +299,7 @@ impl Executor {
                 offset,
                 cx.now(),
             );
-            rows.push(Row {
-                row: 0,
-                record_key,
-                amount: record.value.amount,
-                event_time: record.event_time,
-                window: None,
-                origins: vec![(record.origin, source)],
-            });
+            rows.push(Row::of(&record, source, record_key));
         }
         if *next >= *end {
             let rows = std::mem::take(rows);

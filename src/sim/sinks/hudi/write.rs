@@ -508,8 +508,8 @@ mod tests {
             record_key: key.into(),
             amount: 1,
             event_time: EventTime::from_ms(0),
-            window: None,
             origins: vec![(Origin::nth(n as u32 + 1), source)],
+            ..Row::default()
         }
     }
 
