@@ -672,6 +672,9 @@ pub fn describe(fact: &Fact) -> String {
         Fact::CompactionChanged { state, .. } => {
             format!("a compaction is {}", format!("{state:?}").to_lowercase())
         }
+        Fact::SliceCompacted { rows, .. } => {
+            format!("a compaction writes a base file with {rows} rows, invisible")
+        }
         Fact::Cleaned { files, .. } => format!("{files} old files are deleted"),
         Fact::Archived { instants, .. } => {
             format!("{instants} actions leave the active timeline")

@@ -49,6 +49,8 @@ use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
 use sinks::SinkKind;
+#[cfg(not(feature = "lean"))]
+use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
 use store::Store;
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
@@ -129,6 +131,8 @@ enum Node {
     Transactional(Box<Host<TransactionalProducer>>),
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
+    #[cfg(not(feature = "lean"))]
+    Compactor(Box<Host<Compactor>>),
 }
 
 macro_rules! each_node {
@@ -146,6 +150,8 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor($host) => $do,
         }
     };
 }
@@ -184,6 +190,7 @@ pub struct Simulation {
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
     till: Till,
+    store: HostId,
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
@@ -242,6 +249,11 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     }
 }
 
+/// Whether somebody compacts the table of a segment.
+fn has_compactor(branch: &Branch) -> bool {
+    FULL && branch.sink.kind == SinkKind::Hudi && branch.sink.hudi.compacts()
+}
+
 /// Everybody who takes part in a run of this scenario.
 pub fn cast(scenario: &Scenario) -> Cast {
     let mut hosts = vec!["p1".to_string()];
@@ -259,6 +271,9 @@ pub fn cast(scenario: &Scenario) -> Cast {
                 hosts.push(format!("{prefix}driver"));
                 let executors = 1..=branch.engine.spark.executors;
                 hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                if has_compactor(branch) {
+                    hosts.push(format!("{prefix}compactor"));
+                }
             }
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
@@ -363,6 +378,7 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
+        let store = cast.find("store").expect("the cast has a store");
         let hosts = nodes.len();
         let ledgers = (0..cast.segments.len())
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
@@ -379,6 +395,7 @@ impl Simulation {
             keep,
             held: Vec::new(),
             till: Till::default(),
+            store,
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
@@ -768,12 +785,30 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
-            Action::GiveUp { .. } | Action::Close { .. } => {}
+            Action::Refuse {
+                place,
+                times,
+                after_commit,
+            } if FULL => {
+                let Place::Host(by) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(by, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let refusal = store::Refusal {
+                    by,
+                    times,
+                    after_commit,
+                };
+                self.tell(self.store, store::Message::Refuse(refusal), cause);
+            }
+            Action::GiveUp { .. } | Action::Close { .. } | Action::Refuse { .. } => {}
         }
     }
 
     /// Tells a host how it misbehaves from now on; that is no step of its own.
-    fn tell(&mut self, host: HostId, message: kafka::protocol::Message, cause: Option<FactId>) {
+    fn tell(&mut self, host: HostId, message: impl Into<Message>, cause: Option<FactId>) {
         let mut cx = self.kernel.context(host, cause);
         self.nodes[usize::from(host.0)].handle(host, message.into(), &mut cx);
     }
@@ -896,6 +931,11 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(sinks::hudi::compactor::Memory::is_idle),
         }
     }
 }
@@ -998,6 +1038,8 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             continue;
         }
         let driver = find(&format!("{prefix}driver"));
+        #[cfg(not(feature = "lean"))]
+        let compacts = has_compactor(&branch);
         let config = branch.engine.spark;
         let executors: Vec<HostId> = (1..=config.executors)
             .map(|n| HostId(driver.0 + n))
@@ -1011,6 +1053,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             executors: executors.clone(),
             brokers: brokers.clone(),
             leaders: leaders.clone(),
+            compactor: cast.find(&format!("{prefix}compactor")),
         }))));
         nodes.extend(executors.iter().map(|_| {
             let executor = Executor {
@@ -1024,6 +1067,14 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             };
             Node::Executor(Box::new(Host::new(executor)))
         }));
+        #[cfg(not(feature = "lean"))]
+        if compacts {
+            nodes.push(Node::Compactor(Box::new(Host::new(Compactor {
+                segment,
+                config: sink,
+                store,
+            }))));
+        }
     }
     nodes
 }

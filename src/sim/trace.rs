@@ -285,6 +285,8 @@ facts! {
     CompactionChanged { segment: SegmentId, instant: Time, state: InstantState } = "compaction_changed",
     /// Old slices were deleted: nobody can read that far back any more.
     Cleaned { segment: SegmentId, files: u32 } = "cleaned",
+    /// A compaction wrote a new base file, which nobody reads before it is complete.
+    SliceCompacted { segment: SegmentId, instant: Time, file: String, rows: u32 } = "slice_compacted",
     /// Completed actions left the active timeline.
     Archived { segment: SegmentId, instants: u32 } = "archived",
 }
@@ -906,6 +908,12 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             instant,
             state,
         } => write!(out, " {} {instant} {state:?}", segment(id)),
+        Fact::SliceCompacted {
+            segment: id,
+            instant,
+            file,
+            rows,
+        } => write!(out, " {} {instant} {file} rows {rows}", segment(id)),
         Fact::Cleaned { segment: id, files } => write!(out, " {} files {files}", segment(id)),
         Fact::Archived {
             segment: id,

@@ -726,7 +726,7 @@ impl Ledger {
 
     fn fold_table(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::DataFileWritten { instant, .. } => {
+            Fact::DataFileWritten { instant, .. } | Fact::SliceCompacted { instant, .. } => {
                 *self.open_files.entry(*instant).or_insert(0) += 1;
                 self.verdict.cost += 20;
             }

@@ -11,6 +11,7 @@ use super::leaders::Leaders;
 use super::progress::{self, Entry};
 use super::window::{self, State};
 use super::{Message, Output, SparkConfig, Work};
+use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
 use crate::sim::workload::Record;
@@ -154,6 +155,11 @@ impl Program for Executor {
             message::Message::Store(store::Message::Done { .. }) => {
                 if let Some(task) = memory.asked.pop_front() {
                     self.stored(memory, task, cx);
+                }
+            }
+            message::Message::Store(store::Message::Failed) if FULL => {
+                if let Some(task) = memory.asked.pop_front() {
+                    self.finish(memory, task, Output::Failed, cx);
                 }
             }
             // The application dies with its driver, and so do its tasks.
