@@ -6,7 +6,7 @@
 use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
-use super::sinks::SinkSection;
+use super::sinks::{SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
 use super::workload::Change;
@@ -353,7 +353,11 @@ impl Scenario {
     /// This scenario with a patch applied.
     pub fn patched(&self, patch: &Patch) -> Result<Scenario, ScenarioError> {
         let mut value = self.to_value();
-        merge(&mut value, &patch.0);
+        let mut patch = patch.0.clone();
+        if super::FULL {
+            hudi::modern_keys(&mut patch);
+        }
+        merge(&mut value, &patch);
         Scenario::from_value(&value)
     }
 

@@ -16,6 +16,7 @@ mod write;
 pub use merge::{Rule, View};
 pub use options::{
     ConcurrencyMode, DupPolicy, FailedWritesPolicy, IndexType, MergeMode, QueryType, TableType,
+    modern_keys,
 };
 pub use timeline::{Absorbed, Timeline};
 pub use write::{Placement, WriteTask, place, record_key};
@@ -488,7 +489,7 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
     }
     if FULL {
         facts.extend(merged_away(completed));
-        facts.extend(outdated(objects, completed, &after));
+        facts.extend(outdated(objects, completed, &before, &after));
         facts.extend(deferred(objects, completed));
     }
     facts
@@ -507,29 +508,39 @@ fn merged_away(completed: &Instant) -> Vec<Fact> {
     told.map(fact).collect()
 }
 
-/// Rows in new log files that a snapshot does not show: an earlier write of their key has a newer version.
+/// Rows of log files that the reader does not see now that it could: another version of their order won. A snapshot could
+/// see what was just written, a read-optimized query what was just compacted.
 fn outdated(
     objects: &Objects,
     completed: &Instant,
+    before: &BTreeMap<String, View>,
     after: &BTreeMap<String, View>,
 ) -> Option<Fact> {
-    if completed.query == QueryType::ReadOptimized {
+    let compacts = completed.action == Action::Compaction;
+    if compacts != (completed.query == QueryType::ReadOptimized) {
         return None;
     }
     let mut origins = Vec::new();
-    let logs = completed.slices.iter();
-    for slice in logs.filter(|slice| slice.kind == SliceKind::Log) {
-        let shown = after
-            .get(&slice.group)
-            .map_or_else(Vec::new, |view| view.rows(objects, &completed.rule));
+    for slice in &completed.slices {
+        let view = after.get(&slice.group)?;
+        let logs: Vec<&String> = match before.get(&slice.group) {
+            Some(old) if compacts => old
+                .logs
+                .iter()
+                .filter(|log| !view.logs.contains(log))
+                .collect(),
+            _ if slice.kind == SliceKind::Log => vec![&slice.path],
+            _ => continue,
+        };
+        let shown = timeline::read(view, objects, &completed.rule, completed.query);
         let hidden = |row: &&Row| {
             let same = |other: &Row| {
                 other.record_key == row.record_key && other.version.seq == row.version.seq
             };
             !row.is_tombstone() && !shown.iter().any(same)
         };
-        let rows = rows_at(objects, &slice.path).iter().filter(hidden);
-        origins.extend(rows.flat_map(|row| row.origins.clone()));
+        let rows = logs.into_iter().flat_map(|log| rows_at(objects, log));
+        origins.extend(rows.filter(hidden).flat_map(|row| row.origins.clone()));
     }
     (!origins.is_empty()).then_some(Fact::MergedAway {
         segment: completed.segment,

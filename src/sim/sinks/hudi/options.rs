@@ -96,6 +96,35 @@ pub enum ConcurrencyMode {
 /// Buckets of a partition under a bucket index. Hudi's own number is 256; a table of a lesson has few rows.
 const BUCKETS: u64 = 4;
 
+/// Keys of older releases that are still taken, and what they are called today.
+const ALIASES: [(&str, &str); 3] = [
+    (
+        "hoodie.cleaner.policy.failed.writes",
+        "hoodie.clean.failed.writes.policy",
+    ),
+    (
+        "hoodie.cleaner.commits.retained",
+        "hoodie.clean.commits.retained",
+    ),
+    (
+        "hoodie.datasource.write.precombine.field",
+        "hoodie.table.ordering.fields",
+    ),
+];
+
+/// Gives keys of older releases their name of today, so that a patch meets the setting that it means.
+pub fn modern_keys(patch: &mut serde_json::Value) {
+    let serde_json::Value::Object(map) = patch else {
+        return;
+    };
+    for (old, new) in ALIASES {
+        if let Some(value) = map.remove(old) {
+            map.insert(new.to_string(), value);
+        }
+    }
+    map.values_mut().for_each(modern_keys);
+}
+
 impl HudiConfig {
     /// The operation in force. Source: `HoodieSparkSqlWriter.deduceOperation`: upsert with a policy for copies becomes insert,
     /// with no more than a warning.
@@ -175,6 +204,11 @@ impl HudiConfig {
             IndexType::GlobalRecordLevelIndex => self.record_update_path,
             _ => false,
         }
+    }
+
+    /// Whether the index finds keys in log files, so that inserts may go there.
+    pub fn indexes_logs(&self) -> bool {
+        self.index == IndexType::Bucket
     }
 
     /// The bucket of a key, under a bucket index.

@@ -360,14 +360,15 @@ impl Timeline {
         let after = self.with(completed);
         let due = after.deltas() >= config.max_delta_commits as usize
             && after.pending_compaction().is_none()
-            && config.compacts();
+            && config.compacts()
+            && after.views().values().any(|view| !view.logs.is_empty());
         let planned = completed.instant + Span::from_micros(1);
         due.then(|| after.compaction(planned, InstantState::Requested, Vec::new(), config))
     }
 
     /// The file groups that an overwriting write replaces: all of the touched partitions, or of the table.
     fn replaced(&self, config: &HudiConfig, slices: &[Slice]) -> Vec<String> {
-        let partition = |group: &str| group.rsplit_once('/').map_or("", |(p, _)| p).to_string();
+        let partition = |group: &str| super::write::partition_of(group).to_string();
         let touched: Vec<String> = slices.iter().map(|slice| partition(&slice.group)).collect();
         let all = config.operation == super::WriteOperation::InsertOverwriteTable;
         if !all && config.operation != super::WriteOperation::InsertOverwrite {

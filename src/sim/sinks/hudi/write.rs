@@ -2,7 +2,8 @@
 //!
 //! Mirrors: `HoodieSparkSqlWriter`, `HoodieWriteHelper` (combining), `HoodieIndex.tagLocation`, `UpsertPartitioner` (small
 //! files), `HoodieMergeHandle`, `HoodieAppendHandle`.
-//! Simplified: on merge-on-read an insert goes to the log of a small file group, whatever the index.
+//! `SparkUpsertDeltaCommitPartitioner` (on merge-on-read, inserts go to base files unless the index can look into log files).
+//! Simplified: one candidate for small files a partition.
 
 use super::merge::{self, View};
 use super::timeline::{self, Absorbed, Step, Timeline, temp_prefix};
@@ -90,17 +91,17 @@ pub fn place(
     let rows = combined(config, rows, &mut lost, &mut pick);
     let views = timeline.views();
     let rule = config.rule();
-    // By partition path and group.
-    let mut placed: BTreeMap<String, BTreeMap<String, Vec<Row>>> = BTreeMap::new();
-    let mut put = |path: &str, group: String, row: Row| {
+    let index = Index::build(config, &views, data);
+    // By partition path and group: the rows, and whether there are new keys among them.
+    let mut placed: BTreeMap<String, BTreeMap<String, (Vec<Row>, bool)>> = BTreeMap::new();
+    let mut put = |path: &str, group: String, row: Row, new: bool| {
         let groups = placed.entry(path.to_string()).or_default();
-        groups.entry(group).or_default().push(row);
+        let (rows, news) = groups.entry(group).or_default();
+        rows.push(row);
+        *news |= new;
     };
     for mut row in rows {
-        let home = config
-            .looks_up()
-            .then(|| find(config, &views, data, &row))
-            .flatten();
+        let home = index.find(config.is_global(), &row);
         let deletes = config.operation_in_force() == WriteOperation::Delete;
         if deletes || row.is_tombstone() {
             lost.add(Absorption::Deleted, &row.origins);
@@ -130,33 +131,34 @@ pub fn place(
                     let old = views[&group].rows(data, &rule);
                     let old = old.iter().find(|o| o.record_key == row.record_key);
                     if old.is_none_or(|old| rule.replaces(&row, old)) {
-                        put(&path, group, merge::tombstone(&row));
+                        put(&path, group, merge::tombstone(&row), false);
                         let path = row.partition_path.clone();
                         let group = fresh(config, &views, timeline, data, &row);
-                        put(&path, group, row);
+                        put(&path, group, row, true);
                     } else if let Some(old) = old {
                         lost.give_way(Absorption::Outdated, &row, old);
                     }
                 }
                 DupPolicy::None => {
                     row.partition_path.clone_from(&path);
-                    put(&path, group, row);
+                    put(&path, group, row, false);
                 }
             },
             // Nothing is there to delete.
-            None if row.is_tombstone() && !config.is_merge_on_read() => {}
+            None if row.is_tombstone() => {}
             None => {
                 let path = row.partition_path.clone();
                 let group = fresh(config, &views, timeline, data, &row);
-                put(&path, group, row);
+                put(&path, group, row, true);
             }
         }
     }
     timeline.absorb(lost.0);
     let groups = placed.into_values().flatten();
-    let placements = groups.map(|(group, rows)| {
+    let placements = groups.map(|(group, (rows, news))| {
         let view = views.get(&group);
-        let log = config.is_merge_on_read() && view.is_some();
+        let appends = !news || config.indexes_logs();
+        let log = config.is_merge_on_read() && view.is_some() && appends;
         let base = view.and_then(|view| view.base.clone());
         Placement {
             base: base.filter(|_| !log && !overwrites(config)),
@@ -213,24 +215,68 @@ fn combined(
     kept
 }
 
-/// Where the index finds a key: partition path and file group.
-fn find(
-    config: &HudiConfig,
-    views: &BTreeMap<String, View>,
-    data: &Objects,
-    row: &Row,
-) -> Option<(String, String)> {
-    let reaches = |path: &str| config.is_global() || path == row.partition_path;
-    let mut views = views.iter().filter_map(|(group, view)| {
-        let (path, _) = group.rsplit_once('/')?;
-        reaches(path).then_some((path, group, view))
-    });
-    let holds = |view: &View| {
-        let mut entries = view.entries(data);
-        entries.any(|other| other.record_key == row.record_key)
-    };
-    let found = views.find(|(_, _, view)| holds(view));
-    found.map(|(path, group, _)| (path.to_string(), group.clone()))
+/// Where keys are: by key and partition path, the file group. What is only a delete in a log file comes second.
+struct Index {
+    live: BTreeMap<(String, String), String>,
+    deleted: BTreeMap<(String, String), String>,
+}
+
+impl Index {
+    fn build(config: &HudiConfig, views: &BTreeMap<String, View>, data: &Objects) -> Index {
+        let mut index = Index {
+            live: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+        };
+        if !config.looks_up() {
+            return index;
+        }
+        let rule = config.rule();
+        for (group, view) in views {
+            let path = partition_of(group);
+            let place = |row: &Row| (row.record_key.clone(), path.to_string());
+            if view.logs.is_empty() {
+                for row in view.base_rows(data) {
+                    index
+                        .live
+                        .entry(place(row))
+                        .or_insert_with(|| group.clone());
+                }
+                continue;
+            }
+            for row in view.rows(data, &rule) {
+                index
+                    .live
+                    .entry(place(&row))
+                    .or_insert_with(|| group.clone());
+            }
+            for row in view.entries(data) {
+                index
+                    .deleted
+                    .entry(place(row))
+                    .or_insert_with(|| group.clone());
+            }
+        }
+        index
+    }
+
+    /// Partition path and file group of a key: anywhere with a global index, else in the row's own partition.
+    fn find(&self, global: bool, row: &Row) -> Option<(String, String)> {
+        let key = &row.record_key;
+        let least = if global {
+            String::new()
+        } else {
+            row.partition_path.clone()
+        };
+        [&self.live, &self.deleted].into_iter().find_map(|places| {
+            let ((found, path), group) = places.range((key.clone(), least.clone())..).next()?;
+            let fits = found == key && (global || *path == row.partition_path);
+            fits.then(|| (path.clone(), group.clone()))
+        })
+    }
+}
+
+pub(super) fn partition_of(group: &str) -> &str {
+    group.rsplit_once('/').map_or("", |(path, _)| path)
 }
 
 /// The file group of a row whose key is new: its bucket, the first small one of its partition, or a new one.
@@ -250,10 +296,10 @@ fn fresh(
         return format!("{path}/group-{bucket}");
     }
     let small = |view: &View| {
-        !config.reads_sizes()
-            || view.entries(data).count() as u64 * RECORD_BYTES < config.small_file_limit
+        let size = || view.entries(data).count() as u64 * RECORD_BYTES;
+        view.logs.is_empty() && (!config.reads_sizes() || size() < config.small_file_limit)
     };
-    let inside = |group: &str| group.rsplit_once('/').is_some_and(|(p, _)| p == path);
+    let inside = |group: &str| partition_of(group) == path;
     let mut candidates = views.iter().filter(|(group, _)| inside(group));
     candidates
         .find(|(_, view)| small(view))
@@ -334,17 +380,29 @@ impl WriteTask {
         let rule = self.config.rule();
         let mut rows = base.to_vec();
         let mut lost = Lost::default();
+        // Rows of this batch that took the place of one that was there.
+        let mut changed = vec![false; base.len()];
         for row in &self.placement.rows {
-            let alike = |other: &&mut Row| other.record_key == row.record_key;
-            let twin = self.config.merges().then(|| rows.iter_mut().find(alike));
-            match twin.flatten() {
-                Some(twin) if rule.replaces(row, twin) => *twin = row.clone(),
-                Some(twin) if !row.is_tombstone() => {
+            // New keys are not compared with each other: that is what combining is for.
+            let place = base
+                .iter()
+                .position(|other| other.record_key == row.record_key);
+            let Some(place) = place.filter(|_| self.config.merges()) else {
+                rows.push(row.clone());
+                continue;
+            };
+            let twin = &mut rows[place];
+            if !rule.replaces(row, twin) {
+                if !row.is_tombstone() {
                     lost.give_way(Absorption::Outdated, row, twin);
                 }
-                Some(_) => {}
-                None => rows.push(row.clone()),
+                continue;
             }
+            if changed[place] {
+                lost.give_way(Absorption::Combined, twin, row);
+            }
+            changed[place] = true;
+            *twin = row.clone();
         }
         rows.retain(|row| !row.is_tombstone());
         (rows, lost.0)
