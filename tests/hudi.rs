@@ -1070,6 +1070,29 @@ fn the_table_is_exact_and_the_feed_gets_a_rewritten_batch_twice() {
     );
 }
 
+#[test]
+fn a_feed_passes_every_version_on_and_a_table_shows_one() {
+    for (query, settings, pred) in [
+        (
+            "snapshot",
+            json!({}),
+            "rows == 1 && dup == 0 && delivered == 6 && stale == 0",
+        ),
+        (
+            "incremental",
+            json!({}),
+            "rows == 6 && dup == 0 && delivered == 6",
+        ),
+    ] {
+        let feed = hudi(json!({ QUERY: query }));
+        check(
+            &scenario(twelve(), &[updates(6), hudi(settings), feed]),
+            pred,
+            query,
+        );
+    }
+}
+
 // ---- failed writes, heartbeats, cleaning, archiving ------------------------------------------------------------------
 
 #[test]

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 #[cfg(not(target_arch = "wasm32"))]
 use streamproof::conform::Conformance;
 use streamproof::sim::catalog;
+use streamproof::sim::ledger::Guarantee;
+use streamproof::sim::tiers::{MAIN, Tiers};
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 
 const USAGE: &str = "\
@@ -112,7 +114,7 @@ fn run(words: &[&str]) -> Result<(), String> {
     if options.json {
         println!("{}", to_json(&run));
     } else {
-        print!("{}", to_text(&run));
+        print!("{}", to_text(&scenario, &run));
     }
     Ok(())
 }
@@ -194,6 +196,16 @@ fn to_json(run: &Run) -> Value {
         .iter()
         .map(|(name, verdict)| (name.clone(), verdict.to_json()));
     object.insert("branches".into(), Value::Object(branches.collect()));
+    let whole = &run.end_to_end;
+    object.insert(
+        "end_to_end".into(),
+        json!({
+            "ends": whole.ends.iter().map(|name| segment_name(name)).collect::<Vec<_>>(),
+            "src": whole.counts.src, "delivered": whole.counts.delivered, "lost": whole.counts.lost,
+            "refused": whole.counts.refused, "late": whole.counts.late, "pending": whole.counts.pending,
+            "dup": whole.dup, "stale": whole.stale, "not_refuted": whole.guarantee(),
+        }),
+    );
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
     object.insert("end_ms".into(), run.end.ms().into());
@@ -201,7 +213,55 @@ fn to_json(run: &Run) -> Value {
     Value::Object(object)
 }
 
-fn to_text(run: &Run) -> String {
+/// How a segment is called where it stands beside others.
+fn segment_name(name: &str) -> &str {
+    if name.is_empty() { MAIN } else { name }
+}
+
+/// One line a segment and one for the whole, if the pipeline has several tiers or more than one branch.
+fn tiers_to_text(scenario: &Scenario, run: &Run) -> String {
+    let tiers = Tiers::of(scenario);
+    if !tiers.are_chained() && run.branches.len() < 2 {
+        return String::new();
+    }
+    let mut text =
+        String::from("\nsegment by segment: what was not refuted, and what each added itself\n");
+    let verdicts = std::iter::once(&run.verdict).chain(run.branches.values());
+    let names = std::iter::once("").chain(run.branches.keys().map(String::as_str));
+    let names: Vec<&str> = names.map(segment_name).collect();
+    for ((&name, verdict), before) in names.iter().zip(verdicts).zip(&tiers.before) {
+        let from = before.map_or(scenario.topic.name.as_str(), |place| names[place]);
+        let counts = verdict.counts;
+        let found = Guarantee::not_refuted(verdict.dup, counts.lost).name();
+        text += &format!(
+            "  {name} (from {from}): {found}; {} of {} delivered, {} duplicates ({} own), {} lost ({} own), {} stale\n",
+            counts.delivered,
+            counts.src,
+            verdict.dup,
+            verdict.own_dup,
+            counts.lost,
+            verdict.own_lost,
+            verdict.stale
+        );
+    }
+    let whole = &run.end_to_end;
+    let ends: Vec<&str> = whole.ends.iter().map(|name| segment_name(name)).collect();
+    text + &format!(
+        "  end to end ({}): {}; {} of {} everywhere, {} duplicates, {} lost, {} refused, {} late, {} in flight, {} stale\n\n",
+        ends.join(", "),
+        whole.guarantee().name(),
+        whole.counts.delivered,
+        whole.counts.src,
+        whole.dup,
+        whole.counts.lost,
+        whole.counts.refused,
+        whole.counts.late,
+        whole.counts.pending,
+        whole.stale
+    )
+}
+
+fn to_text(scenario: &Scenario, run: &Run) -> String {
     let counts = run.verdict.counts;
     let mut text = format!(
         "{} sent = {} delivered + {} lost + {} refused + {} late + {} in flight\n{} duplicates, {} rows, {} log entries\n",
@@ -236,6 +296,7 @@ fn to_text(run: &Run) -> String {
             verdict.dup
         );
     }
+    text += &tiers_to_text(scenario, run);
     text + &format!(
         "digest {}, ended {:?} at {} s after {} events\n",
         run.digest_text(),

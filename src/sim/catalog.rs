@@ -11,10 +11,17 @@ pub struct Preset {
 /// The scenario that the page opens with.
 pub const OPENING: &str = "order-billing";
 
-const PRESETS: &[Preset] = &[Preset {
-    id: OPENING,
-    json: include_str!("catalog/order-billing.json"),
-}];
+const PRESETS: &[Preset] = &[
+    Preset {
+        id: OPENING,
+        json: include_str!("catalog/order-billing.json"),
+    },
+    #[cfg(not(feature = "lean"))]
+    Preset {
+        id: "four-branches",
+        json: include_str!("catalog/four-branches.json"),
+    },
+];
 
 impl Preset {
     pub fn scenario(&self) -> Scenario {

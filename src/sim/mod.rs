@@ -17,6 +17,7 @@ pub mod scenario;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
+pub mod tiers;
 pub mod trace;
 pub mod workload;
 
@@ -44,7 +45,7 @@ use kafka::transactional::Settings;
 #[cfg(not(feature = "lean"))]
 use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counters, Terms};
+use ledger::{Closed, Counters, EndToEnd, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ use sinks::SinkKind;
 use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
 use store::Store;
+use tiers::{Tiers, segments};
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
 use workload::Till;
 
@@ -89,6 +91,8 @@ pub struct Run {
     pub digest: u64,
     pub verdict: Verdict,
     pub branches: BTreeMap<String, Verdict>,
+    /// Over all segments at the ends of the pipeline.
+    pub end_to_end: EndToEnd,
     /// What became of events and when, of the main segment and of each branch.
     pub outcomes: Vec<Outcome>,
     pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
@@ -205,21 +209,6 @@ pub struct Simulation {
     ended: Option<Ended>,
 }
 
-/// The segments of a scenario: the main one, then its branches in the order of their names.
-fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
-    let main = Branch {
-        engine: scenario.engine.clone(),
-        sink: scenario.sink.clone(),
-    };
-    let branches = scenario
-        .branches
-        .iter()
-        .map(|(name, branch)| (name.clone(), branch.clone()));
-    std::iter::once((String::new(), main))
-        .chain(branches)
-        .collect()
-}
-
 /// What the ledger of a segment must know of the scenario.
 ///
 /// # Panics
@@ -232,17 +221,22 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     } else {
         format!("{name}.")
     };
+    let tiers = Tiers::of(scenario);
     let spark = branch.engine.kind == EngineKind::Spark;
+    let windowed = spark && branch.engine.spark.window_type != WindowType::None;
     let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.window_type != WindowType::None,
+        windowed,
+        by_order: !windowed && branch.sink.holds_orders(),
         producer: PRODUCER,
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
         partitions: scenario.topic.partitions,
         replicas: u64::from(scenario.topic.replication_factor),
+        input: tiers.inputs[usize::from(segment.0)],
+        upstream: tiers.upstream(usize::from(segment.0)),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
         from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
@@ -279,7 +273,7 @@ pub fn cast(scenario: &Scenario) -> Cast {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
-                    hosts.push("reader".into());
+                    hosts.push(format!("{prefix}reader"));
                 }
             }
         }
@@ -316,7 +310,16 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
     let transactional = scenario.producer.transactional_id.is_some();
     let needed = transactional || segments(scenario).iter().any(consumes);
-    (FULL && needed).then(|| Internal::behind(scenario.topic.partitions))
+    (FULL && needed).then(|| {
+        let mut internal = Internal::behind(scenario.topic.partitions);
+        let inputs = Tiers::of(scenario).inputs;
+        internal
+            .inputs
+            .iter_mut()
+            .zip(inputs)
+            .for_each(|(to, from)| *to = from);
+        internal
+    })
 }
 
 /// Those of the topic and behind them those of the coordinators, on up to three brokers each
@@ -327,15 +330,12 @@ fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
     let Some(internal) = internal(scenario) else {
         return states;
     };
-    let outputs = if scenario.sink.kind == SinkKind::KafkaTopic {
-        scenario.topic.partitions
-    } else {
-        0
-    };
+    let topics = Tiers::of(scenario).outputs.into_iter().flatten().count() as u16;
+    let outputs = internal.first_output()..internal.first_output() + topics * internal.partitions();
     let own = [internal.groups, internal.transactions].map(|p| (p, brokers.min(3)));
     let copies = u16::from(scenario.topic.replication_factor);
-    let output = |n: u16| (internal.output(PartitionId(n)), copies);
-    for (partition, copies) in own.into_iter().chain((0..outputs).map(output)) {
+    let output = |n: u16| (PartitionId(n), copies);
+    for (partition, copies) in own.into_iter().chain(outputs.map(output)) {
         let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
         let replicas: Vec<HostId> = (0..copies).map(replica).collect();
         states.push(PartitionState {
@@ -476,19 +476,31 @@ impl Simulation {
     pub fn finish(self) -> Run {
         let times = self.times;
         let at = |fact: FactId| times[fact.0 as usize];
-        let mut closed = self.ledgers.into_iter().map(|ledger| ledger.close(at));
-        let (verdict, outcomes) = closed.next().expect("the main segment has a ledger");
+        let tiers = Tiers::of(&self.scenario);
+        let mut closed: BTreeMap<usize, Closed> = BTreeMap::new();
+        let mut ledgers: Vec<Option<Ledger>> = self.ledgers.into_iter().map(Some).collect();
+        for segment in tiers.order() {
+            let ledger = ledgers[segment].take().expect("each is closed once");
+            let before = tiers.before[segment].and_then(|before| closed.get(&before));
+            let books = ledger.close(before, at);
+            closed.insert(segment, books);
+        }
+        let end = |segment: usize| (self.segments[segment].clone(), &closed[&segment]);
+        let end_to_end = EndToEnd::of(tiers.ends().map(end));
+        let main = closed.remove(&0).expect("the main segment has a ledger");
         let mut branches = BTreeMap::new();
         let mut branch_outcomes = BTreeMap::new();
-        for (name, (verdict, outcomes)) in self.segments.iter().skip(1).zip(closed) {
-            branches.insert(name.clone(), verdict);
-            branch_outcomes.insert(name.clone(), outcomes);
+        for (segment, books) in closed {
+            let name = &self.segments[segment];
+            branches.insert(name.clone(), books.verdict);
+            branch_outcomes.insert(name.clone(), books.outcomes);
         }
         Run {
             digest: self.kernel.recorder.digest(),
-            verdict,
+            verdict: main.verdict,
             branches,
-            outcomes,
+            end_to_end,
+            outcomes: main.outcomes,
             branch_outcomes,
             tally: self.tally,
             ended: self.ended.unwrap_or(Ended::EventLimit),
@@ -944,6 +956,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let find = |name: &str| cast.find(name).expect("the cast has everybody");
     let initial = all_partitions(scenario);
     let internal = internal(scenario);
+    let tiers = Tiers::of(scenario);
     let all_leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
     let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
@@ -997,10 +1010,13 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             format!("{name}.")
         };
         let segment = SegmentId(index as u8);
+        let input = tiers.inputs[index];
+        let leaders = all_leaders[usize::from(input)..][..usize::from(partitions)].to_vec();
         #[cfg(not(feature = "lean"))]
         if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
             let config = branch.engine.consumer;
             let topic = &branch.sink.kafka_topic;
+            let output_first = tiers.outputs[index];
             let output = (branch.sink.kind == SinkKind::KafkaTopic).then(|| Settings {
                 id: (config.commit == Commit::Transaction).then(|| "worker".to_string()),
                 timeout: Span::from_ms(topic.transaction_timeout_ms),
@@ -1023,10 +1039,12 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                     leaders: all_leaders.clone(),
                     internal,
                     output: output.clone(),
+                    output_first: output_first.unwrap_or_default(),
                 })))
             }));
             if output.is_some() {
-                let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
+                let first = output_first.unwrap_or_default();
+                let outputs = (first..first + partitions).map(PartitionId);
                 nodes.push(Node::Reader(Box::new(Host::new(Reader {
                     segment,
                     isolation: topic.isolation,
@@ -1053,6 +1071,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             executors: executors.clone(),
             brokers: brokers.clone(),
             leaders: leaders.clone(),
+            input,
             compactor: cast.find(&format!("{prefix}compactor")),
         }))));
         nodes.extend(executors.iter().map(|_| {
@@ -1064,6 +1083,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                 store,
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
+                input,
             };
             Node::Executor(Box::new(Host::new(executor)))
         }));

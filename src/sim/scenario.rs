@@ -36,15 +36,17 @@ pub struct Scenario {
     pub engine: EngineSection,
     pub sink: SinkSection,
     pub store: StoreConfig,
-    /// Further segments that read the same topic, each with an engine and a sink of its own.
+    /// Further segments that read the topic, or what another segment writes.
     pub branches: BTreeMap<String, Branch>,
     pub faults: BTreeMap<String, FaultSpec>,
 }
 
-/// A segment beside the main one: own engine, own sink, own verdict.
+/// A segment beside the main one: own input, own engine, own sink, own verdict.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Branch {
+    /// What it reads: the topic, `main`, or the name of a branch that writes to a topic. Not set: the topic.
+    pub from: Option<String>,
     pub engine: EngineSection,
     pub sink: SinkSection,
 }
@@ -440,6 +442,7 @@ impl Scenario {
                 format!("{} branches; 8 at most are accepted", self.branches.len()),
             ));
         }
+        super::tiers::validate(self)?;
         self.brokers.validate()?;
         self.topic.validate(self.brokers.count)?;
         self.producer.validate()?;

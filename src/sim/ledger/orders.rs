@@ -1,7 +1,8 @@
 //! Orders and their versions: events that change an order belong to one family, which has one row in a table of states.
 //!
 //! An event counts as delivered once a reader saw it, or once the table took it in and shows another version of its order.
-//! Whether the right version survived is what `stale` counts. A windowed segment sums events, so there each stands alone.
+//! Whether the right version survived is what `stale` counts. A windowed segment sums events and a feed passes them on, so
+//! there each stands alone.
 
 use super::account::{Account, Entry};
 use super::{DupOrigin, Fate, Ledger};
@@ -53,7 +54,7 @@ impl Ledger {
         let order_id = self.accounts[event as usize - 1].order_id;
         let versions = self.orders.events.get(&order_id);
         match versions {
-            Some(events) if !self.terms.windowed => events.clone(),
+            Some(events) if self.terms.by_order => events.clone(),
             _ => vec![event],
         }
     }
@@ -140,7 +141,7 @@ impl Ledger {
     pub(super) fn changed(&mut self, origin: Origin, order_id: u32, cancels: bool) {
         let account: &mut Account = &mut self.accounts[number(origin) as usize - 1];
         account.cancelled = cancels;
-        if cancels && !self.terms.windowed {
+        if cancels && self.terms.by_order {
             self.verdict.owed += self.orders.cancelled(order_id, account.event_time);
         }
     }

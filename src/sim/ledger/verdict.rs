@@ -123,6 +123,10 @@ impl Counts {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
     }
 
+    pub(super) fn add(&mut self, fate: Fate) {
+        *self.of(fate) += 1;
+    }
+
     pub(super) fn move_one(&mut self, from: Fate, to: Fate) {
         *self.of(from) -= 1;
         *self.of(to) += 1;
@@ -199,6 +203,10 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Surplus copies beyond those that the segment was given.
+    pub own_dup: u32,
+    /// Silent losses of the segment itself.
+    pub own_lost: u32,
 }
 
 /// A metric: its name in checks, in JSON and on screen, and where it is read.
@@ -254,6 +262,8 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    own.dup: |v| Some(v.own_dup.into()),
+    own.lost: |v| Some(v.own_lost.into()),
 }
 
 impl Verdict {

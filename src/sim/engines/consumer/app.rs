@@ -35,6 +35,8 @@ pub struct Consumer {
     pub internal: Internal,
     /// Set: what the work makes of a record is produced to the output topic.
     pub output: Option<Settings>,
+    /// The first partition of that topic.
+    pub output_first: u16,
 }
 
 #[derive(Clone)]
@@ -585,7 +587,10 @@ impl Consumer {
             if writer.is_ready() {
                 writer.begin(cx);
             }
-            writer.send(self.internal.output(job.partition), job.record.clone(), cx);
+            // Each record goes to the partition with its own number.
+            let number = job.partition.0 - self.internal.input(self.segment);
+            let to = PartitionId(self.output_first + number);
+            writer.send(to, job.record.clone(), cx);
             memory.produced.push(job);
             if last {
                 writer.flush();

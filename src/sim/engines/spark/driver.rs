@@ -36,6 +36,8 @@ pub struct Driver {
     pub executors: Vec<HostId>,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
+    /// The first partition of the topic that the query reads.
+    pub input: u16,
     /// Who compacts a merge-on-read table.
     pub compactor: Option<HostId>,
 }
@@ -143,7 +145,7 @@ impl Program for Driver {
         let zero = EventTime::from_ms(0);
         let mut memory = Memory {
             phase: Phase::Restoring,
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             checkpoint: format!("checkpoint-{}-{life}/", self.segment.0),
             next_batch: 0,
             position: BTreeMap::new(),

@@ -30,6 +30,8 @@ pub struct Executor {
     pub store: HostId,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
+    /// The first partition of the topic that the query reads.
+    pub input: u16,
 }
 
 #[derive(Clone)]
@@ -75,7 +77,7 @@ impl Program for Executor {
             cx.send(self.driver, Message::Ready);
         }
         Memory {
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             running: BTreeMap::new(),
             asked: VecDeque::new(),
         }
