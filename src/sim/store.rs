@@ -3,12 +3,14 @@
 //! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
 
+use super::FULL;
 use super::compact::gather;
 use super::engines::spark::progress;
+use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, hudi};
-use super::trace::Fact;
+use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +36,7 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Offset(console::OffsetRow),
 }
 
 /// Everything in the store, by path.
@@ -55,6 +58,12 @@ pub enum Operation {
     List {
         prefix: String,
     },
+    /// A consumer whose offsets are kept here takes partitions over.
+    TakeOver {
+        segment: SegmentId,
+        partitions: Vec<PartitionId>,
+        generation: u32,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +80,9 @@ pub enum Message {
     },
     Listing {
         objects: Objects,
+    },
+    Offsets {
+        positions: Positions,
     },
 }
 
@@ -109,7 +121,7 @@ impl Program for Store {
                 let answer = apply(objects, operation, cx);
                 cx.reply(reply, answer);
             }
-            Message::Done { .. } | Message::Listing { .. } => {}
+            Message::Done { .. } | Message::Listing { .. } | Message::Offsets { .. } => {}
         }
     }
 }
@@ -134,7 +146,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 });
             }
-            if let Object::Console(effect) = &object {
+            if FULL && let Object::Console(effect) = &object {
+                match console::put_offset(objects, effect) {
+                    Ok(fact) => {
+                        fact.map(|fact| cx.note(fact));
+                    }
+                    Err(fact) => {
+                        cx.note_setting("sink.fencing", fact);
+                        return Message::Done { ok: false };
+                    }
+                }
                 for fact in console::changes(objects, &path, effect) {
                     cx.note(fact);
                 }
@@ -162,6 +183,17 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::TakeOver {
+            segment,
+            partitions,
+            generation,
+        } => Message::Offsets {
+            positions: if FULL {
+                console::take_over(objects, segment, &partitions, generation)
+            } else {
+                Positions::new()
+            },
+        },
         Operation::List { prefix } => {
             let under = objects
                 .range(prefix.clone()..)

@@ -535,8 +535,8 @@ pub enum Message {
     /// To the group's coordinator.
     TxnOffsetCommit {
         group: SegmentId,
-        member: MemberId,
-        generation: u32,
+        /// None: the application made the group's metadata by hand.
+        member: Option<(MemberId, u32)>,
         producer_id: u64,
         epoch: u16,
         offsets: Positions,
