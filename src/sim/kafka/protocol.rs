@@ -610,6 +610,9 @@ pub enum Message {
     PublishTo {
         broker: HostId,
     },
+    /// To a broker: stop in order. It tells the controller, which hands on what it leads.
+    ShutDown,
+    ControlledShutdown,
     HandleProduce {
         client: HostId,
     },

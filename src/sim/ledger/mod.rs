@@ -69,6 +69,8 @@ pub struct Terms {
     pub windowed: bool,
     /// The instances of the producing application.
     pub producers: Vec<HostId>,
+    /// Their application looks at no report.
+    pub deaf: bool,
     pub driver: HostId,
     pub partitions: u16,
     pub replicas: u64,
@@ -293,6 +295,10 @@ impl Ledger {
                 account.acknowledged = true;
                 account.failed = false;
             }),
+            // Nobody hears it.
+            Fact::SendFailed { origins, .. } if FULL && self.terms.deaf => {
+                self.each(id, event, origins, |account| account.acknowledged = true);
+            }
             Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
                 self.each(id, event, origins, |account| {
                     account.failed = true;
@@ -961,28 +967,28 @@ impl Ledger {
         });
     }
 
-    /// Whether something of the event is still where it can be read: then it is not lost but stuck.
-    fn rests(&self, order: u32) -> bool {
-        let account = &self.accounts[order as usize - 1];
+    /// Index: order. Whether something of the event is still where it can be read: then it is not lost but stuck.
+    fn resting(&self) -> Vec<bool> {
         // Its producer still holds it, or the application's outbox does.
-        let transactional = self.transactional.contains(&account.producer);
-        if account.is_held(transactional) && !account.forgotten {
-            return true;
-        }
-        let in_window = self
-            .held
-            .values()
-            .any(|held| held.iter().any(|&(_, held)| held == order));
-        let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
+        let held = |account: &Account| {
+            let transactional = self.transactional.contains(&account.producer);
+            account.is_held(transactional) && !account.forgotten
+        };
+        let mut resting: Vec<bool> = std::iter::once(false)
+            .chain(self.accounts.iter().map(held))
+            .collect();
+        let in_windows = self.held.values().flatten().map(|&(_, order)| order);
+        let in_hands = self.hands.values().flatten().copied();
+        let unread = self.logs.iter().enumerate().flat_map(|(partition, log)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
-            log.get(from.min(log.len())..)
-                .unwrap_or_default()
-                .iter()
-                .any(|&(other, _)| other == order)
-        };
-        let in_hand = self.hands.values().any(|hand| hand.contains(&order));
-        in_window || in_hand || self.logs.iter().enumerate().any(unread)
+            let unread = log.get(from.min(log.len())..).unwrap_or_default();
+            unread.iter().map(|&(order, _)| order)
+        });
+        for order in in_windows.chain(in_hands).chain(unread) {
+            resting[order as usize] = true;
+        }
+        resting
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
@@ -1011,9 +1017,11 @@ impl Ledger {
 
     /// The run has ended: what is nowhere any more is lost. `at` answers when a fact happened.
     pub fn close(mut self, at: impl Fn(FactId) -> Time) -> (Verdict, Vec<Outcome>) {
+        let resting = self.resting();
         for order in 1..=self.accounts.len() as u32 {
             let account = &self.accounts[order as usize - 1];
-            if account.fate != Fate::Pending || !account.exists() || self.rests(order) {
+            let rests = resting[order as usize];
+            if account.fate != Fate::Pending || !account.exists() || rests {
                 continue;
             }
             let why = self.why_lost(account);
