@@ -42,6 +42,7 @@ presets! {
     "Kafka: producer and brokers": "acks-zero", "acks-one", "isr-of-one", "one-broker-stops-all", "stored-but-invisible", "unclean-election", "all-lose-power", "sent-again-after-restart", "failed-but-stored", "unread-reports", "five-in-flight";
     "Kafka: consumers": "auto-commit-again", "auto-commit-pool", "commit-first", "latest-skips", "slow-poll", "zombie-consumer";
     "Kafka: transactions": "read-uncommitted", "random-transactional-id", "shared-transactional-id", "transaction-too-slow", "beyond-kafka", "exactly-once-topic";
+    "Pipelines": "four-branches";
 }
 
 impl Preset {
