@@ -75,7 +75,8 @@ pub struct Terms {
     pub windowed: bool,
     /// The sink holds one row an order: versions of it stand for one another. Else each event stands alone.
     pub by_order: bool,
-    pub producer: HostId,
+    /// The instances of the producing application.
+    pub producers: Vec<HostId>,
     pub driver: HostId,
     pub partitions: u16,
     /// The first partition of what the segment reads: 0 for the topic itself.
@@ -138,8 +139,10 @@ pub struct Ledger {
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
     aborted: BTreeSet<Source>,
-    transactional: bool,
-    down_since: Option<Time>,
+    /// Instances that write in transactions.
+    transactional: Vec<HostId>,
+    /// Index: instance. Since when it is down.
+    down_since: Vec<Option<Time>>,
     first_emitted: Option<Time>,
     last_visible: Time,
     state_rows: u32,
@@ -149,7 +152,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
+/// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
 /// ends a transaction and is nobody's.
 type LogEntry = (u32, u64);
 
@@ -157,7 +160,8 @@ const MARKER: LogEntry = (0, 0);
 
 /// A batch as its producer counts it: its session and number.
 fn batch_number(batch: &BatchName) -> u64 {
-    u64::from(batch.session) << 32 | u64::from(batch.ordinal)
+    let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
+    sender | u64::from(batch.ordinal)
 }
 
 #[derive(Clone)]
@@ -170,6 +174,7 @@ struct VisibleRow {
 impl Ledger {
     pub fn new(terms: Terms) -> Self {
         let partitions = usize::from(terms.partitions);
+        let down_since = vec![None; terms.producers.len()];
         Ledger {
             upstream: Upstream::of(&terms),
             terms,
@@ -199,8 +204,8 @@ impl Ledger {
             held: BTreeMap::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
-            transactional: false,
-            down_since: None,
+            transactional: Vec::new(),
+            down_since,
             first_emitted: None,
             last_visible: Time::ZERO,
             state_rows: 0,
@@ -299,7 +304,7 @@ impl Ledger {
                     self.accounts.resize_with(index, Account::default);
                 }
                 self.accounts[index - 1] =
-                    Account::emitted(event.at, *customer, *order_id, *event_time, id);
+                    Account::emitted(event.at, event.host, *customer, *order_id, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
                 let more = self.orders.emitted(*order_id, order, *event_time, *amount);
                 self.verdict.owed += if self.terms.by_order { more } else { *amount };
@@ -315,13 +320,14 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
+            Fact::Acknowledged { batch, .. } if !self.terms.producers.contains(&batch.producer) => {
+            }
             // The last report counts: a failed send may have been repeated by the application.
             Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
                 account.acknowledged = true;
                 account.failed = false;
             }),
-            Fact::SendFailed { batch, .. } if batch.producer != self.terms.producer => {}
+            Fact::SendFailed { batch, .. } if !self.terms.producers.contains(&batch.producer) => {}
             Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
                 self.each(id, event, origins, |account| {
                     account.failed = true;
@@ -336,22 +342,24 @@ impl Ledger {
                 });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
-            Fact::Crashed { loses } if event.host == self.terms.producer => {
-                self.down_since = Some(event.at);
+            Fact::Crashed { loses } if self.terms.producers.contains(&event.host) => {
+                if let Some(since) = self.down_since(event.host) {
+                    *since = Some(event.at);
+                }
                 if *loses == Loses::Disk {
-                    let transactional = self.transactional;
-                    let held = |account: &&mut Account| account.is_held(transactional);
+                    let transactional = self.transactional.contains(&event.host);
+                    let held = |account: &&mut Account| {
+                        account.producer == event.host && account.is_held(transactional)
+                    };
                     for account in self.accounts.iter_mut().filter(held) {
                         account.forgotten = true;
                         account.touched = id;
                     }
                 }
             }
-            Fact::Restarted if event.host == self.terms.producer => {
-                self.verdict.down_ms += self
-                    .down_since
-                    .take()
-                    .map_or(0, |since| event.at.since(since).ms());
+            Fact::Restarted => {
+                let since = self.down_since(event.host).and_then(Option::take);
+                self.verdict.down_ms += since.map_or(0, |since| event.at.since(since).ms());
             }
             Fact::Crashed { .. } if event.host == self.terms.driver => {
                 self.verdict.garbage_at_crash = self.open_files.values().sum();
@@ -360,12 +368,25 @@ impl Ledger {
         }
     }
 
+    fn down_since(&mut self, host: HostId) -> Option<&mut Option<Time>> {
+        let instance = self
+            .terms
+            .producers
+            .iter()
+            .position(|&other| other == host)?;
+        self.down_since.get_mut(instance)
+    }
+
     // ---- the topic ---------------------------------------------------------------------------------------------
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
-                self.transactional = true;
+            Fact::TransactionBegan { .. }
+                if FULL
+                    && self.terms.producers.contains(&event.host)
+                    && !self.transactional.contains(&event.host) =>
+            {
+                self.transactional.push(event.host);
             }
             Fact::BatchAppended {
                 batch,
@@ -1009,7 +1030,8 @@ impl Ledger {
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
         // Its producer still holds it, or the application's outbox does.
-        if account.is_held(self.transactional) && !account.forgotten {
+        let transactional = self.transactional.contains(&account.producer);
+        if account.is_held(transactional) && !account.forgotten {
             return true;
         }
         let in_window = self
