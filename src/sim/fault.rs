@@ -515,6 +515,13 @@ pub enum Action {
 }
 
 impl FaultSpec {
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    pub fn strikes_a_table(&self) -> bool {
+        ["sink.", "rollback.", "compaction."]
+            .iter()
+            .any(|kind| self.name.starts_with(kind))
+    }
+
     pub fn menu(&self) -> Option<&'static MenuEntry> {
         MENU.iter().find(|entry| entry.name == self.name)
     }

@@ -818,11 +818,9 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::CompactionChanged { instant, state, .. } => {
-                // Taken back to its plan, or complete: no file of it is left over.
-                if *state != InstantState::Inflight {
-                    self.open_files.remove(instant);
-                }
+            // Taken back to its plan, or complete: no file of it is left over.
+            Fact::CompactionChanged { instant, state, .. } if *state != InstantState::Inflight => {
+                self.open_files.remove(instant);
             }
             Fact::MergedAway { origins, .. } => self.merged_away(id, event.at, origins),
             Fact::Deferred { origins, .. } => {
