@@ -1,5 +1,6 @@
 //! Who orders what, when: the source of truth that the ledger judges by.
 
+use super::FULL;
 use super::kernel::{Draw, EventTime, Span, Time};
 use super::origin::Origin;
 use super::scenario::{ScenarioError, Workload};
@@ -119,7 +120,7 @@ impl Till {
     /// What event `n` is: it happens at `at`.
     pub fn event(&mut self, workload: &Workload, seed: u64, n: u32, at: Time) -> Record {
         let created = order(workload, seed, n, at);
-        if !workload.has_changes() {
+        if !FULL || !workload.has_changes() {
             return created;
         }
         let change = match workload.changes.get(&n) {
