@@ -8,16 +8,22 @@ use std::path::Path;
 use std::process::ExitCode;
 #[cfg(not(target_arch = "wasm32"))]
 use streamproof::conform::Conformance;
-use streamproof::sim::catalog;
-use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
+use streamproof::sim::explore::crash_points::{Exploration, Reach};
+use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
+                           [--keep-faults] [--unmerged] [--strip] [--json]
        streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
+own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
+with commas between them. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
+--strip adds the outcome at every single point to --json.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
@@ -30,6 +36,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        ["explore", rest @ ..] => explore(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -40,7 +47,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run and conform\n\n{USAGE}"
+            "no verb named \"{verb}\"; accepted are presets, run, explore and conform\n\n{USAGE}"
         )),
     };
     match done {
@@ -88,17 +95,8 @@ fn conform(_: &[&str]) -> Result<usize, String> {
 }
 
 fn run(words: &[&str]) -> Result<(), String> {
-    let options = Options::parse(words)?;
-    let mut scenario = load(options.scenario)?;
-    if let Some(patch) = options.patch {
-        let patch = Patch::parse(patch).map_err(|error| format!("--patch: {error}"))?;
-        scenario = scenario
-            .patched(&patch)
-            .map_err(|error| format!("--patch: {error}"))?;
-    }
-    if let Some(seed) = options.seed {
-        scenario.seed = seed;
-    }
+    let options = Options::parse("run", words, &["--patch", "--seed", "--trace", "--json"])?;
+    let scenario = options.load()?;
     let keep = if options.trace.is_some() {
         Keep::Trace
     } else {
@@ -117,44 +115,80 @@ fn run(words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+const EXPLORE: &[&str] = &[
+    "--patch",
+    "--seed",
+    "--faults",
+    "--hosts",
+    "--pairs",
+    "--keep-faults",
+    "--unmerged",
+    "--strip",
+    "--json",
+];
+
+fn explore(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse("explore", words, EXPLORE)?;
+    if options.strip && !options.json {
+        return Err("--strip is a part of --json; give both".into());
+    }
+    let report = Exploration::run(&options.load()?, options.reach())
+        .map_err(|error| format!("--{error}"))?;
+    if options.json {
+        let mut json = report.to_json();
+        if options.strip {
+            json["strip"] =
+                serde_json::to_value(&report.strip).map_err(|error| error.to_string())?;
+        }
+        println!("{json}");
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Options<'a> {
     scenario: &'a str,
     patch: Option<&'a str>,
     seed: Option<u64>,
     trace: Option<&'a str>,
+    faults: Vec<String>,
+    hosts: Vec<String>,
+    pairs: u32,
+    keep_faults: bool,
+    unmerged: bool,
+    strip: bool,
     json: bool,
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: &[&'a str]) -> Result<Self, String> {
+    fn parse(verb: &str, words: &[&'a str], accepted: &[&str]) -> Result<Self, String> {
         let mut options = Options::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
+            if word.starts_with('-') && !accepted.contains(&word) {
+                let hint = suggest::did_you_mean(word, accepted.iter().copied());
+                let accepted = accepted.join(", ");
+                return Err(format!(
+                    "no option named \"{word}\"{hint}; accepted are {accepted}"
+                ));
+            }
             let mut value = || {
-                words
-                    .next()
-                    .copied()
-                    .ok_or_else(|| format!("{word} needs a value"))
+                let value = words.next().copied();
+                value.ok_or_else(|| format!("{word} needs a value"))
             };
             match word {
                 "--patch" => options.patch = Some(value()?),
                 "--trace" => options.trace = Some(value()?),
-                "--seed" => {
-                    let text = value()?;
-                    options.seed = Some(text.parse().map_err(|_| {
-                        format!(
-                            "--seed: \"{text}\" is no whole number from 0 to {}",
-                            u64::MAX
-                        )
-                    })?);
-                }
+                "--seed" => options.seed = Some(whole(word, value()?)?),
+                "--faults" => options.faults = names(value()?),
+                "--hosts" => options.hosts = names(value()?),
+                "--pairs" => options.pairs = whole(word, value()?)?,
+                "--keep-faults" => options.keep_faults = true,
+                "--unmerged" => options.unmerged = true,
+                "--strip" => options.strip = true,
                 "--json" => options.json = true,
-                option if option.starts_with('-') => {
-                    return Err(format!(
-                        "no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"
-                    ));
-                }
                 name if options.scenario.is_empty() => options.scenario = name,
                 extra => {
                     return Err(format!(
@@ -164,10 +198,49 @@ impl<'a> Options<'a> {
             }
         }
         if options.scenario.is_empty() {
-            return Err(format!("run needs a scenario\n\n{USAGE}"));
+            return Err(format!("{verb} needs a scenario\n\n{USAGE}"));
         }
         Ok(options)
     }
+
+    /// The scenario with patch and seed.
+    fn load(&self) -> Result<Scenario, String> {
+        let mut scenario = load(self.scenario)?;
+        if let Some(patch) = self.patch {
+            let patched = Patch::parse(patch).and_then(|patch| scenario.patched(&patch));
+            scenario = patched.map_err(|error| format!("--patch: {error}"))?;
+        }
+        if let Some(seed) = self.seed {
+            scenario.seed = seed;
+        }
+        Ok(scenario)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach {
+            faults: self.faults.clone(),
+            hosts: self.hosts.clone(),
+            pairs: self.pairs,
+            merge: !self.unmerged,
+            keep_faults: self.keep_faults,
+            ..Reach::default()
+        }
+    }
+}
+
+/// A whole number that fits.
+fn whole<T: TryFrom<u64>>(option: &str, text: &str) -> Result<T, String> {
+    let most = u64::MAX >> (64 - 8 * size_of::<T>());
+    text.parse()
+        .ok()
+        .and_then(|value: u64| T::try_from(value).ok())
+        .ok_or_else(|| format!("{option}: \"{text}\" is no whole number from 0 to {most}"))
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(',')
+        .map(|name| name.trim().to_string())
+        .collect()
 }
 
 fn load(name: &str) -> Result<Scenario, String> {

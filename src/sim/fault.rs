@@ -976,6 +976,17 @@ impl Script {
         &self.faults[usize::from(id.0)]
     }
 
+    /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
+    pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
+        self.faults[usize::from(id.0)] = fault;
+        self.counts[usize::from(id.0)] = counted;
+    }
+
+    /// Steps that this host has begun.
+    pub fn steps_of(&self, host: HostId) -> u32 {
+        self.steps.get(&host).copied().unwrap_or(0)
+    }
+
     /// Faults that strike at a time.
     pub fn timed(&self) -> Vec<(Time, FaultId)> {
         let at = |(index, fault): (usize, &Fault)| match fault.when {

@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod compact;
 pub mod control;
 pub mod engines;
+#[cfg(not(feature = "lean"))]
+pub mod explore;
 pub mod fault;
 pub mod kafka;
 pub mod kernel;
@@ -64,6 +66,8 @@ pub const FULL: bool = cfg!(not(feature = "lean"));
 pub enum Keep {
     Trace,
     LedgerOnly,
+    /// Not even the digest, which stays 0: for the many runs of an exploration, of which only the verdicts count.
+    VerdictOnly,
 }
 
 /// Why a run ended.
@@ -194,6 +198,9 @@ pub struct Simulation {
     disturbed_until: Time,
     events: u64,
     ended: Option<Ended>,
+    /// The steps that hosts have taken, while somebody watches.
+    #[cfg(not(feature = "lean"))]
+    watched: Option<Vec<explore::Step>>,
 }
 
 /// The segments of a scenario: the main one, then its branches in the order of their names.
@@ -357,7 +364,7 @@ impl Simulation {
             seed: scenario.seed,
             agenda: Agenda::default(),
             network,
-            recorder: Recorder::new(cast.clone(), keep == Keep::Trace),
+            recorder: Recorder::new(cast.clone(), keep),
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
@@ -385,6 +392,8 @@ impl Simulation {
             disturbed_until: Time::ZERO,
             events: 0,
             ended: None,
+            #[cfg(not(feature = "lean"))]
+            watched: None,
         };
         for index in 0..simulation.nodes.len() {
             simulation.boot(HostId(index as u8), None);
@@ -513,12 +522,7 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                let producer = usize::from(PRODUCER.0);
-                if self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now {
-                    self.hand_over(n);
-                } else {
-                    self.held.push(n);
-                }
+                self.hand_over(n);
             }
             What::Fault(id) => self.strike(id, None, None),
             What::Restart(host) => {
@@ -547,19 +551,27 @@ impl Simulation {
 
     /// Orders that happened while the producer could not take them.
     fn hand_over_held(&mut self, host: HostId) {
-        let up = self.nodes[usize::from(host.0)].is_alive()
-            && self.paused[usize::from(host.0)] <= self.kernel.now;
-        if host == PRODUCER && up {
+        if host == PRODUCER {
             for n in std::mem::take(&mut self.held) {
                 self.hand_over(n);
             }
         }
     }
 
-    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
-        for fault in self.script.before_step(to) {
+    /// A host is about to take a step: the faults strike that wait for it.
+    fn begin_step(&mut self, from: HostId, to: HostId, message: &Message) {
+        let strikes = self.script.before_step(to);
+        #[cfg(not(feature = "lean"))]
+        self.watch(from, to, message);
+        #[cfg(feature = "lean")]
+        let _ = (from, message);
+        for fault in strikes {
             self.strike(fault, None, None);
         }
+    }
+
+    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
+        self.begin_step(from, to, &message);
         if let Message::Kafka(kafka::protocol::Message::HandleProduce { client }) = &message {
             let epoch = self.kernel.network.epoch(*client, to);
             for fault in self.script.before_request(to) {
@@ -596,19 +608,37 @@ impl Simulation {
         }
     }
 
+    /// The till hands an order over, or holds it back while nobody takes it.
     fn hand_over(&mut self, n: u32) {
+        if !self.takes_orders() {
+            self.held.push(n);
+            return;
+        }
         let now = self.kernel.now;
         let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
-        let mut cx = self.kernel.context(PRODUCER, None);
-        cx.note(Fact::Emitted {
+        let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
             order_id: record.value.order_id,
             amount: record.value.amount,
             event_time: record.event_time,
-        });
-        let cause = cx.cause();
-        self.deliver(PRODUCER, PRODUCER, Message::Order(record), cause);
+        };
+        let message = Message::Order(record);
+        self.begin_step(PRODUCER, PRODUCER, &message);
+        // Who dies in this moment has not taken it.
+        if !self.takes_orders() {
+            self.held.push(n);
+            return;
+        }
+        let mut cx = self.kernel.context(PRODUCER, None);
+        cx.note(emitted);
+        self.nodes[usize::from(PRODUCER.0)].handle(PRODUCER, message, &mut cx);
+    }
+
+    /// Whether the producer is up and not standing still.
+    fn takes_orders(&self) -> bool {
+        let producer = usize::from(PRODUCER.0);
+        self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now
     }
 
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.

@@ -3,10 +3,10 @@
 //! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
-use super::FULL;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
+use super::{FULL, Keep};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
 
@@ -321,14 +321,14 @@ pub struct Recorder {
     cast: Cast,
     digest: Digest,
     noted: u32,
-    keep: bool,
+    keep: Keep,
     trace: Trace,
     /// Facts that ledger and faults have not seen yet.
     fresh: Vec<(FactId, TraceEvent)>,
 }
 
 impl Recorder {
-    pub fn new(cast: Cast, keep: bool) -> Self {
+    pub fn new(cast: Cast, keep: Keep) -> Self {
         let trace = Trace {
             cast: cast.clone(),
             events: Vec::new(),
@@ -353,16 +353,18 @@ impl Recorder {
     ) -> FactId {
         let id = FactId(self.noted);
         self.noted += 1;
-        write_line(
-            &mut self.digest,
-            &self.cast,
-            id,
-            cause,
-            at,
-            host,
-            setting,
-            &fact,
-        );
+        if self.keep != Keep::VerdictOnly {
+            write_line(
+                &mut self.digest,
+                &self.cast,
+                id,
+                cause,
+                at,
+                host,
+                setting,
+                &fact,
+            );
+        }
         let event = TraceEvent {
             cause,
             at,
@@ -370,7 +372,7 @@ impl Recorder {
             setting: setting.map(str::to_string),
             fact,
         };
-        if self.keep {
+        if self.keep == Keep::Trace {
             self.trace.events.push(event.clone());
         }
         self.fresh.push((id, event));
@@ -383,7 +385,10 @@ impl Recorder {
     }
 
     pub fn digest(&self) -> u64 {
-        self.digest.0
+        match self.keep {
+            Keep::VerdictOnly => 0,
+            Keep::Trace | Keep::LedgerOnly => self.digest.0,
+        }
     }
 
     pub fn noted(&self) -> u32 {
@@ -391,7 +396,7 @@ impl Recorder {
     }
 
     pub fn into_trace(self) -> Option<Trace> {
-        self.keep.then_some(self.trace)
+        (self.keep == Keep::Trace).then_some(self.trace)
     }
 
     /// The facts kept so far, for a run that is shown while it goes on.
