@@ -434,6 +434,11 @@ impl Simulation {
         &self.ledgers[0]
     }
 
+    /// The ledgers of all segments: the main one, then those of the branches in the order of their names.
+    pub fn ledgers(&self) -> &[Ledger] {
+        &self.ledgers
+    }
+
     /// Handles the earliest event; false once the run has ended.
     pub fn step(&mut self) -> bool {
         if self.ended.is_some() {

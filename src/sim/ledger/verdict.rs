@@ -119,6 +119,11 @@ impl Counts {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
     }
 
+    pub(super) fn count(&mut self, fate: Fate) {
+        self.src += 1;
+        *self.of(fate) += 1;
+    }
+
     pub(super) fn move_one(&mut self, from: Fate, to: Fate) {
         *self.of(from) -= 1;
         *self.of(to) += 1;
