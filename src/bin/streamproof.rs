@@ -8,24 +8,40 @@ use std::path::Path;
 use std::process::ExitCode;
 #[cfg(not(target_arch = "wasm32"))]
 use streamproof::conform::Conformance;
+use streamproof::sim::explore;
+use streamproof::sim::explore::compare::Comparing;
 use streamproof::sim::explore::crash_points::{Exploration, Reach};
+use streamproof::sim::explore::matrix::Filling;
+use streamproof::sim::explore::prevent::Search;
+use streamproof::sim::explore::seeds::Seeds;
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
        streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
-                           [--keep-faults] [--unmerged] [--strip] [--json]
+                           [--no-outbox] [--keep-faults] [--unmerged] [--strip] [--json]
+       streamproof matrix SCENARIO [--patch JSON] [--seed N] [--orders N] [--json]
+       streamproof compare SCENARIO --with JSON [--patch JSON] [--seed N] [--json]
+       streamproof seeds SCENARIO [--seeds N] [--patch JSON] [--seed N] [--json]
+       streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
 explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
 own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
-with commas between them. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
+with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
 --strip adds the outcome at every single point to --json.
+matrix explores every combination of settings with the first few orders (6). compare runs the scenario (A) and the same with
+one more patch (B) on one seed. seeds runs so many seeds (100) from --seed on. prevent changes one setting at a time and
+tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
+
+const VERBS: [&str; 8] = [
+    "presets", "run", "explore", "matrix", "compare", "seeds", "prevent", "conform",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +52,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
-        ["explore", rest @ ..] => explore(rest),
+        ["explore", rest @ ..] => crash_points(rest),
+        ["matrix", rest @ ..] => matrix(rest),
+        ["compare", rest @ ..] => compare(rest),
+        ["seeds", rest @ ..] => seeds(rest),
+        ["prevent", rest @ ..] => prevent(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -46,9 +66,13 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(())
         }
-        [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run, explore and conform\n\n{USAGE}"
-        )),
+        [verb, ..] => {
+            let hint = suggest::did_you_mean(verb, VERBS);
+            let accepted = VERBS.join(", ");
+            Err(format!(
+                "no verb named \"{verb}\"{hint}; accepted are {accepted}\n\n{USAGE}"
+            ))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,13 +145,14 @@ const EXPLORE: &[&str] = &[
     "--faults",
     "--hosts",
     "--pairs",
+    "--no-outbox",
     "--keep-faults",
     "--unmerged",
     "--strip",
     "--json",
 ];
 
-fn explore(words: &[&str]) -> Result<(), String> {
+fn crash_points(words: &[&str]) -> Result<(), String> {
     let options = Options::parse("explore", words, EXPLORE)?;
     if options.strip && !options.json {
         return Err("--strip is a part of --json; give both".into());
@@ -147,6 +172,66 @@ fn explore(words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// Prints one of the two.
+fn print(json: bool, object: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+    if json {
+        println!("{}", object());
+    } else {
+        print!("{}", text());
+    }
+}
+
+fn matrix(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse(
+        "matrix",
+        words,
+        &["--patch", "--seed", "--orders", "--json"],
+    )?;
+    let orders = options.orders.unwrap_or(6).max(1);
+    let axes = explore::matrix::axes();
+    let matrix = Filling::run(&options.load()?, &axes, orders, &Reach::default());
+    let matrix = matrix.map_err(|error| error.to_string())?;
+    print(options.json, || matrix.to_json(), || matrix.to_text());
+    Ok(())
+}
+
+fn compare(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--with", "--patch", "--seed", "--json"];
+    let options = Options::parse("compare", words, &accepted)?;
+    let scenario = options.load()?;
+    let other = options.with.ok_or(
+        "compare needs --with, the patch that makes B of A, such as '{\"producer\": {\"acks\": \"1\"}}'",
+    )?;
+    let other = Patch::parse(other).and_then(|patch| scenario.patched(&patch));
+    let other = other.map_err(|error| format!("--with: {error}"))?;
+    let comparison =
+        Comparing::run(&scenario, &other).map_err(|error| format!("--with: {error}"))?;
+    print(
+        options.json,
+        || comparison.to_json(),
+        || comparison.to_text(),
+    );
+    Ok(())
+}
+
+fn seeds(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--seeds", "--patch", "--seed", "--json"];
+    let options = Options::parse("seeds", words, &accepted)?;
+    let report = Seeds::run(&options.load()?, options.seeds.unwrap_or(100));
+    let report = report.map_err(|error| format!("--{error}"))?;
+    print(options.json, || report.to_json(), || report.to_text());
+    Ok(())
+}
+
+fn prevent(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--order", "--patch", "--seed", "--json"];
+    let options = Options::parse("prevent", words, &accepted)?;
+    let found = Search::run(&options.load()?, options.order);
+    let found = found.map_err(|error| format!("--{error}"))?;
+    print(options.json, || found.to_json(), || found.to_text());
+    Ok(())
+}
+
 #[derive(Default)]
 struct Options<'a> {
     scenario: &'a str,
@@ -156,6 +241,11 @@ struct Options<'a> {
     faults: Vec<String>,
     hosts: Vec<String>,
     pairs: u32,
+    orders: Option<u32>,
+    order: Option<u32>,
+    seeds: Option<u32>,
+    with: Option<&'a str>,
+    no_outbox: bool,
     keep_faults: bool,
     unmerged: bool,
     strip: bool,
@@ -185,6 +275,11 @@ impl<'a> Options<'a> {
                 "--faults" => options.faults = names(value()?),
                 "--hosts" => options.hosts = names(value()?),
                 "--pairs" => options.pairs = whole(word, value()?)?,
+                "--orders" => options.orders = Some(whole(word, value()?)?),
+                "--order" => options.order = Some(whole(word, value()?)?),
+                "--seeds" => options.seeds = Some(whole(word, value()?)?),
+                "--with" => options.with = Some(value()?),
+                "--no-outbox" => options.no_outbox = true,
                 "--keep-faults" => options.keep_faults = true,
                 "--unmerged" => options.unmerged = true,
                 "--strip" => options.strip = true,
@@ -222,6 +317,7 @@ impl<'a> Options<'a> {
             hosts: self.hosts.clone(),
             pairs: self.pairs,
             merge: !self.unmerged,
+            outbox: !self.no_outbox,
             keep_faults: self.keep_faults,
             ..Reach::default()
         }

@@ -298,20 +298,24 @@ impl Trace {
 
     /// The text form: one fact a line, for golden files.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for (id, event) in self.iter() {
-            write_line(
-                &mut text,
-                &self.cast,
-                id,
-                event.cause,
-                event.at,
-                event.host,
-                event.setting.as_deref(),
-                &event.fact,
-            );
-        }
-        text
+        self.iter().map(|(id, _)| self.line(id)).collect()
+    }
+
+    /// One fact's line of it.
+    pub fn line(&self, id: FactId) -> String {
+        let mut line = String::new();
+        let event = self.get(id);
+        write_line(
+            &mut line,
+            &self.cast,
+            id,
+            event.cause,
+            event.at,
+            event.host,
+            event.setting.as_deref(),
+            &event.fact,
+        );
+        line
     }
 }
 

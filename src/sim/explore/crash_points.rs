@@ -14,7 +14,7 @@ use super::{Fates, Guarantee, Tally, Work, fates};
 use crate::sim::fault::{Action, Fault, FaultId, FaultSpec, MENU, Matching, Trigger};
 use crate::sim::kernel::{HostId, Loses, Time};
 use crate::sim::trace::{Cast, Trace};
-use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation, cast, suggest};
+use crate::sim::{Keep, PRODUCER, Patch, Scenario, ScenarioError, Simulation, cast, suggest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +31,9 @@ pub struct Reach {
     pub pairs: u32,
     /// Whether points that cannot differ are run once.
     pub merge: bool,
+    /// Whether the producing application has an outbox: what nobody confirmed is sent again after its crash. Without one its
+    /// crash is `producer.crash.forget`.
+    pub outbox: bool,
     /// Whether the scenario's own faults strike too. Without them a counterexample is all that goes wrong.
     pub keep_faults: bool,
     /// Whether to stop once nothing is left to refute: the counts are then of the points tried so far.
@@ -44,6 +47,7 @@ impl Default for Reach {
             hosts: Vec::new(),
             pairs: 0,
             merge: true,
+            outbox: true,
             keep_faults: false,
             only_guarantees: false,
         }
@@ -730,10 +734,11 @@ fn kinds(reach: &Reach, cast: &Cast) -> Result<Vec<Kind>, ScenarioError> {
     };
     if reach.faults.is_empty() {
         let plain = |&host: &HostId| {
-            let menu = menu_of(host, cast).into_iter();
-            let kept = menu.filter(|(_, loses)| *loses == Loses::Memory);
-            kept.map(move |(fault, loses)| crash(fault, host, loses))
-                .next()
+            let forgets = host == PRODUCER && !reach.outbox;
+            let loses = if forgets { Loses::Disk } else { Loses::Memory };
+            let mut menu = menu_of(host, cast).into_iter();
+            let found = menu.find(|(_, other)| *other == loses);
+            found.map(|(fault, loses)| crash(fault, host, loses))
         };
         let mut kinds: Vec<Kind> = hosts.iter().filter_map(plain).collect();
         kinds.extend(at_facts("net.drop_ack", cast));

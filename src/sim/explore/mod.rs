@@ -12,13 +12,17 @@
 //! All are done in slices of some thousand events, so that a worker can be told to stop, and none knows any engine or sink:
 //! what can be crashed is what the fault menu can crash.
 
+pub mod compare;
 pub mod crash_points;
 mod fork;
+pub mod matrix;
+pub mod prevent;
+pub mod seeds;
 
 pub use fork::Step;
 
 use super::Run;
-use super::ledger::Verdict;
+use super::ledger::{Verdict, json_number};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

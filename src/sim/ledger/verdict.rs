@@ -297,7 +297,8 @@ impl Verdict {
     }
 }
 
-fn json_number(value: Option<f64>) -> Value {
+/// A metric in JSON: infinite is `"inf"`, no value is null.
+pub fn json_number(value: Option<f64>) -> Value {
     match value {
         None => Value::Null,
         Some(value) if value.is_infinite() => Value::from("inf"),
