@@ -1,7 +1,7 @@
 //! Exploration: every crash point, and what may be said after it.
 
 use serde_json::{Value, json};
-use streamproof::sim::explore::crash_points::{Exploration, Reach, Report};
+use streamproof::sim::explore::crash_points::{Exploration, Moment, Reach, Report};
 use streamproof::sim::explore::{Fates, Guarantee, Work};
 use streamproof::sim::{Keep, Patch, Scenario, Simulation, catalog};
 
@@ -98,8 +98,8 @@ fn points_that_are_one_have_one_outcome() {
                 let words = &merged.strip.words[usize::from(cell.words)];
                 assert_eq!(
                     cell.fates, alone.fates,
-                    "{name}: {} before its step {} ({words}), merged {}",
-                    a.place, cell.nth, cell.merged
+                    "{name}: {} {:?} ({words}), merged {}",
+                    a.place, cell.when, cell.merged
                 );
             }
         }
@@ -127,8 +127,14 @@ fn a_branch_is_the_run_of_its_patch() {
             .iter()
             .find(|row| row.place == "b1")
             .expect("there is one");
+        let cast = streamproof::sim::cast(&scenario);
         for cell in row.points.iter().step_by(7) {
-            let fault = json!({"do": row.fault, "where": row.place, "step": cell.nth});
+            let mut fault = json!({"do": row.fault, "where": row.place});
+            match cell.when {
+                Moment::Step(nth) => fault["step"] = json!(nth),
+                Moment::After(host, nth) => fault["after_step"] = json!({cast.host(host): nth}),
+                Moment::Fact(_) => unreachable!("a crash waits for no fact"),
+            }
             let faults: Value = json!({"faults": {"lost-ack": null, "explored": fault}});
             let run = Simulation::run(&patched(&scenario, &faults), Keep::LedgerOnly);
             assert_eq!(vec![Fates::of(&run.verdict)], cell.fates, "{name}: {fault}");

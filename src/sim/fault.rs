@@ -57,6 +57,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// Right after the nth step of any host: the host, and the number of its step.
+    #[serde(default)]
+    pub after_step: Option<BTreeMap<String, u32>>,
 }
 
 /// An entry of the fault menu.
@@ -375,6 +378,11 @@ pub enum Trigger {
         broker: Option<HostId>,
         nth: u32,
     },
+    /// Right after the nth step of the host.
+    AfterStep {
+        host: HostId,
+        nth: u32,
+    },
 }
 
 /// Which facts count.
@@ -483,17 +491,19 @@ impl FaultSpec {
             self.after.is_some(),
             self.chance.is_some(),
             self.request.is_some(),
+            self.after_step.is_some(),
         ];
         if ways.iter().filter(|&&way| way).count() > 1 {
             return refuse(
                 "after",
-                "only one of step, after, request and chance may be given".into(),
+                "only one of step, after, after_step, request and chance may be given".into(),
             );
         }
         if self.at.is_none() && !ways.contains(&true) {
             return refuse(
                 "at",
-                "says not when: one of at, step, after, request or chance is needed".into(),
+                "says not when: one of at, step, after, after_step, request or chance is needed"
+                    .into(),
             );
         }
         for (field, given, fitting) in [
@@ -677,6 +687,18 @@ impl FaultSpec {
                 return refuse("step", "steps are counted from 1".into());
             }
             return Ok(Trigger::Step { host, nth });
+        }
+        if let Some(after) = &self.after_step {
+            let step = after.iter().next().filter(|_| after.len() == 1);
+            let found = step.and_then(|(name, &nth)| Some((cast.find(name)?, nth)));
+            let Some((host, nth)) = found.filter(|(_, nth)| *nth > 0) else {
+                let hosts = cast.hosts.join(", ");
+                let why = format!(
+                    "expects one host and the number of its step, counted from 1, such as {{\"p1\": 3}}; hosts are {hosts}"
+                );
+                return refuse("after_step", why);
+            };
+            return Ok(Trigger::AfterStep { host, nth });
         }
         if let Some(after) = &self.after {
             let Some((name, &nth)) = after.iter().next().filter(|_| after.len() == 1) else {
@@ -1008,6 +1030,16 @@ impl Script {
             .collect()
     }
 
+    /// Faults that strike right after the step that this host has taken.
+    pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
+        let step = self.steps_of(host);
+        let strikes = |fault: &Fault| matches!(fault.when, Trigger::AfterStep { host: at, nth } if at == host && nth == step);
+        (0..self.faults.len())
+            .filter(|&index| strikes(&self.faults[index]))
+            .map(|index| FaultId(index as u16))
+            .collect()
+    }
+
     /// Faults that strike before the Produce request that this broker is about to work on.
     pub fn before_request(&mut self, host: HostId) -> Vec<FaultId> {
         let mut struck = Vec::new();
@@ -1101,7 +1133,7 @@ mod tests {
             ),
             (
                 r#"{"do": "net.split", "request": 1, "step": 1}"#,
-                "faults.f.after: only one of step, after, request and chance may be given",
+                "faults.f.after: only one of step, after, after_step, request and chance may be given",
             ),
         ] {
             let error = error(fault);

@@ -588,8 +588,15 @@ impl Simulation {
                 return;
             }
         }
+        self.take_step(from, to, message, cause);
+    }
+
+    fn take_step(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
         let mut cx = self.kernel.context(to, cause);
         self.nodes[usize::from(to.0)].handle(from, message, &mut cx);
+        for fault in self.script.after_step(to) {
+            self.strike(fault, None, None);
+        }
     }
 
     fn boot(&mut self, host: HostId, cause: Option<FactId>) {
@@ -636,8 +643,8 @@ impl Simulation {
             return;
         }
         let mut cx = self.kernel.context(PRODUCER, None);
-        cx.note(emitted);
-        self.nodes[usize::from(PRODUCER.0)].handle(PRODUCER, message, &mut cx);
+        let cause = cx.note(emitted);
+        self.take_step(PRODUCER, PRODUCER, message, Some(cause));
     }
 
     /// Whether the producer is up and not standing still.

@@ -1,7 +1,9 @@
 //! Every crash point of a scenario: each host dies before each of its steps, each acknowledgement is lost, and each of these
 //! branches runs to rest.
 //!
-//! A handler is atomic, so "before the nth step of a host" is a complete list of the moments at which a crash of it can fall.
+//! A crash takes what the host has in memory and what it has on the wire. The first changes at its own steps only, and a
+//! handler is atomic; the second also whenever something that it sent arrives. So the moments before each of its steps and
+//! right after each such arrival are a complete list of the moments at which a crash of it makes a difference.
 //! A branch is a fork of the running simulation with one fault put into its script, so it goes on exactly as the patch of
 //! its counterexample does from the start.
 //!
@@ -27,6 +29,8 @@ pub struct Reach {
     pub faults: Vec<String>,
     /// Names of hosts. Empty: all.
     pub hosts: Vec<String>,
+    /// Names of hosts that are left alone.
+    pub spared: Vec<String>,
     /// At most so many runs with two faults, spread evenly; the second of them is a crash.
     pub pairs: u32,
     /// Whether points that cannot differ are run once.
@@ -45,6 +49,7 @@ impl Default for Reach {
         Reach {
             faults: Vec::new(),
             hosts: Vec::new(),
+            spared: Vec::new(),
             pairs: 0,
             merge: true,
             outbox: true,
@@ -144,13 +149,24 @@ pub struct StripRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StripPoint {
     pub at: Time,
-    /// Which step of the host, or which fact.
-    pub nth: u32,
+    pub when: Moment,
     pub words: u16,
     /// One with the cell before it.
     pub merged: bool,
     /// Index: segment.
     pub fates: Vec<Fates>,
+}
+
+/// When exactly a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before the nth step of its own host.
+    Step(u32),
+    /// Right after the nth step of another host, which something that its own host had sent has reached.
+    After(HostId, u32),
+    /// After the nth such fact.
+    Fact(u32),
 }
 
 /// A kind of fault at a place: one row of the strip.
@@ -173,7 +189,7 @@ enum How {
 #[derive(Clone)]
 struct Point {
     kind: usize,
-    nth: u32,
+    when: Moment,
     /// The event of the run that it lies in.
     event: u64,
     at: Time,
@@ -338,12 +354,15 @@ impl Exploration {
             place: Some(kind.place.clone()),
             ..FaultSpec::default()
         };
-        match &kind.how {
-            How::Step { .. } => spec.step = Some(point.nth),
-            How::Fact(matching) => {
-                let after = (matching.kind.name().to_string(), point.nth);
-                spec.after = Some(BTreeMap::from([after]));
+        match (point.when, &kind.how) {
+            (Moment::Step(nth), _) => spec.step = Some(nth),
+            (Moment::After(host, nth), _) => {
+                spec.after_step = Some(BTreeMap::from([(self.cast.host(host).into(), nth)]));
             }
+            (Moment::Fact(nth), How::Fact(matching)) => {
+                spec.after = Some(BTreeMap::from([(matching.kind.name().into(), nth)]));
+            }
+            (Moment::Fact(_), How::Step { .. }) => unreachable!("a crash waits for no fact"),
         }
         spec
     }
@@ -389,7 +408,7 @@ impl Exploration {
             let found = match &kind.how {
                 How::Step { host, loses } => {
                     let merge = self.reach.merge && *loses != Loses::Unflushed;
-                    let name = |step: usize| describe(&steps, step, trace, &self.cast);
+                    let name = |step: usize| describe(&steps, step, *host, trace);
                     step_points(index, *host, &steps, merge, |step| words.of(name(step)))
                 }
                 How::Fact(matching) => {
@@ -414,7 +433,7 @@ impl Exploration {
             rows,
         };
         // The walk goes forward only.
-        points.sort_by_key(|point| (point.event, point.kind, point.nth));
+        points.sort_by_key(|point| (point.event, point.kind, point.when));
         Phase::Branching {
             walk: Walk {
                 base: Box::new(Simulation::new(&self.scenario, Keep::VerdictOnly)),
@@ -476,13 +495,13 @@ impl Exploration {
                 continue;
             };
             let merge = self.reach.merge && *loses != Loses::Unflushed;
-            let name = |step: usize| phrase(&after[step], &self.cast);
+            let name = |step: usize| phrase(&after[step], *host, &self.cast);
             let (found, cells) =
                 step_points(index, *host, &after, merge, |step| words.of(name(step)));
             self.report.pairs_possible += cells.len() as u64;
             points.extend(found);
         }
-        points.sort_by_key(|point| (point.event, point.kind, point.nth));
+        points.sort_by_key(|point| (point.event, point.kind, point.when));
         let many = points.len();
         let mut chosen = 0;
         points.retain(|_| {
@@ -710,7 +729,7 @@ fn crash_of(name: &str, host: HostId, cast: &Cast) -> Option<Loses> {
 
 /// The rows of the strip.
 fn kinds(reach: &Reach, cast: &Cast) -> Result<Vec<Kind>, ScenarioError> {
-    for host in &reach.hosts {
+    for host in reach.hosts.iter().chain(&reach.spared) {
         if cast.find(host).is_none() {
             let known = cast.hosts.iter().map(String::as_str);
             return Err(ScenarioError::new(
@@ -768,7 +787,8 @@ fn kinds(reach: &Reach, cast: &Cast) -> Result<Vec<Kind>, ScenarioError> {
 }
 
 fn is_wanted(reach: &Reach, cast: &Cast, host: HostId) -> bool {
-    reach.hosts.is_empty() || reach.hosts.iter().any(|name| name == cast.host(host))
+    let among = |names: &[String]| names.iter().any(|name| name == cast.host(host));
+    (reach.hosts.is_empty() || among(&reach.hosts)) && !among(&reach.spared)
 }
 
 /// A fault that belongs to a moment, at each such moment.
@@ -815,37 +835,43 @@ impl Words {
     }
 }
 
-/// "fetch from b2", or "handle produce" for what a host told itself.
-fn phrase(step: &Step, cast: &Cast) -> String {
-    if step.from == step.host {
-        step.what.clone()
+/// "before fetch from b2", "before handle produce" for what a host told itself, "after fetch has reached b1".
+fn phrase(step: &Step, host: HostId, cast: &Cast) -> String {
+    let (what, name) = (&step.what, |host| cast.host(host));
+    if step.host != host {
+        format!("after {what} has reached {}", name(step.host))
+    } else if step.from == host {
+        format!("before {what}")
     } else {
-        format!("{} from {}", step.what, cast.host(step.from))
+        format!("before {what} from {}", name(step.from))
     }
 }
 
 /// The same with the facts that the step noted.
-fn describe(steps: &[Step], index: usize, trace: &Trace, cast: &Cast) -> String {
+fn describe(steps: &[Step], index: usize, host: HostId, trace: &Trace) -> String {
     let step = &steps[index];
-    let until = steps.get(index + 1).map_or(u32::MAX, |next| next.facts);
-    let noted = trace
-        .events
-        .get(step.facts as usize..(until as usize).min(trace.events.len()));
+    let noted =
+        step.facts as usize..facts_after(steps, index).min(trace.events.len() as u32) as usize;
     let mut kinds: Vec<&str> = Vec::new();
-    for event in noted.unwrap_or_default() {
+    for event in &trace.events[noted] {
         if event.host == step.host && !kinds.contains(&event.fact.kind().name()) {
             kinds.push(event.fact.kind().name());
         }
     }
-    let phrase = phrase(step, cast);
+    let phrase = phrase(step, host, &trace.cast);
     if kinds.is_empty() {
         phrase
     } else {
-        format!("{phrase}: {}", kinds.join(", "))
+        format!("{phrase} ({})", kinds.join(", "))
     }
 }
 
-/// The steps of a host: those to run, and all of them as cells.
+/// Facts noted when a step is done.
+fn facts_after(steps: &[Step], index: usize) -> u32 {
+    steps.get(index + 1).map_or(u32::MAX, |next| next.facts)
+}
+
+/// The moments of a host: those to run, and all of them as cells.
 fn step_points(
     kind: usize,
     host: HostId,
@@ -859,35 +885,42 @@ fn step_points(
     let mut arrived = 0_u32;
     let mut before = None;
     for (index, step) in steps.iter().enumerate() {
-        if step.host == host {
-            let state = Some((step.facts, arrived));
-            let merged = merge && state == before;
-            before = state;
-            let words = words(index);
-            if merged {
-                let last = points.last_mut().expect("it is one with the one before");
-                last.cells.1 += 1;
-            } else {
-                points.push(Point {
-                    kind,
-                    nth: step.nth,
-                    event: step.event,
-                    at: step.at,
-                    counted: 0,
-                    cells: (cells.len(), 1),
-                    words,
-                });
-            }
-            cells.push(StripPoint {
-                at: step.at,
-                nth: step.nth,
-                words,
-                merged,
-                fates: Vec::new(),
-            });
+        let (when, facts) = if step.host == host {
+            (Moment::Step(step.nth), step.facts)
         } else if step.from == host {
             arrived += 1;
+            (
+                Moment::After(step.host, step.nth),
+                facts_after(steps, index),
+            )
+        } else {
+            continue;
+        };
+        let state = Some((facts, arrived));
+        let merged = merge && state == before;
+        before = state;
+        let words = words(index);
+        if merged {
+            let last = points.last_mut().expect("it is one with the one before");
+            last.cells.1 += 1;
+        } else {
+            points.push(Point {
+                kind,
+                when,
+                event: step.event,
+                at: step.at,
+                counted: 0,
+                cells: (cells.len(), 1),
+                words,
+            });
         }
+        cells.push(StripPoint {
+            at: step.at,
+            when,
+            words,
+            merged,
+            fates: Vec::new(),
+        });
     }
     (points, cells)
 }
@@ -924,7 +957,7 @@ fn fact_points(
         let words = words(fact.host);
         points.push(Point {
             kind,
-            nth,
+            when: Moment::Fact(nth),
             event,
             at: fact.at,
             counted,
@@ -933,7 +966,7 @@ fn fact_points(
         });
         cells.push(StripPoint {
             at: fact.at,
-            nth,
+            when: Moment::Fact(nth),
             words,
             merged: false,
             fates: Vec::new(),

@@ -27,6 +27,9 @@ pub struct AxisValue {
     /// Whether the producing application sends again after its crash what nobody confirmed.
     #[serde(default = "yes")]
     pub outbox: bool,
+    /// Hosts that are not crashed, so that the rest of the pipeline is seen by itself.
+    #[serde(default)]
+    pub spared: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -118,6 +121,10 @@ impl Filling {
                     };
                     let reach = Reach {
                         outbox: combination.iter().all(|value| value.outbox),
+                        spared: combination
+                            .iter()
+                            .flat_map(|value| value.spared.clone())
+                            .collect(),
                         only_guarantees: true,
                         ..reach.clone()
                     };
