@@ -979,18 +979,23 @@ pub struct Script {
     /// How often each batch met a chance, so that a repeat is drawn anew.
     drawn: BTreeMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
-    steps: BTreeMap<HostId, u32>,
+    steps: Vec<u32>,
+    /// Whether any fault waits for a step, or may be made to.
+    of_steps: bool,
 }
 
 impl Script {
-    pub fn new(faults: Vec<Fault>) -> Self {
+    pub fn new(faults: Vec<Fault>, hosts: usize) -> Self {
         let n = faults.len();
+        let of_steps =
+            |fault: &Fault| matches!(fault.when, Trigger::Step { .. } | Trigger::AfterStep { .. });
         Script {
+            of_steps: faults.iter().any(of_steps),
             faults,
             counts: vec![0; n],
             done: vec![false; n],
             drawn: BTreeMap::new(),
-            steps: BTreeMap::new(),
+            steps: vec![0; hosts],
         }
     }
 
@@ -1000,13 +1005,14 @@ impl Script {
 
     /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
     pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
+        self.of_steps = true;
         self.faults[usize::from(id.0)] = fault;
         self.counts[usize::from(id.0)] = counted;
     }
 
     /// Steps that this host has begun.
     pub fn steps_of(&self, host: HostId) -> u32 {
-        self.steps.get(&host).copied().unwrap_or(0)
+        self.steps[usize::from(host.0)]
     }
 
     /// Faults that strike at a time.
@@ -1020,9 +1026,12 @@ impl Script {
 
     /// Faults that strike before the step that this host is about to take.
     pub fn before_step(&mut self, host: HostId) -> Vec<FaultId> {
-        let count = self.steps.entry(host).or_insert(0);
+        let count = &mut self.steps[usize::from(host.0)];
         *count += 1;
         let step = *count;
+        if !self.of_steps {
+            return Vec::new();
+        }
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
         (0..self.faults.len())
             .filter(|&index| strikes(&self.faults[index]))
@@ -1032,6 +1041,9 @@ impl Script {
 
     /// Faults that strike right after the step that this host has taken.
     pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
+        if !self.of_steps {
+            return Vec::new();
+        }
         let step = self.steps_of(host);
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::AfterStep { host: at, nth } if at == host && nth == step);
         (0..self.faults.len())

@@ -52,6 +52,7 @@ use scenario::Branch;
 use serde::{Deserialize, Serialize};
 use sinks::SinkKind;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use store::Store;
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
 
@@ -174,7 +175,7 @@ impl Node {
 /// A running simulation. A clone goes on like the original.
 #[derive(Clone)]
 pub struct Simulation {
-    scenario: Scenario,
+    scenario: Rc<Scenario>,
     kernel: Kernel,
     nodes: Vec<Node>,
     script: Script,
@@ -354,7 +355,7 @@ impl Simulation {
             .faults
             .iter()
             .map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
-        let script = Script::new(faults.collect());
+        let script = Script::new(faults.collect(), cast.hosts.len());
         let network = Network::new(
             Span::from_micros(scenario.network.min_us),
             Span::from_micros(scenario.network.mean_extra_us),
@@ -373,7 +374,7 @@ impl Simulation {
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
             .collect();
         let mut simulation = Simulation {
-            scenario: scenario.clone(),
+            scenario: Rc::new(scenario.clone()),
             kernel,
             nodes,
             script,
@@ -656,12 +657,12 @@ impl Simulation {
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
     fn settle(&mut self) {
         loop {
-            let fresh = self.kernel.recorder.take_fresh();
+            let mut fresh = self.kernel.recorder.take_fresh();
             if fresh.is_empty() {
                 return;
             }
             let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
-            for (id, event) in fresh {
+            for (id, event) in fresh.drain(..) {
                 self.times.push(event.at);
                 self.last_fact = event.at;
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
@@ -675,17 +676,20 @@ impl Simulation {
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
                 }
-                let counters = self.counters();
-                let before = self
-                    .tally
-                    .last()
-                    .map_or_else(Counters::default, |&(_, counters)| counters);
-                if self.keep == Keep::Trace && counters != before {
-                    self.tally.push((id, counters));
+                if self.keep == Keep::Trace {
+                    let counters = self.counters();
+                    let before = self
+                        .tally
+                        .last()
+                        .map_or_else(Counters::default, |&(_, counters)| counters);
+                    if counters != before {
+                        self.tally.push((id, counters));
+                    }
                 }
                 let faults = self.script.after_fact(self.scenario.seed, &event);
                 struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));
             }
+            self.kernel.recorder.give_back(fresh);
             for (fault, event) in struck {
                 self.strike(fault, Some(&event), None);
             }

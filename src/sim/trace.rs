@@ -9,6 +9,7 @@ use super::origin::{Origin, number};
 use super::{FULL, Keep};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
+use std::rc::Rc;
 
 /// A fact by its place in the run, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -322,10 +323,11 @@ impl Trace {
 /// Notes facts: folds the digest, keeps the trace if asked to, and hands on what is new.
 #[derive(Clone)]
 pub struct Recorder {
-    cast: Cast,
+    cast: Rc<Cast>,
     digest: Digest,
     noted: u32,
     keep: Keep,
+    /// Empty unless it is kept.
     trace: Trace,
     /// Facts that ledger and faults have not seen yet.
     fresh: Vec<(FactId, TraceEvent)>,
@@ -333,12 +335,12 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(cast: Cast, keep: Keep) -> Self {
-        let trace = Trace {
-            cast: cast.clone(),
-            events: Vec::new(),
-        };
+        let mut trace = Trace::default();
+        if keep == Keep::Trace {
+            trace.cast = cast.clone();
+        }
         Recorder {
-            cast,
+            cast: Rc::new(cast),
             digest: Digest::default(),
             noted: 0,
             keep,
@@ -386,6 +388,13 @@ impl Recorder {
     /// The facts noted since the last call.
     pub fn take_fresh(&mut self) -> Vec<(FactId, TraceEvent)> {
         std::mem::take(&mut self.fresh)
+    }
+
+    /// Takes the empty list back, so that the next facts need no new memory.
+    pub fn give_back(&mut self, taken: Vec<(FactId, TraceEvent)>) {
+        if self.fresh.is_empty() {
+            self.fresh = taken;
+        }
     }
 
     pub fn digest(&self) -> u64 {
