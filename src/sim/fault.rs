@@ -980,22 +980,31 @@ pub struct Script {
     drawn: BTreeMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
     steps: Vec<u32>,
-    /// Whether any fault waits for a step, or may be made to.
-    of_steps: bool,
+    /// Index: host. Whether any fault waits for one of its steps.
+    awaited: Vec<bool>,
 }
 
 impl Script {
     pub fn new(faults: Vec<Fault>, hosts: usize) -> Self {
         let n = faults.len();
-        let of_steps =
-            |fault: &Fault| matches!(fault.when, Trigger::Step { .. } | Trigger::AfterStep { .. });
-        Script {
-            of_steps: faults.iter().any(of_steps),
+        let mut script = Script {
             faults,
             counts: vec![0; n],
             done: vec![false; n],
             drawn: BTreeMap::new(),
             steps: vec![0; hosts],
+            awaited: vec![false; hosts],
+        };
+        script.await_steps();
+        script
+    }
+
+    fn await_steps(&mut self) {
+        self.awaited.fill(false);
+        for fault in &self.faults {
+            if let Trigger::Step { host, .. } | Trigger::AfterStep { host, .. } = fault.when {
+                self.awaited[usize::from(host.0)] = true;
+            }
         }
     }
 
@@ -1005,9 +1014,9 @@ impl Script {
 
     /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
     pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
-        self.of_steps = true;
         self.faults[usize::from(id.0)] = fault;
         self.counts[usize::from(id.0)] = counted;
+        self.await_steps();
     }
 
     /// Steps that this host has begun.
@@ -1026,10 +1035,10 @@ impl Script {
 
     /// Faults that strike before the step that this host is about to take.
     pub fn before_step(&mut self, host: HostId) -> Vec<FaultId> {
-        let count = &mut self.steps[usize::from(host.0)];
-        *count += 1;
-        let step = *count;
-        if !self.of_steps {
+        let place = usize::from(host.0);
+        self.steps[place] += 1;
+        let step = self.steps[place];
+        if !self.awaited[place] {
             return Vec::new();
         }
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
@@ -1041,7 +1050,7 @@ impl Script {
 
     /// Faults that strike right after the step that this host has taken.
     pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
-        if !self.of_steps {
+        if !self.awaited[usize::from(host.0)] {
             return Vec::new();
         }
         let step = self.steps_of(host);

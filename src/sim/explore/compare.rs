@@ -2,7 +2,7 @@
 //!
 //! Every draw is keyed by what it is drawn for, so both runs meet the same arrivals and, for what both send, the same delays.
 
-use super::{Work, json_number};
+use super::{Work, advance_run, json_number};
 use crate::sim::ledger::{Outcome, OutcomeKind, Verdict};
 use crate::sim::trace::FactId;
 use crate::sim::{Keep, Run, Scenario, ScenarioError, Simulation, control};
@@ -152,9 +152,7 @@ impl Work for Comparing {
             let Some(mut simulation) = self.left.pop() else {
                 return false;
             };
-            let (spent, ended) = simulation.advance(budget);
-            budget = budget.saturating_sub(spent.max(1));
-            if ended {
+            if advance_run(&mut simulation, &mut budget) {
                 self.runs.push(simulation.finish());
             } else {
                 self.left.push(simulation);

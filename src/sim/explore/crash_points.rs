@@ -12,7 +12,8 @@
 //! A loss of power is never merged, because what is written out of the page cache leaves no fact.
 
 use super::fork::Step;
-use super::{Fates, Guarantee, Tally, Work, fates};
+use super::gauntlet::Trial;
+use super::{Fates, Guarantee, Tally, Work, advance_run, fates};
 use crate::sim::fault::{Action, Fault, FaultId, FaultSpec, MENU, Matching, Trigger};
 use crate::sim::kernel::{HostId, Loses, Time};
 use crate::sim::trace::{Cast, Trace};
@@ -40,6 +41,8 @@ pub struct Reach {
     pub outbox: bool,
     /// Whether the scenario's own faults strike too. Without them a counterexample is all that goes wrong.
     pub keep_faults: bool,
+    /// Whether to keep every different verdict, and not only what became of the guarantees.
+    pub verdicts: bool,
     /// Whether to stop once nothing is left to refute: the counts are then of the points tried so far.
     pub only_guarantees: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Reach {
             merge: true,
             outbox: true,
             keep_faults: false,
+            verdicts: false,
             only_guarantees: false,
         }
     }
@@ -82,6 +86,8 @@ pub struct Report {
     pub strip: Strip,
     /// Faults of the scenario that were left out.
     pub left_out: Vec<String>,
+    /// Every different verdict, if they are kept.
+    pub trials: Vec<Trial>,
 }
 
 /// One segment's part of a report.
@@ -308,6 +314,7 @@ impl Exploration {
                 segments: Vec::new(),
                 strip: Strip::default(),
                 left_out,
+                trials: Vec::new(),
             },
             pair_examples: vec![Vec::new(); cast.segments.len()],
             phase: Phase::Planning(Box::new(simulation)),
@@ -473,6 +480,21 @@ impl Exploration {
             segment.tally.add(fates, count as u32);
             for example in examples {
                 remember(&mut segment.counterexamples, example);
+            }
+        }
+        if self.reach.verdicts {
+            let alike =
+                |trial: &&mut Trial| trial.verdict == run.verdict && trial.branches == run.branches;
+            match self.report.trials.iter_mut().find(alike) {
+                Some(trial) => trial.runs += count as u32,
+                None => self.report.trials.push(Trial {
+                    script: self.report.strip.words[usize::from(point.words)].clone(),
+                    seed: self.scenario.seed,
+                    faults: BTreeMap::from([(self.names[0].clone(), self.spec(point))]),
+                    verdict: run.verdict,
+                    branches: run.branches,
+                    runs: count as u32,
+                }),
             }
         }
         for cell in &mut self.report.strip.rows[point.kind].points[from..from + count] {
@@ -648,9 +670,7 @@ impl Exploration {
         if let Some(mut second) = second {
             let first = walk.points[walk.next - 1].clone();
             if let Some(mut branch) = second.branch.take() {
-                let (spent, ended) = branch.simulation.advance(*budget);
-                *budget = budget.saturating_sub(spent.max(1));
-                if ended {
+                if advance_run(&mut branch.simulation, budget) {
                     let point = second.walk.points[branch.point].clone();
                     self.close_pair(&first, &point, &second.words, branch.simulation);
                 } else {
@@ -666,9 +686,7 @@ impl Exploration {
             return Some((None, Some(second)));
         }
         if let Some(mut branch) = branch {
-            let (spent, ended) = branch.simulation.advance(*budget);
-            *budget = budget.saturating_sub(spent.max(1));
-            if !ended {
+            if !advance_run(&mut branch.simulation, budget) {
                 return Some((Some(branch), None));
             }
             let point = walk.points[branch.point].clone();

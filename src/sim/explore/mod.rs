@@ -8,6 +8,7 @@
 //! - [`seeds`]: how a metric is spread over seeds
 //! - [`compare`]: two configurations, one seed, and where they part
 //! - [`prevent`]: which single setting would have helped
+//! - [`gauntlet`]: the scripts of a suite, for lessons
 //!
 //! All are done in slices of some thousand events, so that a worker can be told to stop, and none knows any engine or sink:
 //! what can be crashed is what the fault menu can crash.
@@ -15,14 +16,15 @@
 pub mod compare;
 pub mod crash_points;
 mod fork;
+pub mod gauntlet;
 pub mod matrix;
 pub mod prevent;
 pub mod seeds;
 
 pub use fork::Step;
 
-use super::Run;
 use super::ledger::{Verdict, json_number};
+use super::{Run, Simulation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -129,6 +131,13 @@ impl Fates {
             words.join(" and ")
         }
     }
+}
+
+/// Spends events on a run; true once it has ended.
+fn advance_run(simulation: &mut Simulation, budget: &mut u64) -> bool {
+    let (spent, ended) = simulation.advance(*budget);
+    *budget = budget.saturating_sub(spent.max(1));
+    ended
 }
 
 /// The fates of a run, segment by segment: the main one, then the branches in the order of their names.

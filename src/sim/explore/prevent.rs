@@ -4,7 +4,7 @@
 //! least, the default, ten times more and ten times less. A fault that waits for "the ninth append" still waits for the ninth.
 
 use super::compare::outcome_words;
-use super::{Fates, Work, json_number};
+use super::{Fates, Work, advance_run, json_number};
 use crate::sim::control::{CONTROLS, Control, Kind};
 use crate::sim::ledger::{Fate, Outcome, Verdict};
 use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation};
@@ -164,9 +164,7 @@ impl Work for Search {
                 };
                 Box::new(Simulation::new(scenario, Keep::VerdictOnly))
             });
-            let (spent, ended) = simulation.advance(budget);
-            budget = budget.saturating_sub(spent.max(1));
-            if ended {
+            if advance_run(&mut simulation, &mut budget) {
                 self.close(*simulation);
             } else {
                 self.running = Some(simulation);

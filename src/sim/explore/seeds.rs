@@ -3,7 +3,7 @@
 //! The interval of a mean is Student's at 95 %, that of a share is Wilson's: with few runs both are wide, and that is what they
 //! are there to say. Seeds refute; that no seed did proves nothing.
 
-use super::{Fates, Guarantee, Work, json_number};
+use super::{Fates, Guarantee, Work, advance_run, json_number};
 use crate::sim::ledger::Verdict;
 use crate::sim::{Keep, Scenario, ScenarioError, Simulation};
 use serde::{Deserialize, Serialize};
@@ -168,9 +168,7 @@ impl Work for Seeds {
                 scenario.seed = self.seed();
                 Box::new(Simulation::new(&scenario, Keep::VerdictOnly))
             });
-            let (spent, ended) = simulation.advance(budget);
-            budget = budget.saturating_sub(spent.max(1));
-            if ended {
+            if advance_run(&mut simulation, &mut budget) {
                 let run = simulation.finish();
                 let verdicts: Vec<&Verdict> = std::iter::once(&run.verdict)
                     .chain(run.branches.values())

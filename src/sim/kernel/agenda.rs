@@ -49,8 +49,22 @@ pub struct Agenda {
     inserted: u64,
 }
 
-/// When, then in which order, and where the rest lies. No two have the same order.
-type Key = (Time, u64, u32);
+/// When and in which order, and where the rest lies.
+#[derive(Clone, Copy)]
+struct Key {
+    /// The time in the upper half, the order in the lower: one comparison. No two are equal.
+    rank: u128,
+    slot: u32,
+}
+
+impl Key {
+    fn new(at: Time, order: u64, slot: u32) -> Self {
+        Key {
+            rank: u128::from(at.micros()) << 64 | u128::from(order),
+            slot,
+        }
+    }
+}
 
 impl Agenda {
     pub fn insert(&mut self, at: Time, cause: Option<FactId>, what: What) {
@@ -61,20 +75,20 @@ impl Agenda {
 
     pub fn pop(&mut self) -> Option<Event> {
         let last = self.heap.pop()?;
-        let (at, order, slot) = match self.heap.first().copied() {
+        let first = match self.heap.first().copied() {
             None => last,
             Some(first) => {
                 self.sink(last);
                 first
             }
         };
-        let (cause, what) = self.slots[slot as usize]
+        let (cause, what) = self.slots[first.slot as usize]
             .take()
             .expect("a key has its slot");
-        self.free.push(slot);
+        self.free.push(first.slot);
         Some(Event {
-            at,
-            order,
+            at: Time::from_micros((first.rank >> 64) as u64),
+            order: first.rank as u64,
             cause,
             what,
         })
@@ -98,12 +112,12 @@ impl Agenda {
             }
         };
         // It rises from the end.
-        let key = (at, order, slot);
+        let key = Key::new(at, order, slot);
         let mut place = self.heap.len();
         self.heap.push(key);
         while place > 0 {
             let parent = (place - 1) / 4;
-            if self.heap[parent] <= key {
+            if self.heap[parent].rank < key.rank {
                 break;
             }
             self.heap[place] = self.heap[parent];
@@ -114,19 +128,26 @@ impl Agenda {
 
     /// Puts a key in the place of the first, which is gone.
     fn sink(&mut self, key: Key) {
+        let heap = self.heap.as_mut_slice();
         let mut place = 0;
         loop {
-            let children = 4 * place + 1..self.heap.len().min(4 * place + 5);
-            let Some(least) = children.min_by_key(|&child| self.heap[child]) else {
+            let first = 4 * place + 1;
+            let Some(children) = heap.get(first..heap.len().min(first + 4)) else {
                 break;
             };
-            if key <= self.heap[least] {
-                break;
+            let mut least = key.rank;
+            let mut chosen = None;
+            for (index, child) in children.iter().enumerate() {
+                if child.rank < least {
+                    least = child.rank;
+                    chosen = Some(first + index);
+                }
             }
-            self.heap[place] = self.heap[least];
-            place = least;
+            let Some(chosen) = chosen else { break };
+            heap[place] = heap[chosen];
+            place = chosen;
         }
-        self.heap[place] = key;
+        heap[place] = key;
     }
 }
 
