@@ -37,7 +37,7 @@ fn explore(scenario: &Scenario, reach: Reach) -> Report {
 
 fn pipelines() -> Vec<(&'static str, Scenario)> {
     vec![
-        ("spark", few(6, &json!({}))),
+        ("spark", few(3, &json!({}))),
         (
             "foreach_batch",
             few(
@@ -47,26 +47,26 @@ fn pipelines() -> Vec<(&'static str, Scenario)> {
         ),
         (
             "acks 1",
-            few(6, &json!({"producer": {"acks": "1", "retries": 0}})),
+            few(3, &json!({"producer": {"acks": "1", "retries": 0}})),
         ),
         (
             "auto-commit",
             consuming(
-                6,
+                3,
                 &json!({"consumer.commit": "auto", "enable.auto.commit": true, "auto.commit.interval.ms": 300}),
             ),
         ),
         (
             "commit after",
             consuming(
-                6,
+                3,
                 &json!({"consumer.commit": "after", "enable.auto.commit": false}),
             ),
         ),
         (
             "commit before",
             consuming(
-                6,
+                3,
                 &json!({"consumer.commit": "before", "enable.auto.commit": false, "consumers": 2}),
             ),
         ),
@@ -169,7 +169,7 @@ fn slices_give_what_one_go_gives() {
 
 #[test]
 fn what_fell_is_named_and_what_held_is_counted() {
-    let report = explore(&few(6, &json!({})), Reach::default());
+    let report = explore(&few(3, &json!({})), Reach::default());
     assert!(report.refutes(Guarantee::ExactlyOnce) && !report.refutes(Guarantee::AtLeastOnce));
     let fixed = few(
         6,

@@ -6,8 +6,9 @@
 use super::crash_points::{Exploration, Reach};
 use super::{Work, advance_run};
 use crate::sim::fault::FaultSpec;
+use crate::sim::kernel::Time;
 use crate::sim::ledger::Verdict;
-use crate::sim::{Keep, Run, Scenario, ScenarioError, Simulation, suggest};
+use crate::sim::{Ended, Keep, Run, Scenario, ScenarioError, Simulation, suggest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -56,6 +57,24 @@ pub struct Trial {
     pub verdict: Verdict,
     pub branches: BTreeMap<String, Verdict>,
     pub runs: u32,
+}
+
+impl Trial {
+    /// The run, as far as it is kept.
+    pub fn run(&self) -> Run {
+        Run {
+            trace: None,
+            digest: 0,
+            verdict: self.verdict.clone(),
+            branches: self.branches.clone(),
+            outcomes: Vec::new(),
+            branch_outcomes: BTreeMap::new(),
+            tally: Vec::new(),
+            ended: Ended::Drained,
+            end: Time::ZERO,
+            events: 0,
+        }
+    }
 }
 
 /// What came of all of them.
