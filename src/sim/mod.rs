@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod message;
 pub mod origin;
 pub mod scenario;
+pub mod sealed;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
@@ -178,6 +179,7 @@ pub struct Simulation {
     scenario: Rc<Scenario>,
     kernel: Kernel,
     nodes: Vec<Node>,
+    producers: Vec<HostId>,
     script: Script,
     ledgers: Vec<Ledger>,
     segments: Vec<String>,
@@ -236,7 +238,7 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     Terms {
         segment,
         windowed: spark && branch.engine.spark.window_type != WindowType::None,
-        producer: PRODUCER,
+        producers: producers(scenario),
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
@@ -275,12 +277,32 @@ pub fn cast(scenario: &Scenario) -> Cast {
             }
         }
     }
+    // Behind all others, so that one instance more moves nobody.
+    hosts.extend((2..=instances(scenario)).map(|n| format!("p{n}")));
     Cast {
         hosts,
         segments: segments.into_iter().map(|(name, _)| name).collect(),
         faults: scenario.faults.keys().cloned().collect(),
         topic: scenario.topic.name.clone(),
     }
+}
+
+/// How many instances of the producing application there are.
+fn instances(scenario: &Scenario) -> u8 {
+    if FULL { scenario.producer.instances } else { 1 }
+}
+
+/// They, in the order of their names.
+fn producers(scenario: &Scenario) -> Vec<HostId> {
+    let others = instances(scenario) - 1;
+    let hosts = if others == 0 {
+        0
+    } else {
+        cast(scenario).hosts.len() as u8
+    };
+    std::iter::once(PRODUCER)
+        .chain((hosts - others..hosts).map(HostId))
+        .collect()
 }
 
 /// Replicas in assignment order: the leaders go round the brokers.
@@ -300,6 +322,12 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
         }
     };
     (0..scenario.topic.partitions).map(of).collect()
+}
+
+/// What goes on for a while, in words.
+fn remark(what: &str, until: Time) -> Fact {
+    let text = format!("{what} until {until}");
+    Fact::Noted { text }
 }
 
 /// The partitions that coordinators need, if anybody needs a coordinator.
@@ -377,6 +405,7 @@ impl Simulation {
             scenario: Rc::new(scenario.clone()),
             kernel,
             nodes,
+            producers: producers(scenario),
             script,
             ledgers,
             segments: cast.segments,
@@ -397,7 +426,17 @@ impl Simulation {
             watched: None,
         };
         for index in 0..simulation.nodes.len() {
-            simulation.boot(HostId(index as u8), None);
+            let host = HostId(index as u8);
+            match simulation.starts_at(host) {
+                Time::ZERO => simulation.boot(host, None),
+                later => {
+                    simulation.restarting += 1;
+                    simulation
+                        .kernel
+                        .agenda
+                        .insert(later, None, What::Restart(host));
+                }
+            }
         }
         for (at, fault) in simulation.script.timed() {
             simulation
@@ -557,9 +596,13 @@ impl Simulation {
 
     /// Orders that happened while the producer could not take them.
     fn hand_over_held(&mut self, host: HostId) {
-        if host == PRODUCER {
+        if self.producers.contains(&host) {
             for n in std::mem::take(&mut self.held) {
-                self.hand_over(n);
+                if self.taker(n) == host {
+                    self.hand_over(n);
+                } else {
+                    self.held.push(n);
+                }
             }
         }
     }
@@ -621,9 +664,22 @@ impl Simulation {
         }
     }
 
+    /// The instance that takes the nth order: they have their turns, of so many orders each.
+    fn taker(&self, n: u32) -> HostId {
+        let turn = (n - 1) / self.scenario.producer.deal;
+        self.producers[turn as usize % self.producers.len()]
+    }
+
+    /// Each further instance is started later than the one before it.
+    fn starts_at(&self, host: HostId) -> Time {
+        let instance = self.producers.iter().position(|&other| other == host);
+        Time::from_ms(instance.unwrap_or(0) as u64 * self.scenario.producer.stagger_ms)
+    }
+
     /// The till hands an order over, or holds it back while nobody takes it.
     fn hand_over(&mut self, n: u32) {
-        if !self.takes_orders() {
+        let producer = self.taker(n);
+        if !self.takes_orders(producer) {
             self.held.push(n);
             return;
         }
@@ -637,21 +693,21 @@ impl Simulation {
             event_time: record.event_time,
         };
         let message = Message::Order(record);
-        self.begin_step(PRODUCER, PRODUCER, &message);
+        self.begin_step(producer, producer, &message);
         // Who dies in this moment has not taken it.
-        if !self.takes_orders() {
+        if !self.takes_orders(producer) {
             self.held.push(n);
             return;
         }
-        let mut cx = self.kernel.context(PRODUCER, None);
+        let mut cx = self.kernel.context(producer, None);
         let cause = cx.note(emitted);
-        self.take_step(PRODUCER, PRODUCER, message, Some(cause));
+        self.take_step(producer, producer, message, Some(cause));
     }
 
-    /// Whether the producer is up and not standing still.
-    fn takes_orders(&self) -> bool {
-        let producer = usize::from(PRODUCER.0);
-        self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now
+    /// Whether this instance is up and not standing still.
+    fn takes_orders(&self, producer: HostId) -> bool {
+        let place = usize::from(producer.0);
+        self.nodes[place].is_alive() && self.paused[place] <= self.kernel.now
     }
 
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
@@ -735,14 +791,14 @@ impl Simulation {
                 for (a, b) in self.links(place) {
                     self.kernel.network.split(a, b, until);
                 }
-                self.disturb(place, until, injected, "the link is split");
+                self.disturb(place, until, injected, remark("the link is split", until));
             }
             Action::Delay { place, by, during } => {
                 let until = self.kernel.now + during;
                 for (a, b) in self.links(place) {
                     self.kernel.network.slow_down(a, b, until, by);
                 }
-                self.disturb(place, until, injected, "the link is slow");
+                self.disturb(place, until, injected, remark("the link is slow", until));
             }
             Action::Pause { place, during } => {
                 let place = self.resolve(place, broker);
@@ -751,13 +807,18 @@ impl Simulation {
                 let paused = &mut self.paused[usize::from(host.0)];
                 *paused = until.max(*paused);
                 self.kernel.agenda.insert(until, None, What::Resume(host));
-                self.disturb(place, until, injected, "the process stands still");
+                self.disturb(place, until, injected, Fact::Paused { during });
             }
             Action::Slow { place, by, during } => {
                 let place = self.resolve(place, broker);
                 let Place::Host(host) = place else { return };
                 let until = self.kernel.now + during;
-                let cause = self.disturb(place, until, injected, "the broker copies slowly");
+                let cause = self.disturb(
+                    place,
+                    until,
+                    injected,
+                    remark("the broker copies slowly", until),
+                );
                 let message = kafka::protocol::Message::Slow { by, until };
                 self.tell(host, message, cause);
             }
@@ -813,7 +874,7 @@ impl Simulation {
     }
 
     /// Writes down a disturbance that lasts.
-    fn disturb(&mut self, place: Place, until: Time, injected: Fact, what: &str) -> Option<FactId> {
+    fn disturb(&mut self, place: Place, until: Time, injected: Fact, what: Fact) -> Option<FactId> {
         self.disturbed_until = until.max(self.disturbed_until);
         let host = match place {
             Place::Host(host) | Place::Link(host, _) | Place::LinkToAny(host) => host,
@@ -822,8 +883,7 @@ impl Simulation {
         };
         let mut cx = self.kernel.context(host, None);
         cx.note(injected);
-        let text = format!("{what} until {until}");
-        Some(cx.note(Fact::Noted { text }))
+        Some(cx.note(what))
     }
 
     /// The links of a place; `*` stands for all brokers and the controller.
@@ -944,27 +1004,28 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let (controller, store) = (find("controller"), find("store"));
     let config = scenario.producer.clone();
     let partitions = scenario.topic.partitions;
-    let mut nodes = vec![
-        match internal.filter(|_| config.transactional_id.is_some()) {
-            #[cfg(feature = "lean")]
-            Some(_) => unreachable!("nobody needs a coordinator"),
-            None => Node::Producer(Box::new(Host::new(Producer {
-                config,
-                partitions,
-                brokers: brokers.clone(),
-                leaders: leaders.clone(),
-            }))),
-            #[cfg(not(feature = "lean"))]
-            Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
-                config,
-                version: scenario.brokers.transaction_version,
-                partitions,
-                brokers: brokers.clone(),
-                leaders: all_leaders.clone(),
-                internal,
-            }))),
-        },
-    ];
+    // Instances of the producing application, counted from 1; the last ones may write without transactions.
+    let instance = |n: u8| match internal.filter(|_| config.is_transactional(n)) {
+        #[cfg(feature = "lean")]
+        Some(_) => unreachable!("nobody needs a coordinator"),
+        None => Node::Producer(Box::new(Host::new(Producer {
+            config: config.clone(),
+            partitions,
+            brokers: brokers.clone(),
+            leaders: leaders.clone(),
+        }))),
+        #[cfg(not(feature = "lean"))]
+        Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
+            config: config.clone(),
+            instance: n,
+            version: scenario.brokers.transaction_version,
+            partitions,
+            brokers: brokers.clone(),
+            leaders: all_leaders.clone(),
+            internal,
+        }))),
+    };
+    let mut nodes = vec![instance(1)];
     nodes.extend(brokers.iter().map(|_| {
         Node::Broker(Box::new(Host::new(Broker {
             config: scenario.brokers.clone(),
@@ -1059,5 +1120,6 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             Node::Executor(Box::new(Host::new(executor)))
         }));
     }
+    nodes.extend((2..=instances(scenario)).map(instance));
     nodes
 }

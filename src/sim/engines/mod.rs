@@ -24,7 +24,7 @@ pub struct EngineSection {
     #[serde(rename = "use")]
     pub kind: EngineKind,
     pub spark: spark::SparkConfig,
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(with = "super::sealed")]
     pub consumer: consumer::ConsumerConfig,
 }
 

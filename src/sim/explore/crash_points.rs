@@ -17,7 +17,7 @@ use super::{Fates, Guarantee, Tally, Work, advance_run, fates};
 use crate::sim::fault::{Action, Fault, FaultId, FaultSpec, MENU, Matching, Trigger};
 use crate::sim::kernel::{HostId, Loses, Time};
 use crate::sim::trace::{Cast, Trace};
-use crate::sim::{Keep, PRODUCER, Patch, Scenario, ScenarioError, Simulation, cast, suggest};
+use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation, cast, suggest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -771,7 +771,7 @@ fn kinds(reach: &Reach, cast: &Cast) -> Result<Vec<Kind>, ScenarioError> {
     };
     if reach.faults.is_empty() {
         let plain = |&host: &HostId| {
-            let forgets = host == PRODUCER && !reach.outbox;
+            let forgets = !reach.outbox && crash_of("producer.crash.forget", host, cast).is_some();
             let loses = if forgets { Loses::Disk } else { Loses::Memory };
             let mut menu = menu_of(host, cast).into_iter();
             let found = menu.find(|(_, other)| *other == loses);

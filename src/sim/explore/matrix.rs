@@ -55,7 +55,7 @@ pub fn axes() -> Vec<Axis> {
 
 /// One combination of settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub struct Square {
     /// Index: axis. The names of its settings.
     pub names: Vec<String>,
     /// The strongest guarantee that was not refuted; none if at most once and at least once both fell.
@@ -72,7 +72,7 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matrix {
     pub axes: Vec<(String, Vec<String>)>,
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Square>,
     /// Combinations that no scenario accepts, and why.
     pub refused: Vec<(Vec<String>, String)>,
     pub orders: u32,
@@ -81,8 +81,8 @@ pub struct Matrix {
 /// A matrix on its way.
 pub struct Filling {
     matrix: Matrix,
-    open: Vec<(Cell, Scenario, Reach)>,
-    running: Option<(Cell, Box<Exploration>)>,
+    open: Vec<(Square, Scenario, Reach)>,
+    running: Option<(Square, Box<Exploration>)>,
     of: u64,
 }
 
@@ -110,7 +110,7 @@ impl Filling {
             match scenario.patched(&patch) {
                 Err(error) => refused.push((names, error.to_string())),
                 Ok(scenario) => {
-                    let cell = Cell {
+                    let cell = Square {
                         names,
                         guarantee: None,
                         points: 0,
@@ -238,7 +238,7 @@ impl Work for Filling {
     }
 }
 
-impl Cell {
+impl Square {
     /// The word on screen.
     pub fn word(&self) -> &'static str {
         self.guarantee.map_or("none", Guarantee::name)
@@ -253,7 +253,7 @@ impl Cell {
 
 impl Matrix {
     pub fn to_json(&self) -> Value {
-        let cell = |cell: &Cell| {
+        let cell = |cell: &Square| {
             let names = self.axes.iter().zip(&cell.names);
             let names = names.map(|((axis, _), name)| (axis.clone(), Value::from(name.clone())));
             let mut object: Map<String, Value> = names.collect();
@@ -305,9 +305,9 @@ impl Matrix {
         for row in rows {
             text += &format!("{:<52}", row.join(" -> "));
             for column in columns {
-                let found = |cell: &&Cell| cell.names[0] == *column && cell.names[1..] == *row;
+                let found = |cell: &&Square| cell.names[0] == *column && cell.names[1..] == *row;
                 let cell = self.cells.iter().find(found);
-                text += &format!("{:>15}", cell.map_or("-", Cell::word));
+                text += &format!("{:>15}", cell.map_or("-", Square::word));
             }
             text.push('\n');
         }

@@ -67,7 +67,8 @@ pub struct Terms {
     pub segment: SegmentId,
     /// The rows of this segment are windows.
     pub windowed: bool,
-    pub producer: HostId,
+    /// The instances of the producing application.
+    pub producers: Vec<HostId>,
     pub driver: HostId,
     pub partitions: u16,
     pub replicas: u64,
@@ -90,6 +91,8 @@ pub struct Ledger {
     logs: Vec<Vec<LogEntry>>,
     /// What each replica has, so that a new leader's log is known; index: partition.
     replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
+    /// What a broker held before it last lost a part of it: followers may still be writing what they fetched from it then.
+    before: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
     /// Index: partition. Who leads, and who led before.
     leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
@@ -122,8 +125,10 @@ pub struct Ledger {
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
     aborted: BTreeSet<Source>,
-    transactional: bool,
-    down_since: Option<Time>,
+    /// Instances that write in transactions.
+    transactional: Vec<HostId>,
+    /// Index: instance. Since when it is down.
+    down_since: Vec<Option<Time>>,
     first_emitted: Option<Time>,
     last_visible: Time,
     state_rows: u32,
@@ -133,7 +138,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
+/// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
 /// ends a transaction and is nobody's.
 type LogEntry = (u32, u64);
 
@@ -149,6 +154,7 @@ struct VisibleRow {
 impl Ledger {
     pub fn new(terms: Terms) -> Self {
         let partitions = usize::from(terms.partitions);
+        let down_since = vec![None; terms.producers.len()];
         Ledger {
             terms,
             accounts: Vec::new(),
@@ -157,6 +163,7 @@ impl Ledger {
             outcomes: Vec::new(),
             logs: vec![Vec::new(); partitions],
             replicas: BTreeMap::new(),
+            before: BTreeMap::new(),
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
             starts: vec![0; partitions],
@@ -175,8 +182,8 @@ impl Ledger {
             held: BTreeMap::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
-            transactional: false,
-            down_since: None,
+            transactional: Vec::new(),
+            down_since,
             first_emitted: None,
             last_visible: Time::ZERO,
             state_rows: 0,
@@ -283,7 +290,8 @@ impl Ledger {
                 if self.accounts.len() < index {
                     self.accounts.resize_with(index, Account::default);
                 }
-                self.accounts[index - 1] = Account::emitted(event.at, *customer, *event_time, id);
+                self.accounts[index - 1] =
+                    Account::emitted(event.at, event.host, *customer, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
                 self.verdict.owed += amount;
                 self.counts.src += 1;
@@ -293,7 +301,8 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
+            Fact::Acknowledged { batch, .. } if !self.terms.producers.contains(&batch.producer) => {
+            }
             // The last report counts: a failed send may have been repeated by the application.
             Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
                 account.acknowledged = true;
@@ -313,22 +322,24 @@ impl Ledger {
                 });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
-            Fact::Crashed { loses } if event.host == self.terms.producer => {
-                self.down_since = Some(event.at);
+            Fact::Crashed { loses } if self.terms.producers.contains(&event.host) => {
+                if let Some(since) = self.down_since(event.host) {
+                    *since = Some(event.at);
+                }
                 if *loses == Loses::Disk {
-                    let transactional = self.transactional;
-                    let held = |account: &&mut Account| account.is_held(transactional);
+                    let transactional = self.transactional.contains(&event.host);
+                    let held = |account: &&mut Account| {
+                        account.producer == event.host && account.is_held(transactional)
+                    };
                     for account in self.accounts.iter_mut().filter(held) {
                         account.forgotten = true;
                         account.touched = id;
                     }
                 }
             }
-            Fact::Restarted if event.host == self.terms.producer => {
-                self.verdict.down_ms += self
-                    .down_since
-                    .take()
-                    .map_or(0, |since| event.at.since(since).ms());
+            Fact::Restarted => {
+                let since = self.down_since(event.host).and_then(Option::take);
+                self.verdict.down_ms += since.map_or(0, |since| event.at.since(since).ms());
             }
             Fact::Crashed { .. } if event.host == self.terms.driver => {
                 self.verdict.garbage_at_crash = self.open_files.values().sum();
@@ -337,12 +348,25 @@ impl Ledger {
         }
     }
 
+    fn down_since(&mut self, host: HostId) -> Option<&mut Option<Time>> {
+        let instance = self
+            .terms
+            .producers
+            .iter()
+            .position(|&other| other == host)?;
+        self.down_since.get_mut(instance)
+    }
+
     // ---- the topic ---------------------------------------------------------------------------------------------
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
-                self.transactional = true;
+            Fact::TransactionBegan { .. }
+                if FULL
+                    && self.terms.producers.contains(&event.host)
+                    && !self.transactional.contains(&event.host) =>
+            {
+                self.transactional.push(event.host);
             }
             Fact::BatchAppended {
                 batch,
@@ -391,14 +415,22 @@ impl Ledger {
             Fact::LeaderElected { partition, .. } => self.elected(id, event, *partition),
             // The log that counts is the leader's; it is judged when a leader is elected.
             Fact::LogTruncated { partition, to, .. } => {
-                self.replica(event.host, *partition).truncate(*to as usize);
+                let own = self.replica(event.host, *partition);
+                let whole = own.clone();
+                own.truncate(*to as usize);
+                let partitions = self.logs.len();
+                let before = self.before.entry(event.host);
+                before.or_insert_with(|| vec![Vec::new(); partitions])[usize::from(partition.0)] =
+                    whole;
             }
             Fact::LogStartAdvanced { partition, to } => {
                 self.deleted(id, event.host, *partition, *to);
             }
             // What a loss of power takes, the broker says when it is back.
             Fact::Crashed { loses: Loses::Disk } => {
-                self.replicas.remove(&event.host);
+                if let Some(logs) = self.replicas.remove(&event.host) {
+                    self.before.insert(event.host, logs);
+                }
             }
             _ => {}
         }
@@ -413,7 +445,8 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        let name = u64::from(batch.session) << 32 | u64::from(batch.ordinal);
+        let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
+        let name = sender | u64::from(batch.ordinal);
         let entries = origins.iter().map(|&origin| (number(origin), name));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
@@ -522,8 +555,11 @@ impl Ledger {
         let place = usize::from(partition.0);
         let from = self.replica(host, partition).len();
         let holds = |leader: &HostId| {
-            let log = self.replicas.get(leader).map(|logs| &logs[place]);
-            log.and_then(|log| log.get(from..end)).map(<[_]>::to_vec)
+            let logs = [&self.replicas, &self.before].map(|logs| logs.get(leader));
+            logs.into_iter()
+                .flatten()
+                .find_map(|logs| logs[place].get(from..end))
+                .map(<[_]>::to_vec)
         };
         let news = self.leaders[place].iter().flatten().find_map(holds);
         self.replica(host, partition)
@@ -944,7 +980,8 @@ impl Ledger {
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
         // Its producer still holds it, or the application's outbox does.
-        if account.is_held(self.transactional) && !account.forgotten {
+        let transactional = self.transactional.contains(&account.producer);
+        if account.is_held(transactional) && !account.forgotten {
             return true;
         }
         let in_window = self
