@@ -62,7 +62,7 @@ impl SegmentDifference {
 /// A comparison on its way.
 pub struct Comparing {
     settings: Vec<(String, String, String)>,
-    left: Vec<Box<Simulation>>,
+    left: Vec<Simulation>,
     runs: Vec<Run>,
 }
 
@@ -90,7 +90,7 @@ impl Comparing {
                 .map(|key| (key.to_string(), text(a, key), text(b, key)))
                 .collect(),
             left: [b, a]
-                .map(|scenario| Box::new(Simulation::new(scenario, Keep::Trace)))
+                .map(|scenario| Simulation::new(scenario, Keep::Trace))
                 .into(),
             runs: Vec::new(),
         })

@@ -659,7 +659,6 @@ impl Work for Exploration {
 
 impl Exploration {
     /// One more thing to do while branching; none once there is nothing.
-    #[expect(clippy::type_complexity, reason = "the two places of the phase")]
     fn branch(
         &mut self,
         walk: &mut Walk,
