@@ -6,6 +6,8 @@
 //! reason, and so is one whose outcome rests on a gap of the mock broker that played it.
 
 mod consumer;
+mod flink;
+mod flink_recovery;
 mod measure;
 mod mock;
 mod pipeline;
@@ -167,6 +169,10 @@ impl Conformance {
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), RecordingError> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| RecordingError::new(file, format!("not JSON: {error}")))?;
+        if let Value::Array(cases) = &value {
+            let add = |id, checked| self.cases.push((file.to_string(), id, checked));
+            return flink::check(file, cases, add);
+        }
         let recording: Recording = read(file, &value)?;
         if recording.schema != SCHEMA {
             let problem = format!(
