@@ -58,5 +58,5 @@ fn a_flink_job_meets_with_what_was_recorded() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/flink");
     let conformance = Conformance::of(&[&folder]).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(conformance.failed(), 0, "{conformance}");
-    assert_eq!(conformance.passed(), 93, "{}", conformance.summary());
+    assert_eq!(conformance.passed(), 109, "{}", conformance.summary());
 }

@@ -6,7 +6,7 @@
 use super::flink_recovery;
 use super::{Case, Checked, Difference, RecordingError, Skip, read};
 use crate::sim::engines::flink::watermark::{
-    Release, Settings, Signal, SourceWatermarks, Strategy, Valve,
+    self, Release, Settings, Signal, SourceWatermarks, Strategy, Valve,
 };
 use crate::sim::engines::flink::window::{Assigner, Effect, Timers, WindowOperator};
 use serde::Deserialize;
@@ -279,7 +279,7 @@ struct Job {
     ended: BTreeSet<usize>,
     valve: Valve,
     operator: Operator,
-    /// Number of the step and its time; none at the end of the input.
+    /// Number of the step and its time.
     step: Option<(usize, u64)>,
     seen: Seen,
 }
@@ -299,7 +299,7 @@ impl Job {
         for (index, step) in steps.iter().enumerate() {
             job.play(config, index, step);
         }
-        job.step = None;
+        // The sources end one after the other, within the last step.
         for source in 0..job.sources.len() {
             job.end(source);
         }
@@ -466,7 +466,7 @@ impl Job {
     }
 
     fn advance(&mut self, watermark: i64) {
-        if watermark == i64::MAX {
+        if watermark == watermark::MAX {
             self.seen.final_max_watermark = true;
         } else {
             self.note(Value::from(watermark));
@@ -517,7 +517,9 @@ impl Job {
 }
 
 impl Seen {
+    /// What only the end of the input releases belongs to no step.
     fn row(&self, step: Option<(usize, u64)>, watermark: i64, key: String) -> Row {
+        let step = step.filter(|_| watermark != watermark::MAX);
         Row {
             key,
             timer: None,

@@ -337,6 +337,73 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("coordinator crash"),
     },
     MenuEntry {
+        name: "task.crash",
+        plain: words!("user code throws an exception: the task fails, and the job with it"),
+        place: "tm1",
+        duration: 0,
+        short: words!("task failure"),
+    },
+    MenuEntry {
+        name: "task.crash.before_barrier",
+        plain: words!("the task fails when a checkpoint is triggered and no barrier has left"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before barrier"),
+    },
+    MenuEntry {
+        name: "task.crash.mid_checkpoint",
+        plain: words!("the task fails when its state is copied and the checkpoint is not complete"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure mid checkpoint"),
+    },
+    MenuEntry {
+        name: "task.crash.before_commit",
+        plain: words!("the task fails when the checkpoint is complete and nothing is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before commit"),
+    },
+    MenuEntry {
+        name: "task.crash.after_commit",
+        plain: words!("the task fails when the sink's transaction is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure after commit"),
+    },
+    MenuEntry {
+        name: "taskmanager.crash",
+        plain: words!("a task manager's process dies with its tasks and what they have sent"),
+        place: "tm1",
+        duration: 1_000,
+        short: words!("task manager crash"),
+    },
+    MenuEntry {
+        name: "taskmanager.pause",
+        plain: words!(
+            "a task manager's process stands still, then goes on as if nothing had happened"
+        ),
+        place: "tm1",
+        duration: 10_000,
+        short: words!("task manager paused"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash",
+        plain: words!("the job manager's process dies"),
+        place: "jm",
+        duration: 2_000,
+        short: words!("job manager crash"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash.before_notify",
+        plain: words!(
+            "the job manager dies when a checkpoint is complete and no task has heard of it"
+        ),
+        place: "jm",
+        duration: 2_000,
+        short: words!("crash before notify"),
+    },
+    MenuEntry {
         name: "executor.kill",
         plain: words!("an executor's process dies with the tasks it runs"),
         place: "exec1",
@@ -446,6 +513,10 @@ pub enum Action {
     Close {
         place: Place,
         restart_after: Span,
+    },
+    /// User code throws an exception.
+    Throw {
+        place: Place,
     },
     /// The application gives up the transaction in hand.
     GiveUp {
@@ -578,7 +649,9 @@ impl FaultSpec {
                 by: by(200),
                 during,
             },
-            "producer.pause" | "broker.pause" | "consumer.pause" => Action::Pause { place, during },
+            "producer.pause" | "broker.pause" | "consumer.pause" | "taskmanager.pause" => {
+                Action::Pause { place, during }
+            }
             "broker.slow" => Action::Slow {
                 place,
                 by: by(1_000),
@@ -617,6 +690,7 @@ impl FaultSpec {
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
+            name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
             "consumer.close" => Action::Close {
                 place,
@@ -758,6 +832,7 @@ impl FaultSpec {
             Some("broker") => Some(FactKind::BatchAppended),
             Some("driver") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
+            Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
         }
     }
@@ -775,6 +850,12 @@ impl FaultSpec {
             "consumer.crash.after_work" => (FactKind::Worked, None),
             "consumer.crash.after_commit" => (FactKind::OffsetsCommitted, None),
             "txn.abort" => (FactKind::TransactionBegan, None),
+            "task.crash.before_barrier" => (FactKind::CheckpointTriggered, None),
+            "task.crash.mid_checkpoint" => (FactKind::SnapshotTaken, None),
+            "task.crash.before_commit" | "jobmanager.crash.before_notify" => {
+                (FactKind::CheckpointCompleted, None)
+            }
+            "task.crash.after_commit" => (FactKind::SinkCommitted, None),
             "driver.crash.C0" => (FactKind::OffsetsLogged, None),
             "driver.crash.C1" => (FactKind::InstantChanged, Some(InstantState::Requested)),
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
@@ -792,7 +873,8 @@ fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
         return Some(Place::Leader);
     }
     if text == "coordinator" {
-        return cast.find("c1").map(|_| Place::Coordinator);
+        let coordinated = cast.find("c1").or(cast.find("reader"));
+        return coordinated.map(|_| Place::Coordinator);
     }
     match text.split_once('>') {
         Some((a, "*")) => Some(Place::LinkToAny(cast.find(a)?)),
@@ -821,6 +903,8 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
         Some("driver") => role == "driver",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
+        Some("task" | "taskmanager") => role.starts_with("tm"),
+        Some("jobmanager") => role == "jm",
         _ => false,
     }
 }
@@ -886,7 +970,26 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::JobStarted { segment, .. }
+            | Fact::RestartScheduled { segment, .. }
+            | Fact::TaskFailed { segment, .. }
+            | Fact::CheckpointTriggered { segment, .. }
+            | Fact::BarrierSent { segment, .. }
+            | Fact::BarrierArrived { segment, .. }
+            | Fact::Precommitted { segment, .. }
+            | Fact::SnapshotTaken { segment, .. }
+            | Fact::CheckpointAcknowledged { segment, .. }
+            | Fact::CheckpointCompleted { segment, .. }
+            | Fact::CheckpointFailed { segment, .. }
+            | Fact::SinkCommitted { segment, .. }
+            | Fact::CommitRefused { segment, .. }
+            | Fact::SourceRead { segment, .. }
+            | Fact::WrittenPending { segment, .. }
+            | Fact::SourceIdle { segment, .. }
+            | Fact::WindowMissed { segment, .. }
+            | Fact::SideOutput { segment, .. }
+            | Fact::Refired { segment, .. } => Some(*segment),
             _ => None,
         }
     }
@@ -943,6 +1046,11 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::CheckpointTriggered
+            || self == FactKind::CheckpointCompleted
+            || self == FactKind::SnapshotTaken
+            || self == FactKind::SinkCommitted
+            || self == FactKind::SourceRead
     }
 }
 

@@ -30,6 +30,12 @@ use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
+#[cfg(not(feature = "lean"))]
+use engines::flink::DeliveryGuarantee;
+#[cfg(not(feature = "lean"))]
+use engines::flink::job_manager::JobManager;
+#[cfg(not(feature = "lean"))]
+use engines::flink::task_manager::{Target, TaskManager};
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -128,6 +134,10 @@ enum Node {
     Transactional(Box<Host<TransactionalProducer>>),
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
+    #[cfg(not(feature = "lean"))]
+    JobManager(Box<Host<JobManager>>),
+    #[cfg(not(feature = "lean"))]
+    TaskManager(Box<Host<TaskManager>>),
 }
 
 macro_rules! each_node {
@@ -145,6 +155,10 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager($host) => $do,
         }
     };
 }
@@ -224,10 +238,18 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         format!("{name}.")
     };
     let spark = branch.engine.kind == EngineKind::Spark;
-    let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
+    let flink = branch.engine.kind == EngineKind::Flink;
+    let leading = match branch.engine.kind {
+        EngineKind::Spark => "driver",
+        EngineKind::Consumer => "c1",
+        EngineKind::Flink => "jm",
+    };
+    let driver = format!("{prefix}{leading}");
+    let latest = engines::flink::StartupMode::LatestOffset;
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.window_type != WindowType::None,
+        windowed: (spark && branch.engine.spark.window_type != WindowType::None)
+            || (flink && branch.engine.flink.is_windowed()),
         producer: PRODUCER,
         driver: cast(scenario)
             .find(&driver)
@@ -236,7 +258,8 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         replicas: u64::from(scenario.topic.replication_factor),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-        from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+        from_latest: (spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest)
+            || (flink && branch.engine.flink.startup_mode == latest),
     }
 }
 
@@ -261,6 +284,14 @@ pub fn cast(scenario: &Scenario) -> Cast {
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+                if branch.sink.kind == SinkKind::KafkaTopic {
+                    hosts.push("reader".into());
+                }
+            }
+            EngineKind::Flink => {
+                hosts.push(format!("{prefix}jm"));
+                let task_managers = 1..=branch.engine.flink.parallelism;
+                hosts.extend(task_managers.map(|n| format!("{prefix}tm{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
                     hosts.push("reader".into());
                 }
@@ -297,7 +328,8 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
 /// The partitions that coordinators need, if anybody needs a coordinator.
 fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
-    let transactional = scenario.producer.transactional_id.is_some();
+    let outputs = scenario.sink.kind == SinkKind::KafkaTopic;
+    let transactional = scenario.producer.transactional_id.is_some() || outputs;
     let needed = transactional || segments(scenario).iter().any(consumes);
     (FULL && needed).then(|| Internal::behind(scenario.topic.partitions))
 }
@@ -621,7 +653,9 @@ impl Simulation {
             let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
             for (id, event) in fresh {
                 self.times.push(event.at);
-                self.last_fact = event.at;
+                if !self.is_housekeeping(&event) {
+                    self.last_fact = event.at;
+                }
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
                     self.last_appender = event.host;
                 }
@@ -648,6 +682,25 @@ impl Simulation {
                 self.strike(fault, Some(&event), None);
             }
         }
+    }
+
+    /// What a job with checkpoints does for ever, with or without records.
+    fn is_housekeeping(&self, event: &TraceEvent) -> bool {
+        let repeats = match &event.fact {
+            Fact::CheckpointTriggered { .. }
+            | Fact::BarrierSent { .. }
+            | Fact::BarrierArrived { .. }
+            | Fact::SnapshotTaken { .. }
+            | Fact::CheckpointAcknowledged { .. }
+            | Fact::CheckpointCompleted { .. } => true,
+            // A transactional sink takes a new id at every checkpoint.
+            Fact::ProducerIdAssigned { .. } | Fact::TransactionBegan { .. } => {
+                let node = &self.nodes[usize::from(event.host.0)];
+                node.is_task_manager()
+            }
+            _ => false,
+        };
+        FULL && repeats
     }
 
     // ---- faults ------------------------------------------------------------------------------------------------
@@ -756,6 +809,21 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
+            #[cfg(not(feature = "lean"))]
+            Action::Throw { place } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let throw = engines::flink::Message::Throw;
+                    self.deliver(host, host, Message::Flink(throw), cause);
+                }
+            }
+            #[cfg(feature = "lean")]
+            Action::Throw { .. } => {}
             Action::GiveUp { .. } | Action::Close { .. } => {}
         }
     }
@@ -856,6 +924,14 @@ impl Simulation {
 }
 
 impl Node {
+    fn is_task_manager(&self) -> bool {
+        #[cfg(not(feature = "lean"))]
+        if let Node::TaskManager(_) = self {
+            return true;
+        }
+        false
+    }
+
     /// Whether the node has nothing to do unless somebody asks it.
     fn is_idle(&self) -> bool {
         match self {
@@ -884,6 +960,16 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::job_manager::Memory::is_idle),
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::task_manager::Memory::is_idle),
         }
     }
 }
@@ -974,6 +1060,65 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                 })))
             }));
             if output.is_some() {
+                let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
+                nodes.push(Node::Reader(Box::new(Host::new(Reader {
+                    segment,
+                    isolation: topic.isolation,
+                    partitions: outputs.collect(),
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                }))));
+            }
+            continue;
+        }
+        #[cfg(not(feature = "lean"))]
+        if branch.engine.kind == EngineKind::Flink {
+            let config = branch.engine.flink;
+            let topic = &branch.sink.kafka_topic;
+            let exactly_once = config.delivery_guarantee == DeliveryGuarantee::ExactlyOnce;
+            let output = internal.filter(|_| branch.sink.kind == SinkKind::KafkaTopic);
+            let target = match output {
+                None => Target::Console(branch.sink.console.clone()),
+                Some(internal) => Target::Kafka(Settings {
+                    id: exactly_once.then(String::new),
+                    timeout: Span::from_ms(config.transaction_timeout_ms),
+                    version: scenario.brokers.transaction_version,
+                    linger: Span::ZERO,
+                    batch: (scenario.producer.batch_size() / workload::RECORD_BYTES).max(1)
+                        as usize,
+                    request_timeout: Span::from_ms(scenario.producer.request_timeout_ms()),
+                    delivery_timeout: Span::from_ms(scenario.producer.delivery_timeout_ms()),
+                    backoff: Span::from_ms(scenario.producer.retry_backoff_ms),
+                    brokers: brokers.clone(),
+                    internal,
+                }),
+            };
+            let job_manager = find(&format!("{prefix}jm"));
+            let task_managers: Vec<HostId> = (1..=config.parallelism)
+                .map(|n| HostId(job_manager.0 + n))
+                .collect();
+            nodes.push(Node::JobManager(Box::new(Host::new(JobManager {
+                segment,
+                config: config.clone(),
+                store,
+                task_managers: task_managers.clone(),
+            }))));
+            nodes.extend((0..config.parallelism).map(|index| {
+                Node::TaskManager(Box::new(Host::new(TaskManager {
+                    segment,
+                    config: config.clone(),
+                    index,
+                    partitions,
+                    job_manager,
+                    peers: task_managers.clone(),
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                    internal,
+                    target: target.clone(),
+                })))
+            }));
+            if let Some(internal) = output {
                 let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
                 nodes.push(Node::Reader(Box::new(Host::new(Reader {
                     segment,

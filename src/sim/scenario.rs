@@ -365,6 +365,9 @@ impl Scenario {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
             }
+            if engine.kind == EngineKind::Flink {
+                return refused(format!("{place}engine.use"), "a Flink job");
+            }
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
 
 use super::compact::gather;
+#[cfg(not(feature = "lean"))]
+use super::engines::flink::storage;
 use super::engines::spark::progress;
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
@@ -34,6 +36,8 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    #[cfg(not(feature = "lean"))]
+    Flink(storage::File),
 }
 
 /// Everything in the store, by path.
@@ -136,6 +140,12 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             if let Object::Console(effect) = &object {
                 for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
+            }
+            #[cfg(not(feature = "lean"))]
+            if let Object::Flink(file) = &object {
+                for fact in storage::changes(objects, file) {
                     cx.note(fact);
                 }
             }

@@ -16,6 +16,7 @@ pub enum EngineKind {
     Spark,
     /// A plain consumer application.
     Consumer,
+    Flink,
 }
 
 /// The engine of a segment: all variants keep their settings, so switching back finds them.
@@ -27,11 +28,14 @@ pub struct EngineSection {
     pub spark: spark::SparkConfig,
     #[cfg_attr(feature = "lean", serde(skip))]
     pub consumer: consumer::ConsumerConfig,
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub flink: flink::FlinkConfig,
 }
 
 impl EngineSection {
     pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
         self.spark.validate(&format!("{place}.spark"))?;
-        self.consumer.validate(&format!("{place}.consumer"))
+        self.consumer.validate(&format!("{place}.consumer"))?;
+        self.flink.validate(&format!("{place}.flink"))
     }
 }

@@ -6,6 +6,7 @@
 //! that touched the event.
 
 mod account;
+mod flink;
 mod quantiles;
 mod verdict;
 
@@ -131,6 +132,8 @@ pub struct Ledger {
     state_history: Vec<(Time, u32)>,
     /// Per event: where the copies lay that this checkpoint's state has counted.
     counted: BTreeMap<u32, BTreeSet<Source>>,
+    /// What a job with checkpoints has told.
+    job: flink::Job,
 }
 
 /// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
@@ -183,6 +186,7 @@ impl Ledger {
             state_since: Time::ZERO,
             state_history: Vec::new(),
             counted: BTreeMap::new(),
+            job: flink::Job::default(),
         }
     }
 
@@ -246,6 +250,7 @@ impl Ledger {
         self.fold_source(id, event);
         if FULL {
             self.fold_consumer(id, event);
+            self.fold_flink(id, event);
         }
         self.fold_log(id, event);
         self.fold_engine(id, event);
@@ -622,15 +627,7 @@ impl Ledger {
                 // The row may still be on its way to the table: the window is held until the batch is committed.
                 let _ = window;
             }
-            Fact::StateSaved { rows, .. } => {
-                let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
-                self.verdict.cost += rows_ms / 1000;
-                self.state_rows = *rows;
-                self.state_since = event.at;
-                self.state_history.push((event.at, *rows));
-                self.verdict.state_end = *rows;
-                self.verdict.state_peak = self.verdict.state_peak.max(*rows);
-            }
+            Fact::StateSaved { rows, .. } => self.count_state(event.at, *rows),
             _ => {}
         }
     }
@@ -945,7 +942,8 @@ impl Ledger {
                 .any(|&(other, _)| other == order)
         };
         let in_hand = self.hands.values().any(|hand| hand.contains(&order));
-        in_window || in_hand || self.logs.iter().enumerate().any(unread)
+        let prepared = FULL && self.job.has_prepared(order);
+        prepared || in_window || in_hand || self.logs.iter().enumerate().any(unread)
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {

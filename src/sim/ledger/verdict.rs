@@ -195,6 +195,8 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Late events that were handed to a side output.
+    pub late_captured: u32,
 }
 
 /// A metric: its name in checks, in JSON and on screen, and where it is read.
@@ -250,6 +252,7 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    late_captured: |v| Some(v.late_captured.into()),
 }
 
 impl Verdict {

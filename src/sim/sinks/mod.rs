@@ -39,12 +39,12 @@ impl SinkSection {
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
             EngineKind::Spark => self.kind == SinkKind::Hudi,
-            EngineKind::Consumer => self.kind != SinkKind::Hudi,
+            EngineKind::Consumer | EngineKind::Flink => self.kind != SinkKind::Hudi,
         };
         if !fits {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
-                "engine.use \"spark\" writes to \"hudi\", and engine.use \"consumer\" to \"console\" or \"kafka_topic\"",
+                "engine.use \"spark\" writes to \"hudi\", and engine.use \"consumer\" and \"flink\" to \"console\" or \"kafka_topic\"",
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;
@@ -52,6 +52,12 @@ impl SinkSection {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
                 "only the main segment may write to \"kafka_topic\"",
+            ));
+        }
+        if topic && engine.kind == EngineKind::Flink && engine.flink.is_windowed() {
+            return Err(ScenarioError::new(
+                format!("{place}.use"),
+                "a record of \"kafka_topic\" stands for one order, so engine.flink.window.type must be \"none\"",
             ));
         }
         let consumes = engine.kind == EngineKind::Consumer;
