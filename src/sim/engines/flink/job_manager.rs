@@ -282,6 +282,8 @@ impl JobManager {
 
     fn lose(&self, memory: &mut Memory, host: HostId, why: &str, cx: &mut Context) {
         memory.known.remove(&host);
+        // Should it be alive after all, it hears of this and registers again.
+        cx.drop_connection(host);
         cx.note_setting("heartbeat.timeout", Fact::ConnectionLost { peer: host });
         self.fail(memory, &format!("a task manager {why}"), cx);
     }
