@@ -211,6 +211,7 @@ impl Board {
             driver: cast
                 .find("driver")
                 .or_else(|| cast.find("c1"))
+                .or_else(|| cast.find("jm"))
                 .expect("there is an engine"),
             branch_driver: cast.segments.get(1).and_then(|branch| {
                 let driver = cast.find(&format!("{branch}.driver"));

@@ -1,4 +1,8 @@
 //! The job's settings. What is a method call in Flink has a key of ours.
+//!
+//! Mirrors: `CheckpointingOptions`, `RestartStrategyOptions`, `PipelineOptions`, `HighAvailabilityOptions`, `HeartbeatManagerOptions`
+//! and the Kafka connector's options, with the defaults of 2.0.0.
+//! Simplified: of the exponential delay only the times can be set.
 
 use super::super::super::kafka::protocol::Isolation;
 use super::super::super::scenario::ScenarioError;

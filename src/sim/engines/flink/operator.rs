@@ -1,4 +1,7 @@
 //! The operator behind the exchange: its inputs, barriers, watermark and windows.
+//!
+//! Mirrors: `StreamOneInputProcessor` over a `CheckpointedInputGate`, `KeyGroupRangeAssignment`.
+//! Simplified: buffers have no end, so nothing runs out of credit.
 
 use super::barrier::{BarrierHandler, Mode};
 use super::message::Element;
