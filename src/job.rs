@@ -128,6 +128,26 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_a_small_worker_passes_over_survives_the_wire_and_costs_a_byte_where_it_is_not_used()
+     {
+        let bytes = |text: &str| {
+            let scenario = Scenario::parse(text).expect("valid");
+            Request {
+                number: 1,
+                scenario,
+            }
+            .to_bytes()
+        };
+        let text = r#"{"engine": {"use": "consumer", "consumer": {"consumers": 3, "consumer.commit": "before"}},
+            "sink": {"use": "console"}}"#;
+        let request: Request = postcard::from_bytes(&bytes(text)).expect("readable");
+        assert_eq!(request.scenario, Scenario::parse(text).expect("valid"));
+        let plain = bytes(r#"{"engine": {"use": "consumer"}, "sink": {"use": "console"}}"#);
+        let parcel = bytes(text).len() - plain.len();
+        assert!((10..80).contains(&parcel), "{parcel} bytes");
+    }
+
+    #[test]
     fn bytes_that_are_no_request_are_refused() {
         for bytes in [&[][..], &[1], &[255; 40]] {
             assert!(matches!(

@@ -1,7 +1,7 @@
 //! The state of the page, changed by one enum. Apart from it: the playhead, which moves at frame rate (`head`), and what the
 //! learner did in a lesson (`learner`).
 
-use crate::sim::catalog;
+use crate::sim::catalog::{self, Mistake, Preset};
 use crate::sim::control::{self, Control};
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
@@ -115,8 +115,10 @@ pub enum Action {
     Patch(Patch),
     PutFault(String, FaultSpec),
     RemoveFault(String),
+    /// Another named scenario.
+    Preset(&'static Preset),
     /// The lesson sets another starting point.
-    Base(Box<Scenario>),
+    Base(&'static str, Box<Scenario>),
     Select(Option<u32>),
     Explain(bool),
     List(Option<&'static str>),
@@ -218,6 +220,26 @@ impl Lab {
         self
     }
 
+    /// Starts anew from another scenario.
+    fn begin(mut self, base: Scenario) -> Self {
+        self.scenario = base.clone();
+        self.base = base;
+        self.patch = Patch::default();
+        self.problem = None;
+        self.selected = None;
+        self.before = None;
+        self.done = None;
+        self.stale = false;
+        self.run(AfterRun::Stay)
+    }
+
+    /// The mistake that the preset stages, as long as the learner has not taken its cure.
+    pub fn mistake(&self) -> Option<Mistake> {
+        let mistake = catalog::find(self.base_id)?.mistake()?;
+        let cured = self.scenario.patched(&mistake.cure);
+        (cured.as_ref() != Ok(&self.scenario)).then_some(mistake)
+    }
+
     fn run(mut self, after: AfterRun) -> Self {
         self.wanted += 1;
         self.after_run = after;
@@ -276,16 +298,13 @@ impl Reducible for Lab {
                 let patch = lab.patch.then(&Patch::at(&["faults", &id], Value::Null));
                 lab = lab.patched("faults", patch);
             }
-            Action::Base(base) => {
-                lab.base = (*base).clone();
-                lab.scenario = *base;
-                lab.patch = Patch::default();
-                lab.problem = None;
-                lab.selected = None;
-                lab.before = None;
-                lab.done = None;
-                lab.stale = false;
-                lab = lab.run(AfterRun::Stay);
+            Action::Preset(preset) => {
+                lab.base_id = preset.id;
+                lab = lab.begin(preset.scenario());
+            }
+            Action::Base(id, base) => {
+                lab.base_id = id;
+                lab = lab.begin(*base);
             }
             Action::Select(order) => {
                 lab.selected = order;

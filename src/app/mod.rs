@@ -96,6 +96,10 @@ fn App() -> Html {
             }
         });
     }
+    {
+        let head = head.dispatcher();
+        use_effect_with(lab.base_id, move |_| head.dispatch(Move::Seek(Time::ZERO)));
+    }
     use_effect_with(lab.done.is_some() || lab.problem.is_some(), |&ready| {
         if ready {
             unveil();

@@ -1,5 +1,8 @@
 //! Where jobs run: in a worker if one may start, else the worker's program on the page, in slices.
 //!
+//! There are two workers: one that opens the page and has only what the opening scenario needs, and one with everything, which
+//! takes over with the first scenario that needs more.
+//!
 //! A worker is a speed-up, never a condition: a sandboxed frame refuses it, and a policy without `wasm-unsafe-eval` on the
 //! worker's own answer fails without any event, so a worker that is not up in time is given up. The page itself carries no
 //! simulator, so whoever only reads a lesson does not download it twice.
@@ -17,8 +20,9 @@ use web_sys::{HtmlScriptElement, MessageChannel, MessageEvent, MessagePort, Work
 use yew::Callback;
 
 /// Relative to the page, so that they work under a sub-path and in a frame.
-const LOADER: &str = "./worker_loader.js";
-const PROGRAM: &str = "./worker.js";
+const OPENING_LOADER: &str = "./worker_loader.js";
+const FULL_LOADER: &str = "./full_loader.js";
+const FULL_PROGRAM: &str = "./full.js";
 /// How long a worker may take to start, in ms, before the page does its work.
 const PATIENCE: u32 = 5_000;
 /// How long the page may take to load the worker's program, in ms, before it says so.
@@ -35,6 +39,8 @@ struct State {
     host: Host,
     /// Whoever answers has said that it is up.
     ready: bool,
+    /// It has everything, and not only what the opening scenario needs.
+    full: bool,
     newest: u64,
     /// The newest request, until it is answered: whoever comes up later is asked again.
     open: Option<Request>,
@@ -59,6 +65,7 @@ impl Runner {
             on_reply,
             host: Host::None(String::new()),
             ready: false,
+            full: false,
             newest: 0,
             open: None,
         };
@@ -67,16 +74,23 @@ impl Runner {
         };
         match early_worker() {
             Some((worker, ready)) => runner.start_worker(worker, ready),
-            None => match Worker::new(LOADER) {
-                Ok(worker) => runner.start_worker(worker, false),
-                Err(_) => runner.start_here(),
-            },
+            None => runner.start(OPENING_LOADER),
         }
         runner
     }
 
+    fn start(&self, loader: &str) {
+        match Worker::new(loader) {
+            Ok(worker) => self.start_worker(worker, false),
+            Err(_) => self.start_here(),
+        }
+    }
+
     /// Asks for the run of a scenario; answers to older requests are dropped from here on.
     pub fn run(&self, scenario: &Scenario) {
+        if scenario.needs_full() && !self.state.borrow().full {
+            self.replace();
+        }
         let refusal = {
             let mut state = self.state.borrow_mut();
             state.newest += 1;
@@ -98,11 +112,25 @@ impl Runner {
         }
     }
 
+    /// The worker with everything takes over.
+    fn replace(&self) {
+        {
+            let mut state = self.state.borrow_mut();
+            state.full = true;
+            state.ready = false;
+            if let Host::Worker(worker) = &state.host {
+                dismiss(worker);
+            }
+        }
+        self.start(FULL_LOADER);
+    }
+
     /// Takes a worker on; `ready`: it has said already that it is up.
     fn start_worker(&self, worker: Worker, ready: bool) {
         worker.set_onmessage(Some(&self.listener()));
-        let runner = self.clone();
-        let on_error = Closure::<dyn Fn()>::new(move || runner.give_up());
+        let (runner, this) = (self.clone(), worker.clone());
+        let give_up = move || runner.give_up(&this);
+        let on_error = Closure::<dyn Fn()>::new(give_up.clone());
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         on_error.forget();
         {
@@ -110,29 +138,30 @@ impl Runner {
             state.host = Host::Worker(worker);
             state.ready = ready;
         }
-        let runner = self.clone();
-        Timeout::new(PATIENCE, move || runner.give_up()).forget();
+        Timeout::new(PATIENCE, give_up).forget();
     }
 
     /// The worker did not start: the page works from here on.
-    fn give_up(&self) {
+    fn give_up(&self, worker: &Worker) {
         {
             let state = self.state.borrow();
-            let Host::Worker(worker) = &state.host else {
-                return;
-            };
-            if state.ready {
-                return;
+            match &state.host {
+                Host::Worker(current) if current == worker && !state.ready => dismiss(worker),
+                _ => return,
             }
-            worker.terminate();
         }
         self.start_here();
     }
 
-    /// Loads the worker's program into the page, which then finds one end of a channel where a worker has its scope.
+    /// Loads a worker's program into the page, which then finds one end of a channel where a worker has its scope. It is the
+    /// program with everything: two programs on one page would use the same global name.
     fn start_here(&self) {
         match self.load_here() {
-            Ok(port) => self.state.borrow_mut().host = Host::Page(port),
+            Ok(port) => {
+                let mut state = self.state.borrow_mut();
+                state.host = Host::Page(port);
+                state.full = true;
+            }
             Err(_) => self.fail(),
         }
         let runner = self.clone();
@@ -148,9 +177,9 @@ impl Runner {
         let import = Closure::<dyn Fn(JsValue)>::new(|_| ());
         Reflect::set(&scope, &"importScripts".into(), import.as_ref())?;
         import.forget();
-        load_script(PROGRAM, || {
+        load_script(FULL_PROGRAM, || {
             // A failure shows as a program that never says it is up.
-            let _ = load_script(LOADER, || ());
+            let _ = load_script(FULL_LOADER, || ());
         })?;
         Ok(channel.port1())
     }
@@ -235,6 +264,13 @@ impl Host {
             Host::None(_) => Ok(()),
         };
     }
+}
+
+/// What it has said already and nobody has heard yet is not to be heard any more.
+fn dismiss(worker: &Worker) {
+    worker.set_onmessage(None);
+    worker.set_onerror(None);
+    worker.terminate();
 }
 
 fn load_script(address: &str, and_then: impl FnOnce() + 'static) -> Result<(), JsValue> {

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::ExitCode;
 #[cfg(not(target_arch = "wasm32"))]
 use streamproof::conform::Conformance;
+use streamproof::replay::anomalies::{self, Anomaly, Class};
+use streamproof::replay::promises::{self, Promise};
 use streamproof::sim::catalog;
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
 
 fn presets() {
     for preset in catalog::all() {
-        println!("{}\t{}", preset.id, preset.scenario().title);
+        println!("{}\t{}", preset.id, preset.title());
     }
 }
 
@@ -99,7 +101,8 @@ fn run(words: &[&str]) -> Result<(), String> {
     if let Some(seed) = options.seed {
         scenario.seed = seed;
     }
-    let keep = if options.trace.is_some() {
+    // A trace takes memory, and anomalies are read from it.
+    let keep = if options.trace.is_some() || scenario.workload.orders <= JUDGED_ORDERS {
         Keep::Trace
     } else {
         Keep::LedgerOnly
@@ -110,11 +113,21 @@ fn run(words: &[&str]) -> Result<(), String> {
             .map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
     }
     if options.json {
-        println!("{}", to_json(&run));
+        println!("{}", to_json(&scenario, &run));
     } else {
-        print!("{}", to_text(&run));
+        print!("{}", to_text(&scenario, &run));
     }
     Ok(())
+}
+
+/// Longer runs are not searched for anomalies, unless their trace is asked for.
+const JUDGED_ORDERS: u32 = 20_000;
+
+/// Anomalies of the run, and what its settings promise; none without a trace.
+fn judged(scenario: &Scenario, run: &Run) -> Option<(Vec<Anomaly>, Vec<Promise>)> {
+    let anomalies = anomalies::of(scenario, run.trace.as_ref()?);
+    let promises = promises::of(scenario, run, &anomalies);
+    Some((anomalies, promises))
 }
 
 #[derive(Default)]
@@ -184,7 +197,7 @@ fn load(name: &str) -> Result<Scenario, String> {
     Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
 }
 
-fn to_json(run: &Run) -> Value {
+fn to_json(scenario: &Scenario, run: &Run) -> Value {
     let mut object = Map::new();
     if let Value::Object(metrics) = run.verdict.to_json() {
         object.extend(metrics);
@@ -194,6 +207,17 @@ fn to_json(run: &Run) -> Value {
         .iter()
         .map(|(name, verdict)| (name.clone(), verdict.to_json()));
     object.insert("branches".into(), Value::Object(branches.collect()));
+    if let Some((anomalies, promises)) = judged(scenario, run) {
+        let found = anomalies::tally(&anomalies);
+        let class = |&(class, found, legal): &(Class, usize, usize)| {
+            let counts = json!({"found": found, "legal": legal});
+            (class.name().to_string(), counts)
+        };
+        let found = found.iter().map(class).collect();
+        object.insert("anomalies".into(), Value::Object(found));
+        let promise = |promise: &Promise| json!({"promise": promise.says, "because": promise.because, "violations": promise.broken});
+        object.insert("promises".into(), promises.iter().map(promise).collect());
+    }
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
     object.insert("end_ms".into(), run.end.ms().into());
@@ -201,7 +225,7 @@ fn to_json(run: &Run) -> Value {
     Value::Object(object)
 }
 
-fn to_text(run: &Run) -> String {
+fn to_text(scenario: &Scenario, run: &Run) -> String {
     let counts = run.verdict.counts;
     let mut text = format!(
         "{} sent = {} delivered + {} lost + {} refused + {} late + {} in flight\n{} duplicates, {} rows, {} log entries\n",
@@ -235,6 +259,30 @@ fn to_text(run: &Run) -> String {
             counts.pending,
             verdict.dup
         );
+    }
+    if let Some((anomalies, promises)) = judged(scenario, run) {
+        let class = |(class, found, legal): (Class, usize, usize)| match (found, legal) {
+            (found, 0) => format!("{} {found}", class.name()),
+            (0, legal) => format!("{} {legal} (legal)", class.name()),
+            (found, legal) => format!("{} {found} and {legal} (legal)", class.name()),
+        };
+        let found: Vec<String> = anomalies::tally(&anomalies)
+            .into_iter()
+            .map(class)
+            .collect();
+        let found = if found.is_empty() {
+            "none".into()
+        } else {
+            found.join(", ")
+        };
+        text += &format!("anomalies: {found}\n");
+        for promise in promises {
+            let kept = match promise.broken {
+                0 => "kept in this run".to_string(),
+                n => format!("VIOLATED {n} times"),
+            };
+            text += &format!("promise: {} ({}): {kept}\n", promise.says, promise.because);
+        }
     }
     text + &format!(
         "digest {}, ended {:?} at {} s after {} events\n",

@@ -58,7 +58,7 @@ impl Clocks {
             .filter(|point| point.kind == Kind::Late)
             .count() as u64;
         match (late, self.watermark_at(view.playhead)) {
-            (0, None) => "Orders wait for the next trigger".into(),
+            (0, None) => "Delay is the way up from the diagonal".into(),
             (0, Some(to)) => format!("The watermark stands at {}", seconds(to.max(0) as u64)),
             (late, _) => format!("{} came behind the watermark", count(late, "order")),
         }

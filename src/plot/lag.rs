@@ -41,8 +41,8 @@ impl Lag {
     pub fn sentence(&self, view: &View) -> String {
         let total: u64 = self.at(view.playhead).iter().map(|(_, lag)| lag).sum();
         match total {
-            0 => "The query has read everything".into(),
-            n => format!("{} wait for the query", count(n, "record")),
+            0 => "Everything is read".into(),
+            n => format!("{} wait to be read", count(n, "record")),
         }
     }
 

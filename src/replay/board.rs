@@ -9,8 +9,19 @@ use crate::sim::ledger::{Counters, OutcomeKind};
 use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trace, Window};
 use crate::sim::{Outcome, Run, Scenario, assignment};
+
+use super::consumers::Group;
+use super::transactions::Transactions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// What became of a record that was written in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Open,
+    Committed,
+    Aborted,
+}
 
 /// A record in the leader's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +31,15 @@ pub struct Slot {
     pub appended: Time,
     /// There is an earlier copy of the same order in the topic.
     pub repeat: bool,
+    /// The transaction it belongs to, by its place in [`Board::transactions`], and what its marker says.
+    pub transaction: Option<(usize, Decision)>,
+}
+
+/// The end of a transaction in a partition: it takes an offset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marker {
+    pub offset: u64,
+    pub commit: bool,
 }
 
 /// A replica's bar under a partition.
@@ -37,13 +57,29 @@ pub struct Replica {
 pub struct Partition {
     pub id: PartitionId,
     pub leader: Option<HostId>,
+    /// Leader epoch: how often a leader was elected.
+    pub epoch: u32,
     pub slots: Vec<Slot>,
+    pub markers: Vec<Marker>,
     pub high_watermark: u64,
     pub replicas: Vec<Replica>,
     /// Where the main query's next batch begins.
     pub committed: u64,
     /// Orders that were cut off with a fallen leader, and from which offset.
     pub cut: Vec<(u64, u32)>,
+}
+
+impl Partition {
+    /// What a `read_committed` reader may read up to: an open transaction holds it back.
+    pub fn last_stable_offset(&self) -> u64 {
+        let open = self.slots.iter().find(|slot| {
+            let decision = slot.transaction.map(|(_, decision)| decision);
+            decision == Some(Decision::Open)
+        });
+        open.map_or(self.high_watermark, |slot| {
+            slot.offset.min(self.high_watermark)
+        })
+    }
 }
 
 /// A batch of records between producer and broker, or waiting to be sent again.
@@ -154,6 +190,9 @@ pub struct Board {
     pub producer: ProducerView,
     pub partitions: Vec<Partition>,
     pub engine: EngineView,
+    /// The consumers, where the engine is a plain consumer.
+    pub group: Group,
+    pub transactions: Transactions,
     pub rows: Vec<TableRow>,
     pub strikes: Vec<Strike>,
     pub windows: BTreeMap<EventTime, WindowView>,
@@ -189,7 +228,9 @@ impl Board {
         let partition = |state: crate::sim::kafka::protocol::PartitionState| Partition {
             id: state.partition,
             leader: state.leader,
+            epoch: 0,
             slots: Vec::new(),
+            markers: Vec::new(),
             high_watermark: 0,
             replicas: state
                 .replicas
@@ -206,6 +247,13 @@ impl Board {
             cut: Vec::new(),
         };
         let executor = |name: &&String| name.starts_with("exec");
+        let consumer = |name: &&String| name.starts_with('c') && name[1..].parse::<u8>().is_ok();
+        let consumers: Vec<HostId> = cast
+            .hosts
+            .iter()
+            .filter(consumer)
+            .filter_map(|name| cast.find(name))
+            .collect();
         let roles = Roles {
             producer: cast.find("p1").expect("there is a producer"),
             driver: cast
@@ -237,6 +285,11 @@ impl Board {
             },
             partitions: assignment(scenario).into_iter().map(partition).collect(),
             engine: engine.clone(),
+            group: Group::new(
+                consumers.into_iter(),
+                usize::from(scenario.topic.partitions),
+            ),
+            transactions: Transactions::default(),
             rows: Vec::new(),
             strikes: Vec::new(),
             windows: BTreeMap::new(),
@@ -299,6 +352,12 @@ impl Board {
         self.at = event.at;
         let at = event.at;
         let host = event.host;
+        self.group.fold(at, host, &event.fact);
+        if let Fact::TransactionEnded { id, .. } = &event.fact {
+            self.group.transaction_ended(id);
+        }
+        let epoch = self.producer.identity.map_or(0, |(_, epoch)| epoch);
+        self.transactions.fold(at, host, epoch, &event.fact);
         // Coordinators' partitions are not drawn.
         let drawn = |p: PartitionId| usize::from(p.0) < self.partitions.len();
         // So is what a consumer produces to another topic.
@@ -314,7 +373,7 @@ impl Board {
                 self.producer.last_emitted = self.producer.last_emitted.max(number(*origin));
                 self.amounts.insert(number(*origin), *amount);
             }
-            Fact::ProducerIdAssigned { producer_id, epoch } => {
+            Fact::ProducerIdAssigned { producer_id, epoch } if host == self.hosts.producer => {
                 self.producer.identity = Some((*producer_id, *epoch))
             }
             Fact::BatchSent {
@@ -375,7 +434,14 @@ impl Board {
                     replica.in_sync = isr.contains(&replica.host);
                 }
             }
-            Fact::LeaderElected { partition, end, .. } => self.elected(*partition, host, *end),
+            Fact::LeaderElected {
+                partition,
+                end,
+                epoch,
+            } => {
+                self.partition(*partition).epoch = *epoch;
+                self.elected(*partition, host, *end);
+            }
             Fact::PartitionOffline { partition } => self.partition(*partition).leader = None,
             Fact::LogTruncated {
                 partition,
@@ -386,8 +452,15 @@ impl Board {
                 replica.scar = Some((*to, *from));
             }),
             Fact::MarkerAppended {
-                partition, offset, ..
-            } => self.replica(*partition, host, |replica| replica.end = offset + 1),
+                partition,
+                offset,
+                commit,
+                offsets,
+                ..
+            } => {
+                self.replica(*partition, host, |replica| replica.end = offset + 1);
+                self.decided(*partition, *offset, *commit, offsets);
+            }
             Fact::OffsetsCommitted {
                 segment: SegmentId::MAIN,
                 positions,
@@ -500,6 +573,8 @@ impl Board {
         origins: &[Origin],
     ) {
         self.flight(batch, FlightState::Appended);
+        let transaction = self.transactions.open_of(batch.producer);
+        let transaction = transaction.map(|index| (index, Decision::Open));
         let partition = self.partition(batch.partition);
         for (order, offset) in numbers(origins).into_iter().zip(base_offset..) {
             let repeat = partition.slots.iter().any(|slot| slot.order == order);
@@ -508,10 +583,28 @@ impl Board {
                 order,
                 appended: at,
                 repeat,
+                transaction,
             });
         }
         let end = base_offset + origins.len() as u64;
         self.replica(batch.partition, host, |replica| replica.end = end);
+    }
+
+    fn decided(&mut self, id: PartitionId, offset: u64, commit: bool, offsets: &[u64]) {
+        let decision = if commit {
+            Decision::Committed
+        } else {
+            Decision::Aborted
+        };
+        let partition = self.partition(id);
+        partition.markers.push(Marker { offset, commit });
+        for slot in &mut partition.slots {
+            if let Some((_, open)) = &mut slot.transaction
+                && offsets.contains(&slot.offset)
+            {
+                *open = decision;
+            }
+        }
     }
 
     fn elected(&mut self, id: PartitionId, host: HostId, end: u64) {
@@ -524,6 +617,7 @@ impl Board {
             .map(|slot| (slot.offset, slot.order));
         partition.cut.extend(gone);
         partition.slots.retain(|slot| slot.offset < end);
+        partition.markers.retain(|marker| marker.offset < end);
         partition.high_watermark = partition.high_watermark.min(end);
         self.replica(id, host, |replica| replica.end = end);
     }

@@ -113,7 +113,7 @@ fn latency(scenario: &Scenario, run: &Run) -> Latency {
     }
 }
 
-/// What the main query has still to read, by partition: the high watermark less the position that the commit log gives.
+/// What the main segment has still to read, by partition: the high watermark less the committed position.
 fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
     let partitions = usize::from(scenario.topic.partitions);
     let mut steps: Vec<Vec<(u64, u64)>> = vec![vec![(0, 0)]; partitions];
@@ -150,6 +150,19 @@ fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
                     .iter()
                     .map(|range| usize::from(range.partition.0))
                     .collect()
+            }
+            Fact::OffsetsCommitted {
+                segment: SegmentId::MAIN,
+                positions,
+                ..
+            } => {
+                for &(partition, offset) in positions {
+                    committed[usize::from(partition.0)] = offset;
+                }
+                let places = positions
+                    .iter()
+                    .map(|&(partition, _)| usize::from(partition.0));
+                places.collect()
             }
             _ => Vec::new(),
         };

@@ -962,6 +962,27 @@ pub fn find(key: &str) -> Option<&'static Control> {
     CONTROLS.iter().find(|control| control.key == key)
 }
 
+/// Where librdkafka, the library under most Python, Go, C and .NET clients, differs from the Java client in what a setting does.
+/// Source: librdkafka's CONFIGURATION.md and the recordings in `tests/reference/kafka`.
+pub fn of_librdkafka(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "enable.idempotence" => "librdkafka: off by default.",
+        "retries" => "librdkafka: NOT_LEADER_OR_FOLLOWER is repeated and not counted, also with 0.",
+        "max.in.flight.requests.per.connection" => {
+            "librdkafka: 1000000 by default; 1 does not keep the order of repeats, and after a broken connection repeats go in the old order."
+        }
+        "batch.size" => "librdkafka: 1000000 bytes and at most 10000 records by default.",
+        "delivery.timeout.ms" => "librdkafka: 300000 ms by default.",
+        "request.timeout.ms" => "librdkafka: looks for overdue requests about once a second.",
+        "isolation.level" => "librdkafka: read_committed by default.",
+        "enable.auto.commit" => {
+            "librdkafka: a timer commits whatever was handed out, worked on or not."
+        }
+        "transaction.version" => "librdkafka: uses version 1.",
+        _ => return None,
+    })
+}
+
 impl Control {
     /// Its value in a scenario; none where the scenario has no such section, or uses another engine or sink.
     pub fn value(&self, scenario: &Scenario) -> Option<Value> {

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod message;
 pub mod origin;
 pub mod scenario;
+pub mod sealed;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
@@ -323,6 +324,12 @@ pub fn assignment(scenario: &Scenario) -> Vec<PartitionState> {
         }
     };
     (0..scenario.topic.partitions).map(of).collect()
+}
+
+/// What goes on for a while, in words.
+fn remark(what: &str, until: Time) -> Fact {
+    let text = format!("{what} until {until}");
+    Fact::Noted { text }
 }
 
 /// The partitions that coordinators need, if anybody needs a coordinator.
@@ -742,14 +749,14 @@ impl Simulation {
                 for (a, b) in self.links(place) {
                     self.kernel.network.split(a, b, until);
                 }
-                self.disturb(place, until, injected, "the link is split");
+                self.disturb(place, until, injected, remark("the link is split", until));
             }
             Action::Delay { place, by, during } => {
                 let until = self.kernel.now + during;
                 for (a, b) in self.links(place) {
                     self.kernel.network.slow_down(a, b, until, by);
                 }
-                self.disturb(place, until, injected, "the link is slow");
+                self.disturb(place, until, injected, remark("the link is slow", until));
             }
             Action::Pause { place, during } => {
                 let place = self.resolve(place, broker);
@@ -758,13 +765,18 @@ impl Simulation {
                 let paused = &mut self.paused[usize::from(host.0)];
                 *paused = until.max(*paused);
                 self.kernel.agenda.insert(until, None, What::Resume(host));
-                self.disturb(place, until, injected, "the process stands still");
+                self.disturb(place, until, injected, Fact::Paused { during });
             }
             Action::Slow { place, by, during } => {
                 let place = self.resolve(place, broker);
                 let Place::Host(host) = place else { return };
                 let until = self.kernel.now + during;
-                let cause = self.disturb(place, until, injected, "the broker copies slowly");
+                let cause = self.disturb(
+                    place,
+                    until,
+                    injected,
+                    remark("the broker copies slowly", until),
+                );
                 let message = kafka::protocol::Message::Slow { by, until };
                 self.tell(host, message, cause);
             }
@@ -835,7 +847,7 @@ impl Simulation {
     }
 
     /// Writes down a disturbance that lasts.
-    fn disturb(&mut self, place: Place, until: Time, injected: Fact, what: &str) -> Option<FactId> {
+    fn disturb(&mut self, place: Place, until: Time, injected: Fact, what: Fact) -> Option<FactId> {
         self.disturbed_until = until.max(self.disturbed_until);
         let host = match place {
             Place::Host(host) | Place::Link(host, _) | Place::LinkToAny(host) => host,
@@ -844,8 +856,7 @@ impl Simulation {
         };
         let mut cx = self.kernel.context(host, None);
         cx.note(injected);
-        let text = format!("{what} until {until}");
-        Some(cx.note(Fact::Noted { text }))
+        Some(cx.note(what))
     }
 
     /// The links of a place; `*` stands for all brokers and the controller.

@@ -348,9 +348,14 @@ impl Scenario {
     }
 
     /// What a build without consumer groups and transactions does not run.
+    /// Whether it takes a build with everything in it to run this, and not only what the opening scenario needs.
+    pub fn needs_full(&self) -> bool {
+        self.refuse_groups().is_err()
+    }
+
     fn refuse_groups(&self) -> Result<(), ScenarioError> {
         let refused = |place: String, what: &str| {
-            let problem = format!("{what} runs in the terminal; the page does not have it yet");
+            let problem = format!("{what} is not in this build; the worker `full` has it");
             Err(ScenarioError::new(place, problem))
         };
         if self.producer.transactional_id.is_some() {

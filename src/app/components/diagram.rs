@@ -1,13 +1,13 @@
 //! The pipeline as a track diagram: the write rail above each log, the read rail below, lit routes for the followed order.
 
 use super::glyphs::{self, Car, path, px, text};
+use super::plates;
 use super::scene::{self, Flag, Spot, Track, money, seconds};
 use crate::replay::Board;
-use crate::replay::board::{BatchView, FlightState, Partition, TableRow};
+use crate::replay::board::{BatchView, Decision, FlightState, Marker, Partition, Slot, TableRow};
 use crate::replay::explain::place;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::kernel::{Span, Time};
-use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
 use crate::sim::trace::{Cast, InstantState};
 use crate::sim::{Outcome, OutcomeKind, Scenario};
 use yew::{Callback, Html, Properties, classes, component, html};
@@ -130,7 +130,12 @@ impl Drawing<'_> {
     }
 
     pub fn sink_words(&self) -> String {
-        sink_words(self.scenario)
+        plates::sink_words(self.scenario)
+    }
+
+    /// Whether a plain consumer reads the topic, and no engine.
+    pub fn has_consumers(&self) -> bool {
+        !self.board.group.members.is_empty()
     }
 
     fn draw(&self) -> Html {
@@ -181,10 +186,10 @@ impl Drawing<'_> {
         let topic = &self.scenario.topic;
         html! {
             <>
-                { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", acks(self.scenario))) }
+                { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", plates::acks(self.scenario))) }
                 { plate(TOPIC, 280.0, format!("Topic {}", topic.name), format!("replication {}, min.insync.replicas={}", topic.replication_factor, topic.min_insync_replicas)) }
-                { plate(ENGINE, 110.0, "Spark".into(), trigger(self.scenario)) }
-                { plate(TABLE, 126.0, "Hudi table".into(), String::new()) }
+                { plate(ENGINE, 110.0, plates::engine_name(self.scenario).into(), plates::engine_words(self.scenario)) }
+                { plate(TABLE, 126.0, plates::sink_name(self.scenario).into(), String::new()) }
                 { text(TABLE + 126.0, 44.0, self.sink_words(), "m mu s12 e") }
             </>
         }
@@ -207,6 +212,7 @@ impl Drawing<'_> {
                 { text(20.0, top + 50.0, "it believes", "s11 mu") }
                 { text(20.0, top + 66.0, first, "s12") }
                 { text(20.0, top + 81.0, second, "s12 b") }
+                { for plates::writer_lines(self.board).into_iter().enumerate().map(|(n, line)| text(12.0, top + 107.0 + 14.0 * n as f64, line, "s11 mu")) }
             </g>
         }
     }
@@ -242,6 +248,13 @@ impl Drawing<'_> {
     }
 
     fn engine(&self, blocks: &[Block]) -> Html {
+        if self.has_consumers() {
+            let places: Vec<_> = blocks
+                .iter()
+                .map(|block| (block.partition, block.y, block.read_rail()))
+                .collect();
+            return super::consumers::draw(self, &places);
+        }
         let lines = self.engine_lines();
         let batch = self.board.current_batch();
         html! {
@@ -313,8 +326,7 @@ impl Drawing<'_> {
             .visible(block.partition)
             .filter(|slot| slot.order == order)
             .collect();
-        let extra =
-            |slot: &&&crate::replay::board::Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
+        let extra = |slot: &&&Slot| slot.repeat && self.arrival(slot.appended) >= 1.0;
         html! {
             <>
                 { for slots.iter().filter(extra).map(|slot| html! { <>
@@ -365,10 +377,12 @@ impl Drawing<'_> {
         let partition = block.partition;
         let y = block.y;
         let name = format!("{}-{}", self.cast.topic, partition.id.0);
-        let leader = partition.leader.filter(|_| true).map_or_else(
-            || "no leader".to_string(),
-            |leader| format!("on {}", place(self.cast.host(leader))),
-        );
+        let mut leader = plates::leader(partition, &self.cast, "on ");
+        // The transactional.id that the brackets below stand for.
+        let open = |slot: &Slot| slot.transaction.map(|(index, _)| index);
+        if let Some(index) = block.track.visible(partition).filter_map(open).last() {
+            leader += &format!(", tx {}", self.board.transactions.0[index].id);
+        }
         let watermark = block.edge(partition.high_watermark);
         // The high watermark's plate needs room where the name would stand.
         let name_x = if watermark < TOPIC + 170.0 {
@@ -386,7 +400,21 @@ impl Drawing<'_> {
                     .find(|range| range.partition == partition.id)
             });
         let read_to = block.edge(partition.committed);
-        let planned = zone.map(|range| block.edge(range.end));
+        // Where the next step ends: the planned batch, or the work that is done.
+        let worked = self.board.group.worked(partition.id);
+        let ahead = zone.map(|range| range.end).or(worked);
+        let gap = worked.map(|worked| {
+            (
+                worked.min(partition.committed),
+                worked.max(partition.committed),
+            )
+        });
+        let gap_class = if worked.is_some_and(|worked| worked < partition.committed) {
+            "zone skip"
+        } else {
+            "zone again"
+        };
+        let stable = partition.last_stable_offset();
         html! {
             <>
                 { text(name_x, y + 14.0, name, "m s13 sb") }
@@ -394,21 +422,30 @@ impl Drawing<'_> {
                 if let Some(range) = zone.filter(|range| range.end > range.start) {
                     <rect class="zone" x={px(block.edge(range.start))} y={px(y + 34.0)} width={px(block.edge(range.end) - block.edge(range.start))} height="32" rx="5" />
                 }
+                if let Some((from, to)) = gap.filter(|(from, to)| from < to) {
+                    <rect class={gap_class} x={px(block.edge(from))} y={px(y + 34.0)} width={px(block.edge(to) - block.edge(from))} height="32" rx="5" />
+                }
                 { for block.track.visible(partition).map(|slot| self.slot(block, slot)) }
+                { self.brackets(block) }
                 { for (0..SLOTS).map(|n| text(TOPIC + n as f64 * SLOT + SLOT / 2.0, y + 75.0, (block.track.first + n as u64).to_string(), "m s11 c mu halo")) }
                 { path(format!("M{} {}V{}", px(watermark), px(y + 84.0), px(y + 19.0)), "mast") }
                 <rect class="mast-plate" x={px(watermark)} y={px(y + 3.0)} width="26" height="14" />
                 { text(watermark + 13.0, y + 14.0, "HW", "plate-text s11 c") }
+                if plates::reads_committed(self.scenario) && stable < partition.high_watermark {
+                    { path(format!("M{} {}V{}", px(block.edge(stable)), px(y + 84.0), px(y + 30.0)), "mast stable") }
+                    <rect class="mast-plate" x={px(block.edge(stable) - 30.0)} y={px(y + 68.0)} width="30" height="14" />
+                    { text(block.edge(stable) - 15.0, y + 79.0, "LSO", "plate-text s11 c") }
+                }
                 <path class="read-to" d={format!("M{} {}l5 8h-10z", px(read_to), px(y + 83.0))} />
-                if let Some(planned) = planned.filter(|planned| *planned > read_to) {
-                    <path class="read-to open" d={format!("M{} {}l5 8h-10z", px(planned), px(y + 83.0))} />
+                if let Some(ahead) = ahead.filter(|&ahead| ahead != partition.committed) {
+                    <path class="read-to open" d={format!("M{} {}l5 8h-10z", px(block.edge(ahead)), px(y + 83.0))} />
                 }
                 { for partition.replicas.iter().filter(|replica| Some(replica.host) != partition.leader).enumerate().map(|(n, replica)| self.replica(block, replica, n)) }
             </>
         }
     }
 
-    fn slot(&self, block: &Block, slot: &crate::replay::board::Slot) -> Html {
+    fn slot(&self, block: &Block, slot: &Slot) -> Html {
         let (x, y) = (block.slot(slot.offset), block.middle());
         let arrived = self.arrival(slot.appended) >= 1.0;
         if !arrived {
@@ -416,7 +453,10 @@ impl Drawing<'_> {
         }
         let above = slot.offset >= block.partition.high_watermark;
         let followed = self.followed() == Some(slot.order);
-        let glyph = if slot.repeat {
+        let aborted = slot
+            .transaction
+            .is_some_and(|(_, decision)| decision == Decision::Aborted);
+        let glyph = if slot.repeat && !aborted {
             glyphs::doubled(x, y, slot.order, followed.then_some("×2"))
         } else {
             let look = if followed {
@@ -429,7 +469,38 @@ impl Drawing<'_> {
             glyphs::car(x, y, slot.order, look)
         };
         html! {
-            <g class={classes!("pick", self.is_fresh(slot.appended).then_some("fresh"))} onclick={self.select(slot.order)}>{ glyph }</g>
+            <g class={classes!("pick", self.is_fresh(slot.appended).then_some("fresh"))} onclick={self.select(slot.order)}>
+                { glyph }
+                if aborted { { path(format!("M{} {}l20 -20", px(x - 10.0), px(y + 10.0)), "aborted") } }
+            </g>
+        }
+    }
+
+    /// Transactions over their slots, and the markers that end them.
+    fn brackets(&self, block: &Block) -> Html {
+        let y = block.y + 37.0;
+        let mut spans: Vec<(usize, Decision, u64, u64)> = Vec::new();
+        for slot in block.track.visible(block.partition) {
+            let Some((index, decision)) = slot.transaction else {
+                continue;
+            };
+            match spans.last_mut() {
+                Some((last, _, _, to)) if *last == index => *to = slot.offset + 1,
+                _ => spans.push((index, decision, slot.offset, slot.offset + 1)),
+            }
+        }
+        let shows = |marker: &&Marker| block.track.shows(marker.offset);
+        html! {
+            <>
+                { for spans.into_iter().map(|(_, decision, from, to)| {
+                    let (from, to) = (block.edge(from) + 2.0, block.edge(to) - 2.0);
+                    let end = if decision == Decision::Open { "h6" } else { "v5" };
+                    html! { <>
+                        { path(format!("M{} {}v-5H{}{end}", px(from), px(y), px(to)), if decision == Decision::Aborted { "bracket off" } else { "bracket" }) }
+                    </> }
+                }) }
+                { for block.partition.markers.iter().filter(shows).map(|marker| glyphs::marker(block.slot(marker.offset), block.middle(), marker.commit)) }
+            </>
         }
     }
 
@@ -441,7 +512,7 @@ impl Drawing<'_> {
         let label = if !replica.alive {
             format!("{label} down")
         } else if !replica.in_sync {
-            format!("{label} not in sync")
+            format!("{label} lags")
         } else {
             label
         };
@@ -525,7 +596,7 @@ impl Drawing<'_> {
         html! {
             <>
                 if committed.is_empty() {
-                    { text(TABLE, 70.0, "0 rows", "s12 mu") }
+                    { text(TABLE, 70.0, format!("{} rows", self.board.rows.len()), "s12 mu") }
                 }
                 { for committed[shown..].iter().enumerate().map(|(n, batch)| {
                     let (_, state) = batch.instant.unwrap_or((Time::ZERO, InstantState::Requested));
@@ -621,7 +692,7 @@ impl Drawing<'_> {
                 return low(TOPIC + 142.0, block.write_rail());
             }
             Spot::Engine => return low(ENGINE, 156.0),
-            Spot::Producer => (90.0, 96.0, 44.0, false),
+            Spot::Producer => (16.0, 96.0, 44.0, false),
             Spot::Link(n) => {
                 let block = &blocks[n.min(blocks.len() - 1)];
                 if n == 0 {
@@ -668,6 +739,9 @@ pub struct EngineLines {
 impl EngineLines {
     pub fn of(board: &Board, scenario: &Scenario) -> Self {
         let engine = &board.engine;
+        if !board.group.members.is_empty() {
+            return super::consumers::lines(board, scenario);
+        }
         let Some(batch) = engine.batches.last() else {
             return EngineLines {
                 title: "batch 0".into(),
@@ -734,36 +808,6 @@ impl EngineLines {
             foot,
         }
     }
-}
-
-pub fn acks(scenario: &Scenario) -> &'static str {
-    match scenario.producer.acks {
-        crate::sim::kafka::protocol::Acks::None => "0",
-        crate::sim::kafka::protocol::Acks::Leader => "1",
-        crate::sim::kafka::protocol::Acks::All => "all",
-    }
-}
-
-fn trigger(scenario: &Scenario) -> String {
-    match scenario.engine.spark.trigger {
-        0 => "no trigger".into(),
-        ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
-        ms => format!("trigger {ms} ms"),
-    }
-}
-
-pub fn sink_words(scenario: &Scenario) -> String {
-    let hudi = &scenario.sink.hudi;
-    let operation = match hudi.operation {
-        WriteOperation::Upsert => "upsert",
-        WriteOperation::Insert => "insert",
-        WriteOperation::BulkInsert => "bulk_insert",
-    };
-    let writer = match hudi.writer {
-        SinkWriter::Native => "native",
-        SinkWriter::ForeachBatch => "foreachBatch",
-    };
-    format!("{operation}, {writer}")
 }
 
 fn short_seconds(at: Time) -> String {

@@ -1,10 +1,10 @@
 //! The track diagram from top to bottom, for narrow places: the same rails, routes and flags.
 
-use super::diagram::{Drawing, acks};
+use super::diagram::Drawing;
 use super::glyphs::{self, Car, path, px, text};
+use super::plates;
 use super::scene::{self, Spot, Track, money, seconds};
-use crate::replay::board::{Partition, Slot, TableRow};
-use crate::replay::explain::place;
+use crate::replay::board::{Decision, Partition, Slot, TableRow};
 use yew::{Html, classes, html};
 
 const WIDTH: f64 = 374.0;
@@ -60,7 +60,7 @@ pub fn draw(drawing: &Drawing) -> Html {
     let flags = scene::flags(board, &drawing.view.done);
     html! {
         <svg class="diagram vertical" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
-            { plate(8.0, 8.0, 76.0, "Producer", &format!("acks={}", acks(drawing.scenario))) }
+            { plate(8.0, 8.0, 76.0, "Producer", &format!("acks={}", plates::acks(drawing.scenario))) }
             { for columns.iter().map(|column| rails(column)) }
             { for columns.iter().map(|column| routes(drawing, column, &rows)) }
             { for columns.iter().map(|column| track(drawing, column)) }
@@ -70,14 +70,14 @@ pub fn draw(drawing: &Drawing) -> Html {
             </g>
             <g class={if board.engine.alive { "" } else { "dead" }}>
                 <rect class="box" x="8" y={px(ENGINE)} width="358" height="44" rx="4" />
-                { plate(16.0, ENGINE + 7.0, 56.0, "Spark", "") }
-                { text(80.0, ENGINE + 21.0, format!("{}: {}", lines.title, if lines.sub.is_empty() { lines.foot.clone() } else { lines.sub.join(", ") }), "s12") }
+                { plate(16.0, ENGINE + 7.0, if drawing.has_consumers() { 82.0 } else { 56.0 }, plates::engine_name(drawing.scenario), "") }
+                { text(if drawing.has_consumers() { 106.0 } else { 80.0 }, ENGINE + 21.0, format!("{}: {}", lines.title, if lines.sub.is_empty() { lines.foot.clone() } else { lines.sub.join(", ") }), "s12") }
                 { for lines.ticks.iter().enumerate().map(|(n, (name, at))| {
                     let x = 80.0 + 110.0 * n as f64;
                     html! { <>if at.is_some() { { glyphs::tick(x, ENGINE + 32.0) } } else { <circle class="dot open" cx={px(x + 6.0)} cy={px(ENGINE + 33.0)} r="3.5" /> }{ text(x + 18.0, ENGINE + 37.0, name.clone(), "m s12") }</> }
                 }) }
             </g>
-            { plate(8.0, 402.0, 86.0, "Hudi table", &drawing.sink_words()) }
+            { plate(8.0, 402.0, 86.0, plates::sink_name(drawing.scenario), &drawing.sink_words()) }
             { for rows.iter().enumerate().map(|(n, row)| table_row(drawing, row, n)) }
             { for drawing.lost().into_iter().take(1).map(|outcome| html! {
                 <g class="pick" onclick={drawing.select(outcome.order)}>
@@ -180,10 +180,7 @@ fn routes(drawing: &Drawing, column: &Column, rows: &[TableRow]) -> Html {
 fn track(drawing: &Drawing, column: &Column) -> Html {
     let partition = column.partition;
     let name = format!("{}-{}", drawing.cast.topic, partition.id.0);
-    let leader = partition.leader.map_or_else(
-        || "no leader".into(),
-        |leader| place(drawing.cast.host(leader)),
-    );
+    let leader = plates::leader(partition, &drawing.cast, "");
     let watermark = column.edge(partition.high_watermark);
     html! { <>
         { text(column.x - 14.0, TOP - 20.0, name, "m s13 sb halo") }{ text(column.x - 14.0, TOP - 7.0, leader, "s11 mu halo") }
@@ -193,8 +190,13 @@ fn track(drawing: &Drawing, column: &Column) -> Html {
                 let look = if drawing.followed() == Some(slot.order) { Car::Followed } else if slot.offset >= partition.high_watermark { Car::Above } else { Car::Stored };
                 glyphs::car(x, y, slot.order, look)
             };
-            html! { <g class={classes!("pick", drawing.is_fresh(slot.appended).then_some("fresh"))} onclick={drawing.select(slot.order)}>{ glyph }</g> }
+            let aborted = slot.transaction.is_some_and(|(_, decision)| decision == Decision::Aborted);
+            html! { <g class={classes!("pick", drawing.is_fresh(slot.appended).then_some("fresh"))} onclick={drawing.select(slot.order)}>
+                { glyph }
+                if aborted { { path(format!("M{} {}l20 -20", px(x - 10.0), px(y + 10.0)), "aborted") } }
+            </g> }
         }) }
+        { for partition.markers.iter().filter(|marker| column.track.shows(marker.offset)).map(|marker| glyphs::marker(column.x, column.middle(marker.offset), marker.commit)) }
         { for (0..SLOTS).map(|n| text(column.x + 18.0, TOP + n as f64 * SLOT + 18.5, (column.track.first + n as u64).to_string(), "m s11 mu halo")) }
         { path(format!("M{} {}h44", px(column.x - 20.0), px(watermark)), "mast") }
         <rect class="mast-plate" x={px(column.x + 36.0)} y={px(watermark - 7.0)} width="26" height="14" />

@@ -90,6 +90,14 @@ pub fn gone(x: f64, y: f64, order: Option<u32>) -> Html {
     }
 }
 
+/// The end of a transaction in a partition.
+pub fn marker(x: f64, y: f64, commit: bool) -> Html {
+    html! { <>
+        <rect class="marker" x={px(x - 6.0)} y={px(y - 12.0)} width="12" height="24" rx="2" />
+        { text(x, y + 4.0, if commit { "C" } else { "A" }, "s11 b c") }
+    </> }
+}
+
 /// A small doubled mark for lanes.
 pub fn doubled_small(x: f64, y: f64) -> Html {
     html! {

@@ -1,7 +1,10 @@
 //! The bar at the top: what is being looked at.
 
 use crate::app::lab::{Action, Face, Lab, Panel};
-use yew::{Callback, Html, Properties, UseReducerHandle, component, html};
+use crate::sim::catalog::{self, Preset};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlSelectElement;
+use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, use_memo};
 
 #[derive(Properties, PartialEq)]
 pub struct HeaderProps {
@@ -23,7 +26,11 @@ pub fn Header(props: &HeaderProps) -> Html {
                 <svg viewBox="0 0 28 20" aria-hidden="true"><path class="rail" d="M1 10H9L15 4H27M9 10L15 16H27" /><path class="route" d="M1 10H9L15 4H27" /></svg>
                 { "Streamproof" }
             </div>
-            <span class="what">{ lab.scenario.title.clone() }</span>
+            if lab.face == Face::Stage {
+                <Presets lab={lab.clone()} />
+            } else {
+                <span class="what">{ lab.scenario.title.clone() }</span>
+            }
             <span class="about mono">{ lab.base_id }</span>
             <span class="about">{ format!("seed {}", lab.scenario.seed) }if let Some(digest) = digest { { " · run " }<span class="mono" id="digest" data-digest={digest.clone()}>{ digest[..8].to_string() }</span> }</span>
             <span class="space"></span>
@@ -32,5 +39,42 @@ pub fn Header(props: &HeaderProps) -> Html {
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>
             }
         </header>
+    }
+}
+
+/// The named scenarios, by what they are about.
+#[component]
+fn Presets(props: &HeaderProps) -> Html {
+    let lab = &props.lab;
+    let on_change = {
+        let lab = lab.clone();
+        Callback::from(move |event: Event| {
+            let select = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlSelectElement>().ok());
+            if let Some(preset) = select.and_then(|select| catalog::find(&select.value())) {
+                lab.dispatch(Action::Preset(preset));
+            }
+        })
+    };
+    // Reading them all takes a moment.
+    let titles = use_memo((), |()| {
+        catalog::all()
+            .iter()
+            .map(Preset::title)
+            .collect::<Vec<String>>()
+    });
+    let mut groups: Vec<&'static str> = catalog::all().iter().map(|preset| preset.group).collect();
+    groups.dedup();
+    html! {
+        <select id="scenario" class="what" aria-label="Scenario" onchange={on_change}>
+            { for groups.into_iter().map(|group| html! {
+                <optgroup label={group}>
+                    { for catalog::all().iter().zip(titles.iter()).filter(|(preset, _)| preset.group == group).map(|(preset, title)| html! {
+                        <option value={preset.id} selected={preset.id == lab.base_id}>{ title.clone() }</option>
+                    }) }
+                </optgroup>
+            }) }
+        </select>
     }
 }

@@ -10,11 +10,11 @@ use crate::app::{fetch, parameter};
 use crate::lesson::check::{Evidence, Standing};
 use crate::lesson::course::Course;
 use crate::lesson::{Ask, AskKind, Lesson, Part, Step, StepKind, Task};
-use crate::sim::Patch;
 use crate::sim::kernel::Time;
+use crate::sim::{Patch, catalog};
 use yew::{
     Callback, Html, Properties, UseReducerDispatcher, UseReducerHandle, component, html,
-    use_effect_with, use_memo, use_node_ref, use_reducer_eq, use_state,
+    use_effect_with, use_memo, use_mut_ref, use_node_ref, use_reducer_eq, use_state,
 };
 
 #[derive(Properties, PartialEq)]
@@ -114,6 +114,7 @@ fn Reader(props: &ReaderProps) -> Html {
             .collect::<Vec<_>>()
     });
     let heading = use_node_ref();
+    let entered = use_mut_ref(|| false);
     {
         // The step's starting point becomes the lab's.
         let (lab, head, scenarios, on_lit) =
@@ -123,12 +124,18 @@ fn Reader(props: &ReaderProps) -> Html {
         } else {
             Vec::new()
         };
+        let preset = catalog::find(&lesson.setup.scenario);
+        let entered = entered.clone();
         use_effect_with(number, move |&number| {
+            // Opening a lesson takes no other scenario away that was chosen meanwhile; going on in it does.
+            let first = !entered.replace(true);
             if let Ok(scenario) = &scenarios[number]
+                && let Some(preset) = preset
                 && *scenario != lab.base
+                && (!first || lab.base_id == preset.id)
             {
                 head.dispatch(Move::Seek(Time::ZERO));
-                lab.dispatch(Action::Base(Box::new(scenario.clone())));
+                lab.dispatch(Action::Base(preset.id, Box::new(scenario.clone())));
             }
             on_lit.emit(lit);
         });

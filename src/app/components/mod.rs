@@ -2,7 +2,8 @@
 
 pub mod ask;
 pub mod charts;
-pub mod counters;
+pub mod consumers;
+mod counters;
 pub mod diagram;
 pub mod diagram_vertical;
 pub mod explain;
@@ -11,7 +12,8 @@ pub mod glyphs;
 pub mod header;
 pub mod lesson;
 pub mod listing;
-pub mod prose;
+pub mod plates;
+mod prose;
 pub mod scene;
 pub mod settings;
 pub mod stage;

@@ -163,7 +163,7 @@ pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
             brief: match name.strip_prefix("driver.crash.") {
                 Some(point) => format!("{} crash {point}", seconds(strike.at)),
                 None if name.starts_with("executor") => format!("{} executor", seconds(strike.at)),
-                None => format!("{} crash", seconds(strike.at)),
+                None => format!("{} {}", seconds(strike.at), in_a_word(name)),
             },
             struck: true,
         });
@@ -265,7 +265,16 @@ fn struck_lines(strike: &Strike, spec: &fault::FaultSpec, cast: &Cast) -> [Strin
         (name, _) if name.starts_with("driver.crash.C") => {
             [format!("{at} crash"), format!("{host}, at {}", &name[13..])]
         }
-        _ => [format!("{at} crash"), format!("of {host}")],
+        (name, _) => [format!("{at} {}", in_a_word(name)), format!("of {host}")],
+    }
+}
+
+/// What a fault of a host is, as there is room for on a flag: `producer.pause` is a pause.
+fn in_a_word(name: &str) -> &str {
+    match name.split('.').nth(1) {
+        Some("kill") | None => "crash",
+        Some("reject" | "reject_stored") => "reject",
+        Some(word) => word,
     }
 }
 

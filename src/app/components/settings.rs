@@ -1,15 +1,16 @@
 //! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line.
 
-use crate::app::lab::{Action, Lab};
+use crate::app::lab::{Action, Done, Lab, Shared};
+use crate::replay::{anomalies, promises};
 use crate::sim::OutcomeKind;
-use crate::sim::control::{CONTROLS, Control, Kind};
+use crate::sim::control::{self, CONTROLS, Control, Kind};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{
     Callback, Event, Html, InputEvent, Properties, UseReducerHandle, classes, component, html,
-    use_effect_with, use_node_ref, use_state,
+    use_effect_with, use_memo, use_node_ref, use_state,
 };
 
 #[derive(Properties, PartialEq)]
@@ -178,7 +179,49 @@ fn Guarantee(props: &GuaranteeProps) -> Html {
     html! {
         <section class="guarantee" data-tone={tone} aria-label="Guarantee">
             <b>{ if lab.stale { "Changed since this run." } else { head } }</b>{ counted }{ because }{ idempotence }{ " Other crash points are not explored." }
+            if shown.ended { <Judged done={done.clone()} /> }
         </section>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct JudgedProps {
+    done: Shared<Done>,
+}
+
+/// Anomalies by the names of Jepsen's checker, and apart from them what the settings promise and whether it was kept.
+#[component]
+fn Judged(props: &JudgedProps) -> Html {
+    let judged = use_memo(props.done.clone(), |done| {
+        let trace = done.run.trace.as_ref()?;
+        let anomalies = anomalies::of(&done.scenario, trace);
+        let promises = promises::of(&done.scenario, &done.run, &anomalies);
+        Some((anomalies::tally(&anomalies), promises))
+    });
+    let Some((anomalies, promises)) = &*judged else {
+        return html! {};
+    };
+    let each: Vec<String> = anomalies
+        .iter()
+        .map(|(class, found, legal)| match (found, legal) {
+            (0, legal) => format!("{} {legal} (legal)", class.name()),
+            (found, _) => format!("{} {found}", class.name()),
+        })
+        .collect();
+    let each = if each.is_empty() {
+        "none".to_string()
+    } else {
+        each.join(", ")
+    };
+    html! {
+        <dl class="judged">
+            <dt>{ "Anomalies" }</dt><dd>{ each }</dd>
+            <dt>{ "Promised by the settings" }</dt>
+            if promises.is_empty() { <dd>{ "nothing" }</dd> }
+            { for promises.iter().map(|promise| html! {
+                <dd title={promise.because}>{ promise.says }{ if promise.broken == 0 { ": kept".to_string() } else { format!(": broken {} times", promise.broken) } }</dd>
+            }) }
+        </dl>
     }
 }
 
@@ -268,6 +311,7 @@ fn Setting(props: &SettingProps) -> Html {
             <label for={id}><code>{ control.key }</code></label>
             <span class="field">{ field }if !unit.is_empty() { <i>{ unit }</i> }</span>
             <p>{ control.plain }</p>
+            if let Some(differs) = control::of_librdkafka(control.key) { <p class="differs">{ differs }</p> }
             if let Some(problem) = problem { <p class="problem" role="alert">{ problem }{ format!(" Still in force: {}.", control.label(&value)) }</p> }
             <p class="meta">
                 if changed { <span class="tag">{ "changed" }</span> } else if value != default { <span class="tag of-scenario">{ "scenario" }</span> }

@@ -248,7 +248,11 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
         .collect();
     let first = bad.first().copied();
     let ended = view.at >= view.done.run.end;
-    let (tone, say, more) = sentence(view, &bad, ended);
+    let mistake = lab.mistake();
+    let (tone, say, more) = match &mistake {
+        Some(mistake) if view.at == Time::ZERO => ("calm", mistake.about.clone(), String::new()),
+        _ => sentence(view, &bad, ended),
+    };
     let explain = {
         let lab = lab.clone();
         let order = first.map(|outcome| outcome.order).or(view.followed);
@@ -264,8 +268,11 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
     let again = {
         let (lab, head) = (lab.clone(), head.clone());
         let cure = first.and_then(|outcome| cure(outcome.kind));
+        let whole = mistake.as_ref().map(|mistake| mistake.cure.clone());
         Callback::from(move |_| {
-            if let Some((control, value, _)) = cure {
+            if let Some(whole) = &whole {
+                lab.dispatch(Action::Patch(lab.patch.then(whole)));
+            } else if let Some((control, value, _)) = cure {
                 lab.dispatch(Action::Set(control, value.to_string()));
             }
             head.dispatch(Move::Seek(Time::ZERO));
@@ -273,12 +280,14 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
         })
     };
     let order = first.map(|outcome| outcome.order).or(view.followed);
-    let cure_words = if lab.stale {
-        None
-    } else {
-        first
+    let cure_words = match &mistake {
+        _ if lab.stale => None,
+        Some(mistake) => {
+            ended.then(|| format!("Set {}, run again", first_setting(&mistake.cure.0)))
+        }
+        None => first
             .and_then(|outcome| cure(outcome.kind))
-            .map(|(.., words)| words)
+            .map(|(.., words)| words.to_string()),
     };
     html! {
         <div class="verdict" data-tone={tone}>
@@ -381,6 +390,17 @@ fn sentence(view: &View, bad: &[Outcome], ended: bool) -> (&'static str, String,
             "Every order so far is where it should be.".into(),
             String::new(),
         ),
+    }
+}
+
+/// The first setting that a patch changes, as it stands in a properties file.
+fn first_setting(patch: &serde_json::Value) -> String {
+    match patch.as_object().and_then(|fields| fields.iter().next()) {
+        Some((_, value)) if value.is_object() => first_setting(value),
+        Some((key, serde_json::Value::String(text))) => format!("{key}={text}"),
+        Some((key, serde_json::Value::Null)) => format!("{key} aside"),
+        Some((key, value)) => format!("{key}={value}"),
+        None => "the cure".into(),
     }
 }
 

@@ -323,7 +323,12 @@ fn commits(view: &View, axis: Axis) -> Html {
                     if !label.is_empty() { { text(from - 5.0, 60.5, label, "s11 mu e") } }
                 </g> });
             }
+            // A group's offsets, and the ends of transactions.
             Fact::BatchCommitted {
+                segment: SegmentId::MAIN,
+                ..
+            }
+            | Fact::OffsetsCommitted {
                 segment: SegmentId::MAIN,
                 ..
             } => {
@@ -334,6 +339,11 @@ fn commits(view: &View, axis: Axis) -> Html {
                     "mast"
                 };
                 marks.push(path(format!("M{} 49v14", px(x)), class));
+            }
+            Fact::TransactionEnded { commit, .. } => {
+                let class = if event.at > view.at { "ahead" } else { "" };
+                let x = axis.x(event.at);
+                marks.push(html! { <g {class}><rect class={if *commit { "unit" } else { "unit off" }} x={px(x - 3.0)} y="51" width="6" height="10" /></g> });
             }
             _ => {}
         }

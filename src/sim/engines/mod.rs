@@ -26,7 +26,7 @@ pub struct EngineSection {
     #[serde(rename = "use")]
     pub kind: EngineKind,
     pub spark: spark::SparkConfig,
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(with = "super::sealed")]
     pub consumer: consumer::ConsumerConfig,
     #[cfg_attr(feature = "lean", serde(skip))]
     pub flink: flink::FlinkConfig,

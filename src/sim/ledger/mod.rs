@@ -91,6 +91,8 @@ pub struct Ledger {
     logs: Vec<Vec<LogEntry>>,
     /// What each replica has, so that a new leader's log is known; index: partition.
     replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
+    /// What a broker held before it last lost a part of it: followers may still be writing what they fetched from it then.
+    before: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
     /// Index: partition. Who leads, and who led before.
     leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
@@ -160,6 +162,7 @@ impl Ledger {
             outcomes: Vec::new(),
             logs: vec![Vec::new(); partitions],
             replicas: BTreeMap::new(),
+            before: BTreeMap::new(),
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
             starts: vec![0; partitions],
@@ -381,14 +384,22 @@ impl Ledger {
             Fact::LeaderElected { partition, .. } => self.elected(id, event, *partition),
             // The log that counts is the leader's; it is judged when a leader is elected.
             Fact::LogTruncated { partition, to, .. } => {
-                self.replica(event.host, *partition).truncate(*to as usize);
+                let own = self.replica(event.host, *partition);
+                let whole = own.clone();
+                own.truncate(*to as usize);
+                let partitions = self.logs.len();
+                let before = self.before.entry(event.host);
+                before.or_insert_with(|| vec![Vec::new(); partitions])[usize::from(partition.0)] =
+                    whole;
             }
             Fact::LogStartAdvanced { partition, to } => {
                 self.deleted(id, event.host, *partition, *to);
             }
             // What a loss of power takes, the broker says when it is back.
             Fact::Crashed { loses: Loses::Disk } => {
-                self.replicas.remove(&event.host);
+                if let Some(logs) = self.replicas.remove(&event.host) {
+                    self.before.insert(event.host, logs);
+                }
             }
             _ => {}
         }
@@ -512,8 +523,11 @@ impl Ledger {
         let place = usize::from(partition.0);
         let from = self.replica(host, partition).len();
         let holds = |leader: &HostId| {
-            let log = self.replicas.get(leader).map(|logs| &logs[place]);
-            log.and_then(|log| log.get(from..end)).map(<[_]>::to_vec)
+            let logs = [&self.replicas, &self.before].map(|logs| logs.get(leader));
+            logs.into_iter()
+                .flatten()
+                .find_map(|logs| logs[place].get(from..end))
+                .map(<[_]>::to_vec)
         };
         let news = self.leaders[place].iter().flatten().find_map(holds);
         self.replica(host, partition)

@@ -29,9 +29,9 @@ pub struct SinkSection {
     #[serde(rename = "use")]
     pub kind: SinkKind,
     pub hudi: hudi::HudiConfig,
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(with = "super::sealed")]
     pub console: console::ConsoleConfig,
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(with = "super::sealed")]
     pub kafka_topic: kafka_topic::KafkaTopicConfig,
 }
 
