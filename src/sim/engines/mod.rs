@@ -28,7 +28,7 @@ pub struct EngineSection {
     pub spark: spark::SparkConfig,
     #[serde(with = "super::sealed")]
     pub consumer: consumer::ConsumerConfig,
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(with = "super::sealed")]
     pub flink: flink::FlinkConfig,
 }
 
