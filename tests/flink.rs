@@ -538,3 +538,18 @@ fn what_a_job_cannot_be_is_refused_with_what_is_accepted() {
         assert!(error.starts_with(expected), "{error}");
     }
 }
+
+#[test]
+fn a_sink_that_flushes_nothing_loses_what_a_checkpoint_took_for_written() {
+    // One partition of orders, and its output on a broker that refuses everything for a while.
+    let apart = r#"{"workload": {"customers": 1}}"#;
+    let faults = r#"{"refuse": {"do": "broker.reject", "where": "b3", "at": 2000, "times": 40},
+        "crash": {"do": "taskmanager.crash", "at": 4500}}"#;
+    for (guarantee, pred) in [
+        ("none", "lost > 0"),
+        ("at-least-once", "lost == 0 && pending == 0"),
+    ] {
+        let flink = format!(r#"{{"sink.delivery-guarantee": "{guarantee}"}}"#);
+        hold(&scenario(&flink, faults, &[TOPIC, apart]), pred);
+    }
+}
