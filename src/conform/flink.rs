@@ -437,7 +437,7 @@ impl Job {
             Operator::Timer { timers, offset, .. } => timers.register(key, timestamp + *offset),
             Operator::Window(operator) => {
                 let effects = operator.process(key, timestamp, (id.to_string(), value));
-                let late = effects.iter().any(|effect| *effect == Effect::Late);
+                let late = effects.contains(&Effect::Late);
                 if late {
                     self.seen.late.push(id.to_string());
                 }

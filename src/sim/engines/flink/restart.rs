@@ -161,7 +161,7 @@ mod tests {
         assert!(
             delays[20..]
                 .iter()
-                .all(|&delay| delay >= 54_000 && delay <= 60_000)
+                .all(|delay| (54_000..=60_000).contains(delay))
         );
     }
 

@@ -475,22 +475,20 @@ impl TaskManager {
             Message::AlignmentOver {
                 attempt,
                 checkpoint,
-            } if attempt == current => {
-                if task.operator.barriers.time_out(checkpoint) {
-                    cx.note_setting(
-                        "execution.checkpointing.aligned-checkpoint-timeout",
-                        Fact::Noted {
-                            text: format!("checkpoint {checkpoint} goes on unaligned"),
-                        },
-                    );
-                    let barriers = &task.operator.barriers;
-                    let late = |channel: usize| !barriers.has_arrived(channel);
-                    let in_flight = task.operator.in_flight(checkpoint, late);
-                    self.begin_snapshot(task, checkpoint, false, in_flight);
-                    for channel in task.operator.take_barriers(checkpoint) {
-                        task.held_barriers
-                            .push_back((channel, checkpoint, cx.now()));
-                    }
+            } if attempt == current && task.operator.barriers.time_out(checkpoint) => {
+                cx.note_setting(
+                    "execution.checkpointing.aligned-checkpoint-timeout",
+                    Fact::Noted {
+                        text: format!("checkpoint {checkpoint} goes on unaligned"),
+                    },
+                );
+                let barriers = &task.operator.barriers;
+                let late = |channel: usize| !barriers.has_arrived(channel);
+                let in_flight = task.operator.in_flight(checkpoint, late);
+                self.begin_snapshot(task, checkpoint, false, in_flight);
+                for channel in task.operator.take_barriers(checkpoint) {
+                    task.held_barriers
+                        .push_back((channel, checkpoint, cx.now()));
                 }
             }
             Message::ReportWatermarkDue { attempt } if attempt == current => {
@@ -654,7 +652,7 @@ impl TaskManager {
 
     fn tick(&self, memory: &mut Memory, cx: &mut Context) {
         cx.because(None);
-        if memory.ticks % PATIENCE == 0 {
+        if memory.ticks.is_multiple_of(PATIENCE) {
             if !memory.registered {
                 let incarnation = cx.incarnation();
                 cx.send(self.job_manager, Message::Register { incarnation });
