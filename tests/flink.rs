@@ -124,19 +124,17 @@ const CRASHES: [(&str, bool); 8] = [
 
 #[test]
 fn at_least_once_doubles_what_is_replayed_and_loses_nothing() {
-    for (crash, doubles) in CRASHES {
+    // Nothing is committed, so nothing fails after a commit.
+    let crashes = CRASHES.into_iter();
+    for (crash, doubles) in crashes.filter(|(crash, _)| !crash.contains("after_commit")) {
         let faults = format!(r#"{{"crash": {crash}}}"#);
         for sink in [NOTHING, TOPIC] {
             let scenario = scenario(AT_LEAST_ONCE, &faults, &[sink]);
-            if crash.contains("after_commit") {
-                continue; // nothing is committed
-            }
             let pred = if doubles {
                 "lost == 0 && pending == 0 && dup > 0"
             } else {
                 "lost == 0 && pending == 0"
             };
-            println!("{crash} {sink}");
             hold(&scenario, pred);
         }
     }
@@ -147,7 +145,6 @@ fn two_phase_commit_shows_every_order_once_wherever_the_job_fails() {
     for (crash, _) in CRASHES {
         let faults = format!(r#"{{"crash": {crash}}}"#);
         for sink in [NOTHING, TOPIC] {
-            println!("{crash} {sink}");
             hold(&scenario(TWO_PHASE, &faults, &[sink]), EXACT);
         }
     }
@@ -310,7 +307,6 @@ fn at_least_once_mode_counts_what_ran_ahead_of_a_slow_barrier_twice() {
             r#"{{"execution.checkpointing.mode": "{mode}", "sink.delivery-guarantee": "exactly-once",
                 "execution.checkpointing.unaligned.enabled": {unaligned}}}"#
         );
-        println!("{mode} {unaligned}");
         hold(&scenario(&flink, SLOW_BARRIER, &[WINDOWS, BUSY]), pred);
     }
 }
@@ -458,7 +454,6 @@ fn a_late_order_is_dropped_taken_or_put_aside() {
             "late == 1 && late_captured == 1",
         ),
     ] {
-        println!("{flink}");
         hold(&scenario(flink, NOTHING, &[WINDOWS, LATE, sink]), pred);
     }
 }

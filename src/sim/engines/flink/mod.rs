@@ -21,9 +21,15 @@ mod operator;
 #[cfg(not(feature = "lean"))]
 pub mod restart;
 #[cfg(not(feature = "lean"))]
+mod sink;
+#[cfg(not(feature = "lean"))]
+mod snapshot;
+#[cfg(not(feature = "lean"))]
 mod source;
 #[cfg(not(feature = "lean"))]
 pub mod storage;
+#[cfg(not(feature = "lean"))]
+mod task;
 #[cfg(not(feature = "lean"))]
 pub mod task_manager;
 #[cfg(not(feature = "lean"))]

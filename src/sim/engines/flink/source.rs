@@ -120,6 +120,14 @@ impl Source {
             .values()
             .any(|(_, records)| !records.is_empty())
     }
+
+    /// What watermark alignment reports: none while nothing is known.
+    pub fn lowest_watermark(&self) -> Option<i64> {
+        let partitions = self.positions.keys();
+        let active = partitions.filter(|partition| !self.idle.contains(&partition.0));
+        let known = active.map(|partition| self.watermarks.of(partition.0));
+        known.min().filter(|&lowest| lowest > watermark::MIN)
+    }
 }
 
 pub fn release(config: &FlinkConfig) -> watermark::Release {
