@@ -419,6 +419,38 @@ pub const MENU: &[MenuEntry] = &[
         duration: 1_000,
         short: words!("executor crash"),
     },
+    MenuEntry {
+        name: "sink.error",
+        plain: words!(
+            "the store refuses what the sink wants to write, so an attempt to write the batch fails"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("write refused"),
+    },
+    MenuEntry {
+        name: "sink.post_commit_error",
+        plain: words!(
+            "C5r: an error right after the table's commit, inside the same attempt: the data is there and the attempt counts as failed"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("error after the commit"),
+    },
+    MenuEntry {
+        name: "rollback.crash",
+        plain: words!("CR: the driver dies while it rolls a failed write back"),
+        place: "driver",
+        duration: 1_500,
+        short: words!("crash in the rollback"),
+    },
+    MenuEntry {
+        name: "compaction.crash",
+        plain: words!("the compaction dies after its first base file; the plan stays"),
+        place: "compactor",
+        duration: 3_000,
+        short: words!("compaction crash"),
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -531,9 +563,22 @@ pub enum Action {
     GiveUp {
         place: Place,
     },
+    /// The store refuses writes of a sink.
+    Refuse {
+        place: Place,
+        times: u32,
+        after_commit: bool,
+    },
 }
 
 impl FaultSpec {
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    pub fn strikes_a_table(&self) -> bool {
+        ["sink.", "rollback.", "compaction."]
+            .iter()
+            .any(|kind| self.name.starts_with(kind))
+    }
+
     pub fn menu(&self) -> Option<&'static MenuEntry> {
         MENU.iter().find(|entry| entry.name == self.name)
     }
@@ -590,6 +635,8 @@ impl FaultSpec {
                     "broker.reject",
                     "broker.reject_stored",
                     "broker.stall",
+                    "sink.error",
+                    "sink.post_commit_error",
                     "broker.hold",
                 ][..],
             ),
@@ -707,6 +754,11 @@ impl FaultSpec {
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
+            "sink.error" | "sink.post_commit_error" => Action::Refuse {
+                place,
+                times: self.times.unwrap_or(1).max(1),
+                after_commit: entry.name == "sink.post_commit_error",
+            },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -845,7 +897,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
@@ -876,7 +928,9 @@ impl FaultSpec {
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
             "driver.crash.C3" => (FactKind::DataFileWritten, None),
             "driver.crash.C4" => (FactKind::Reconciled, None),
-            "driver.crash.C5" => (FactKind::TableCommitted, None),
+            "driver.crash.C5" | "sink.post_commit_error" => (FactKind::TableCommitted, None),
+            "rollback.crash" => (FactKind::RollbackRequested, None),
+            "compaction.crash" => (FactKind::SliceCompacted, None),
             "driver.crash.C6" => (FactKind::BatchCommitted, None),
             _ => return None,
         })
@@ -915,7 +969,9 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver") => role == "driver",
+        Some("driver" | "rollback") => role == "driver",
+        Some("sink") => role == "driver" || role.starts_with("exec"),
+        Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
         Some("task" | "taskmanager") => role.starts_with("tm"),
@@ -1005,6 +1061,14 @@ impl Fact {
             | Fact::WindowMissed { segment, .. }
             | Fact::SideOutput { segment, .. }
             | Fact::Refired { segment, .. } => Some(*segment),
+            Fact::MergedAway { segment, .. }
+            | Fact::Deferred { segment, .. }
+            | Fact::WriteFailed { segment, .. }
+            | Fact::BatchIgnored { segment, .. }
+            | Fact::CompactionChanged { segment, .. }
+            | Fact::SliceCompacted { segment, .. }
+            | Fact::Cleaned { segment, .. }
+            | Fact::Archived { segment, .. } => Some(*segment),
             _ => None,
         }
     }
@@ -1066,6 +1130,8 @@ impl FactKind {
             || self == FactKind::SnapshotTaken
             || self == FactKind::SinkCommitted
             || self == FactKind::SourceRead
+            || self == FactKind::RollbackRequested
+            || self == FactKind::SliceCompacted
     }
 }
 

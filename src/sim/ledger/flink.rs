@@ -51,14 +51,16 @@ impl Ledger {
                 ..
             } => {
                 for &(partition, offset) in positions {
-                    self.position[usize::from(partition.0)] = Some(offset);
+                    let place = self.place(partition);
+                    self.position[place] = Some(offset);
                 }
                 self.job.snapshots.retain(|(of, _), _| of >= checkpoint);
             }
             Fact::SourceRead { origins, .. } => {
                 for &(origin, source) in origins {
                     self.accounts[number(origin) as usize - 1].touched = id;
-                    let begun = &mut self.begun[usize::from(source.partition.0)];
+                    let place = self.place(source.partition);
+                    let begun = &mut self.begun[place];
                     self.verdict.replayed += u32::from(source.offset < *begun);
                     *begun = (source.offset + 1).max(*begun);
                 }

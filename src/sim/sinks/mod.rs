@@ -36,6 +36,15 @@ pub struct SinkSection {
 }
 
 impl SinkSection {
+    /// Whether it holds one row an order that later versions take the place of. A topic, a feed or a mail does not.
+    pub fn holds_orders(&self) -> bool {
+        match self.kind {
+            SinkKind::Hudi => self.hudi.query != hudi::QueryType::Incremental,
+            SinkKind::Console => self.console.dedup == console::Dedup::Upsert,
+            SinkKind::KafkaTopic => false,
+        }
+    }
+
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
             EngineKind::Spark => self.kind == SinkKind::Hudi,
@@ -48,12 +57,6 @@ impl SinkSection {
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;
-        if topic && place != "sink" {
-            return Err(ScenarioError::new(
-                format!("{place}.use"),
-                "only the main segment may write to \"kafka_topic\"",
-            ));
-        }
         if topic && engine.kind == EngineKind::Flink && engine.flink.is_windowed() {
             return Err(ScenarioError::new(
                 format!("{place}.use"),

@@ -3,6 +3,7 @@
 //! Mirrors: `SinkWriterOperator` and `CommitterOperator` (SinkV2).
 //! Simplified: transactions are committed one after the other.
 
+use super::super::super::kafka::protocol::PartitionId;
 use super::super::super::sinks::console::Effect;
 use super::super::super::store::{Object, Operation};
 use super::super::super::trace::{Fact, Row};
@@ -23,34 +24,35 @@ impl TaskManager {
         cx: &mut Context,
     ) {
         if let Writer::Kafka(sink) = &mut task.writer {
-            let Some(internal) = self.internal else {
-                return;
-            };
             for (place, record) in records {
-                sink.write(internal.output(place.partition), place, record, cx);
+                // Each record goes to the partition with its own number.
+                let to = PartitionId(self.output + place.partition.0 - self.input);
+                sink.write(to, place, record, cx);
             }
             return;
         }
-        let Some((_, first)) = records.first() else {
+        let Some((place, first)) = records.first() else {
             return;
         };
         memory.rows += 1;
-        let row = Row {
-            row: row_number(cx, memory.rows),
-            record_key: match window {
-                None => first.value.order_id.to_string(),
-                Some(window) => format!("{}@{}-{}", first.key.0, window.start, window.end),
+        let number = row_number(cx, memory.rows);
+        let row = match window {
+            None => Row {
+                row: number,
+                ..Row::of(first, *place, first.value.order_id.to_string())
             },
-            amount: records.iter().map(|(_, record)| record.value.amount).sum(),
-            event_time: match window {
-                None => first.event_time,
-                Some(window) => EventTime::from_ms(window.max_timestamp()),
+            Some(window) => Row {
+                row: number,
+                record_key: format!("{}@{}-{}", first.key.0, window.start, window.end),
+                amount: records.iter().map(|(_, record)| record.value.amount).sum(),
+                event_time: EventTime::from_ms(window.max_timestamp()),
+                window: Some(seen(window)),
+                origins: records
+                    .iter()
+                    .map(|(place, record)| (record.origin, *place))
+                    .collect(),
+                ..Row::default()
             },
-            window: window.map(seen),
-            origins: records
-                .iter()
-                .map(|(place, record)| (record.origin, *place))
-                .collect(),
         };
         let attempt = task.attempt;
         let Writer::Console {

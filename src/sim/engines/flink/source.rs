@@ -40,10 +40,12 @@ impl Source {
     pub fn new(
         config: &FlinkConfig,
         index: u8,
-        partitions: u16,
+        partitions: std::ops::Range<u16>,
         restored: Option<&Positions>,
     ) -> Self {
-        let own = (0..partitions).filter(|n| n % u16::from(config.parallelism) == u16::from(index));
+        let first = partitions.start;
+        let parallelism = u16::from(config.parallelism);
+        let own = partitions.filter(|n| (n - first) % parallelism == u16::from(index));
         let own: Vec<u16> = own.collect();
         let settings = watermark::Settings {
             strategy: match config.watermark_strategy {

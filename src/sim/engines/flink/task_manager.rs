@@ -3,9 +3,7 @@
 //! Mirrors: `TaskExecutor`, and `StreamTask` with its mailbox.
 //! Simplified: one slot, with a reading task, the operator behind the exchange and a sink in it.
 
-use super::super::super::kafka::protocol::{
-    ErrorCode, Internal, Message as Kafka, PartitionId, Positions,
-};
+use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId, Positions};
 use super::super::super::kafka::transactional::{Client, Settings};
 use super::super::super::sinks::console::ConsoleConfig;
 use super::super::super::store::{self, Operation};
@@ -41,13 +39,16 @@ pub struct TaskManager {
     /// Counted from 0.
     pub index: u8,
     pub partitions: u16,
+    /// The first partition of the topic that it reads.
+    pub input: u16,
+    /// The first partition of the topic that it writes, if it writes one.
+    pub output: u16,
     pub job_manager: HostId,
     /// All task managers, this one included.
     pub peers: Vec<HostId>,
     pub store: HostId,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
-    pub internal: Option<Internal>,
     pub target: Target,
 }
 
@@ -180,7 +181,12 @@ impl TaskManager {
         snapshot: &Snapshot,
     ) -> Task {
         let positions = checkpoint.map(|_| &snapshot.positions);
-        let source = Source::new(&self.config, self.index, self.partitions, positions);
+        let source = Source::new(
+            &self.config,
+            self.index,
+            self.input..self.input + self.partitions,
+            positions,
+        );
         let restored = checkpoint.unwrap_or(0);
         let writer = match &self.target {
             Target::Console(_) => Writer::Console {
