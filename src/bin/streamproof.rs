@@ -209,16 +209,6 @@ fn to_json(scenario: &Scenario, run: &Run) -> Value {
         .iter()
         .map(|(name, verdict)| (name.clone(), verdict.to_json()));
     object.insert("branches".into(), Value::Object(branches.collect()));
-    let whole = &run.end_to_end;
-    object.insert(
-        "end_to_end".into(),
-        json!({
-            "ends": whole.ends.iter().map(|name| segment_name(name)).collect::<Vec<_>>(),
-            "src": whole.counts.src, "delivered": whole.counts.delivered, "lost": whole.counts.lost,
-            "refused": whole.counts.refused, "late": whole.counts.late, "pending": whole.counts.pending,
-            "dup": whole.dup, "stale": whole.stale, "not_refuted": whole.guarantee(),
-        }),
-    );
     if let Some((anomalies, promises)) = judged(scenario, run) {
         let found = anomalies::tally(&anomalies);
         let class = |&(class, found, legal): &(Class, usize, usize)| {
@@ -230,6 +220,16 @@ fn to_json(scenario: &Scenario, run: &Run) -> Value {
         let promise = |promise: &Promise| json!({"promise": promise.says, "because": promise.because, "violations": promise.broken});
         object.insert("promises".into(), promises.iter().map(promise).collect());
     }
+    let whole = &run.end_to_end;
+    object.insert(
+        "end_to_end".into(),
+        json!({
+            "ends": whole.ends.iter().map(|name| segment_name(name)).collect::<Vec<_>>(),
+            "src": whole.counts.src, "delivered": whole.counts.delivered, "lost": whole.counts.lost,
+            "refused": whole.counts.refused, "late": whole.counts.late, "pending": whole.counts.pending,
+            "dup": whole.dup, "stale": whole.stale, "not_refuted": whole.guarantee(),
+        }),
+    );
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
     object.insert("end_ms".into(), run.end.ms().into());

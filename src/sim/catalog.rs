@@ -43,7 +43,7 @@ presets! {
     "Kafka: consumers": "auto-commit-again", "auto-commit-pool", "commit-first", "latest-skips", "slow-poll", "zombie-consumer";
     "Kafka: transactions": "read-uncommitted", "random-transactional-id", "shared-transactional-id", "transaction-too-slow", "beyond-kafka", "exactly-once-topic";
     "Flink": "flink-transaction-timeout", "flink-default-timeout", "flink-no-commit", "flink-dirty-reader", "flink-plain-sink", "flink-ahead-of-the-barrier", "flink-job-manager-alone", "flink-silent-partition", "flink-idle-or-stuck", "flink-refires", "flink-tolerated";
-    "Several tiers": "four-branches";
+    "Pipelines": "four-branches";
 }
 
 impl Preset {

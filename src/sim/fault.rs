@@ -635,9 +635,9 @@ impl FaultSpec {
                     "broker.reject",
                     "broker.reject_stored",
                     "broker.stall",
+                    "broker.hold",
                     "sink.error",
                     "sink.post_commit_error",
-                    "broker.hold",
                 ][..],
             ),
         ] {
