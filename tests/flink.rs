@@ -548,3 +548,66 @@ fn a_sink_that_flushes_nothing_loses_what_a_checkpoint_took_for_written() {
         hold(&scenario(&flink, faults, &[TOPIC, apart]), pred);
     }
 }
+
+// ---- the table -------------------------------------------------------------------------------------------------
+
+const TABLE: &str =
+    r#"{"sink": {"use": "hudi", "hudi": {"hoodie.datasource.write.operation": "insert"}}}"#;
+
+#[test]
+fn a_table_commits_with_the_checkpoint_and_holds_every_order_once_wherever_the_job_fails() {
+    for (crash, _) in CRASHES {
+        let faults = format!(r#"{{"crash": {crash}}}"#);
+        hold(&scenario(NOTHING, &faults, &[TABLE]), EXACT);
+    }
+    hold(
+        &scenario(NOTHING, NOTHING, &[TABLE]),
+        "p50 > 400 && p99 < 2500 && dup == 0 && garbage == 0",
+    );
+}
+
+#[test]
+fn an_instant_is_committed_again_if_its_checkpoint_is_complete_and_rolled_back_if_not() {
+    for (crash, rolled_back) in [
+        (
+            r#"{"do": "task.crash.mid_checkpoint", "after": {"snapshot_taken": 3}}"#,
+            true,
+        ),
+        (
+            r#"{"do": "task.crash.before_commit", "after": {"checkpoint_completed": 3}}"#,
+            false,
+        ),
+        (
+            r#"{"do": "task.crash.after_commit", "after": {"table_committed": 2}}"#,
+            false,
+        ),
+    ] {
+        let crashed = scenario(NOTHING, &format!(r#"{{"crash": {crash}}}"#), &[TABLE]);
+        hold(
+            &crashed,
+            if rolled_back {
+                "rollbacks == 1"
+            } else {
+                "rollbacks == 0"
+            },
+        );
+        hold(&crashed, EXACT);
+    }
+}
+
+#[test]
+fn without_checkpoints_or_high_availability_a_table_stays_empty_or_takes_everything_again() {
+    let never = r#"{"execution.checkpointing.interval": null}"#;
+    hold(
+        &scenario(never, NOTHING, &[TABLE]),
+        "rows == 0 && pending == src",
+    );
+    let faults = r#"{"crash": {"do": "jobmanager.crash", "at": 4000}}"#;
+    let alone = r#"{"high-availability.type": "NONE"}"#;
+    hold(&scenario(alone, faults, &[TABLE]), "dup > 10 && lost == 0");
+    let upsert = r#"{"sink": {"hudi": {"hoodie.datasource.write.operation": "upsert"}}}"#;
+    hold(
+        &scenario(alone, faults, &[TABLE, upsert]),
+        "dup == 0 && lost == 0 && delivered == src",
+    );
+}

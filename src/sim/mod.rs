@@ -1210,6 +1210,9 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             let exactly_once = config.delivery_guarantee == DeliveryGuarantee::ExactlyOnce;
             let output = internal.zip(tiers.outputs[index]);
             let target = match output {
+                None if branch.sink.kind == SinkKind::Hudi => {
+                    Target::Hudi(branch.sink.hudi.clone())
+                }
                 None => Target::Console(branch.sink.console.clone()),
                 Some((internal, _)) => Target::Kafka(Settings {
                     id: exactly_once.then(String::new),

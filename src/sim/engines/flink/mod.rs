@@ -13,6 +13,8 @@ pub mod barrier;
 pub mod checkpoint;
 mod config;
 #[cfg(not(feature = "lean"))]
+mod hudi_sink;
+#[cfg(not(feature = "lean"))]
 pub mod job_manager;
 #[cfg(not(feature = "lean"))]
 mod kafka_sink;

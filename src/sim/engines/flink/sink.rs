@@ -5,8 +5,10 @@
 
 use super::super::super::kafka::protocol::PartitionId;
 use super::super::super::sinks::console::Effect;
+use super::super::super::sinks::hudi;
 use super::super::super::store::{Object, Operation};
 use super::super::super::trace::{Fact, Row};
+use super::hudi_sink::HudiNews;
 use super::kafka_sink::SinkNews;
 use super::storage::{self, File, Held, Prepared};
 use super::task::{Task, Writer, seen};
@@ -54,6 +56,24 @@ impl TaskManager {
                 ..Row::default()
             },
         };
+        if let (Writer::Hudi(sink), Target::Hudi(config)) = (&mut task.writer, &self.target) {
+            let record_key = match window {
+                None => hudi::record_key(
+                    config.record_key,
+                    first.value.order_id,
+                    place.partition.0,
+                    place.offset,
+                    cx.now(),
+                ),
+                Some(_) => row.record_key.clone(),
+            };
+            cx.note(Fact::WrittenPending {
+                segment: self.segment,
+                origins: row.origins.clone(),
+            });
+            sink.write(Row { record_key, ..row });
+            return;
+        }
         let attempt = task.attempt;
         let Writer::Console {
             outstanding,
@@ -99,16 +119,7 @@ impl TaskManager {
         let segment = self.segment;
         match news {
             SinkNews::Failed(error) => task.failed = Some(format!("the Kafka sink: {error}")),
-            SinkNews::Committed => {
-                if let Some(key) = task.committing.take() {
-                    task.uncommitted.remove(&key);
-                    cx.note(Fact::SinkCommitted {
-                        segment,
-                        transaction: key.1,
-                        again: false,
-                    });
-                }
-            }
+            SinkNews::Committed => self.committed(task, false, cx),
             SinkNews::Refused(error) => {
                 let key = task.committing.take();
                 let lost = key.and_then(|key| task.uncommitted.remove(&key));
@@ -127,6 +138,40 @@ impl TaskManager {
         }
     }
 
+    pub(super) fn hear_table(&self, task: &mut Task, news: Option<HudiNews>, cx: &mut Context) {
+        match news {
+            Some(HudiNews::Committed { again }) => self.committed(task, again, cx),
+            Some(HudiNews::Failed(error)) => task.failed = Some(error),
+            None => {}
+        }
+    }
+
+    fn committed(&self, task: &mut Task, again: bool, cx: &mut Context) {
+        if let Some(key) = task.committing.take() {
+            task.uncommitted.remove(&key);
+            cx.note(Fact::SinkCommitted {
+                segment: self.segment,
+                transaction: key.1,
+                again,
+            });
+        }
+    }
+
+    /// Puts the table writer's next question to the store.
+    pub(super) fn ask_table(
+        &self,
+        memory: &mut Memory,
+        task: &mut Task,
+        may_start: bool,
+        cx: &mut Context,
+    ) {
+        if let Writer::Hudi(sink) = &mut task.writer
+            && let Some(operation) = sink.next(may_start)
+        {
+            self.ask_store(memory, Ask::Table(task.attempt), operation, cx);
+        }
+    }
+
     /// Commits what is due, one transaction after the other.
     pub(super) fn commit_next(&self, memory: &mut Memory, task: &mut Task, cx: &mut Context) {
         if task.committing.is_some() {
@@ -141,6 +186,7 @@ impl TaskManager {
         task.committing = Some(key.clone());
         match (&committable.what, &mut task.writer, &self.target) {
             (Prepared::Producer(_), Writer::Kafka(sink), _) => sink.commit(committable),
+            (Prepared::Table(table), Writer::Hudi(sink), _) => sink.commit(table),
             (Prepared::Rows(rows), _, Target::Console(console)) => {
                 let mut rows = rows.clone();
                 // Whoever commits again without knowing it makes new rows.

@@ -88,8 +88,10 @@ impl TaskManager {
             checkpoint,
             prepared: false,
         });
-        if let Writer::Kafka(sink) = &mut task.writer {
-            sink.flush();
+        match &mut task.writer {
+            Writer::Console { .. } => {}
+            Writer::Kafka(sink) => sink.flush(),
+            Writer::Hudi(sink) => sink.flush(checkpoint),
         }
     }
 
@@ -172,6 +174,7 @@ impl TaskManager {
                 }))
             }
             Writer::Kafka(sink) => sink.is_flushed().then(|| sink.prepare(checkpoint)),
+            Writer::Hudi(sink) => sink.is_flushed().then(|| sink.prepare()),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::sim::kafka::protocol::Positions;
 use crate::sim::kernel::Time;
 use crate::sim::origin::Origin;
 use crate::sim::sinks::console::Dedup;
+use crate::sim::sinks::hudi::{Slice, Timeline};
 use crate::sim::store::{Object, Objects};
 use crate::sim::trace::{Fact, Retraction, Row, SegmentId, Source};
 use crate::sim::workload::{Key, Record};
@@ -31,6 +32,18 @@ pub enum Prepared {
     Rows(Vec<Row>),
     /// Of a Kafka producer: its id and epoch.
     Producer((u64, u16)),
+    /// Of a table: files that are written, and not on its timeline yet.
+    Table(Box<Table>),
+}
+
+/// A write to a Hudi table up to its commit point.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub checkpoint: u64,
+    /// As it was when the files were written.
+    pub timeline: Timeline,
+    pub instant: Time,
+    pub slices: Vec<Slice>,
 }
 
 /// The part of one task manager in a checkpoint.

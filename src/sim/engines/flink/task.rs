@@ -5,6 +5,7 @@
 
 use super::super::super::kafka::protocol::{Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::trace::{Fact, Row, Source as Place, Window};
+use super::hudi_sink::HudiSink;
 use super::kafka_sink::KafkaSink;
 use super::message::{Element, Message};
 use super::operator::{Operator, task_of};
@@ -84,6 +85,7 @@ pub enum Writer {
         epoch: u64,
     },
     Kafka(Box<KafkaSink>),
+    Hudi(Box<HudiSink>),
 }
 
 impl Writer {
@@ -91,6 +93,7 @@ impl Writer {
         match self {
             Writer::Console { .. } => true,
             Writer::Kafka(sink) => sink.is_open(),
+            Writer::Hudi(sink) => sink.is_open(),
         }
     }
 }
@@ -102,6 +105,7 @@ impl Task {
                 outstanding, open, ..
             } => *outstanding == 0 && (open.is_empty() || !self.durable),
             Writer::Kafka(sink) => sink.is_quiet(self.durable),
+            Writer::Hudi(sink) => sink.is_quiet(self.durable),
         };
         self.phase == Phase::Running
             && !self.source.has_records()

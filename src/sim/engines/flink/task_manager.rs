@@ -6,8 +6,10 @@
 use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId, Positions};
 use super::super::super::kafka::transactional::{Client, Settings};
 use super::super::super::sinks::console::ConsoleConfig;
+use super::super::super::sinks::hudi::HudiConfig;
 use super::super::super::store::{self, Operation};
 use super::super::super::trace::{Fact, SegmentId};
+use super::hudi_sink::HudiSink;
 use super::kafka_sink::KafkaSink;
 use super::message::{Element, Message};
 use super::operator::Operator;
@@ -29,6 +31,7 @@ const PATIENCE: u64 = 10;
 pub enum Target {
     Console(ConsoleConfig),
     Kafka(Settings),
+    Hudi(HudiConfig),
 }
 
 /// A task manager's configuration.
@@ -78,6 +81,8 @@ pub enum Ask {
     Upload(u32, u64),
     Effect(u32),
     Commit(u32, (u64, String)),
+    /// Of a table.
+    Table(u32),
 }
 impl Memory {
     /// Whether nothing is under way, and everything is as durable as it will get.
@@ -194,6 +199,9 @@ impl TaskManager {
                 open: Vec::new(),
                 epoch: restored,
             },
+            Target::Hudi(config) => {
+                Writer::Hudi(Box::new(HudiSink::new(self.segment, config.clone())))
+            }
             Target::Kafka(settings) => {
                 let prefix = &self.config.transactional_id_prefix;
                 let name = match self.config.transactional_id_suffix {
@@ -505,6 +513,14 @@ impl TaskManager {
                     *outstanding -= 1;
                 }
             }
+            (Ask::Table(attempt), message) if Some(attempt) == current => {
+                if let Some(task) = &mut memory.task
+                    && let Writer::Hudi(sink) = &mut task.writer
+                {
+                    let news = sink.on_store(message, cx);
+                    self.hear_table(task, news, cx);
+                }
+            }
             (Ask::Commit(attempt, key), store::Message::Done { ok })
                 if Some(attempt) == current =>
             {
@@ -601,6 +617,7 @@ impl TaskManager {
                 let news = sink.run(may_start, cx);
                 self.hear(&mut task, news, cx);
             }
+            self.ask_table(memory, &mut task, may_start, cx);
             if task.phase == Phase::Starting && may_start && task.writer.is_open() {
                 self.run(&mut task, cx);
             }
@@ -611,6 +628,7 @@ impl TaskManager {
                 }
             }
             self.commit_next(memory, &mut task, cx);
+            self.ask_table(memory, &mut task, may_start, cx);
             let source = &mut task.source;
             let may_emit = task.phase == Phase::Running
                 && !source.emitting
