@@ -10,6 +10,9 @@
 //! ```
 
 use streamproof::lesson::check::{Evidence, Pred};
+use streamproof::replay::playhead::Playhead;
+use streamproof::replay::series::Series;
+use streamproof::replay::{anomalies, explain, promises};
 use streamproof::sim::trace::{Fact, FactKind, Trace};
 use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
 
@@ -610,4 +613,31 @@ fn without_checkpoints_or_high_availability_a_table_stays_empty_or_takes_everyth
         &scenario(alone, faults, &[TABLE, upsert]),
         "dup == 0 && lost == 0 && delivered == src",
     );
+}
+
+#[test]
+fn every_view_can_show_every_job_that_goes_wrong() {
+    for preset in catalog::all()
+        .iter()
+        .filter(|preset| preset.group == "Flink")
+    {
+        let scenario = preset.scenario();
+        let run = Simulation::run(&scenario, Keep::Trace);
+        let trace = run.trace.clone().expect("it was kept");
+        let mut playhead = Playhead::new(&scenario, &run);
+        playhead.seek(&trace, run.end);
+        for order in 1..=scenario.workload.orders {
+            assert!(
+                explain::explain(&scenario, &run, order, run.end).is_some(),
+                "{}",
+                preset.id
+            );
+        }
+        let found = anomalies::of(&scenario, &trace);
+        promises::of(&scenario, &run, &found);
+        Series::of(&scenario, &run, run.end);
+        for (_, event) in trace.iter() {
+            assert!(!explain::describe(&event.fact).is_empty());
+        }
+    }
 }
