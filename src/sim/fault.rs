@@ -57,6 +57,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// The first and the last event that the source hands over once more; 1 to 10 if nothing is said.
+    #[serde(default)]
+    pub events: Option<[u32; 2]>,
 }
 
 /// An entry of the fault menu.
@@ -353,6 +356,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("executor crash"),
     },
     MenuEntry {
+        name: "source.replay",
+        plain: words!(
+            "the source sends earlier events once more, as they were: old versions come after newer ones"
+        ),
+        place: "p1",
+        duration: 0,
+        short: words!("source replays"),
+    },
+    MenuEntry {
         name: "sink.error",
         plain: words!(
             "the store refuses what the sink wants to write, so an attempt to write the batch fails"
@@ -492,6 +504,12 @@ pub enum Action {
     GiveUp {
         place: Place,
     },
+    /// The application sends these events again, as far as they have happened.
+    Replay {
+        place: Place,
+        first: u32,
+        last: u32,
+    },
     /// The store refuses writes of a sink.
     Refuse {
         place: Place,
@@ -501,9 +519,9 @@ pub enum Action {
 }
 
 impl FaultSpec {
-    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver, or one that shows in tables.
     pub fn strikes_a_table(&self) -> bool {
-        ["sink.", "rollback.", "compaction."]
+        ["sink.", "rollback.", "compaction.", "source.replay"]
             .iter()
             .any(|kind| self.name.starts_with(kind))
     }
@@ -552,6 +570,7 @@ impl FaultSpec {
         }
         for (field, given, fitting) in [
             ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
+            ("events", self.events.is_some(), &["source.replay"]),
             (
                 "error",
                 self.error.is_some(),
@@ -680,6 +699,19 @@ impl FaultSpec {
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "txn.abort" => Action::GiveUp { place },
+            "source.replay" => match self.events.unwrap_or([1, 10]) {
+                [first, last] if (1..=last).contains(&first) => {
+                    Action::Replay { place, first, last }
+                }
+                [first, last] => {
+                    return refuse(
+                        "events",
+                        format!(
+                            "{first} to {last} is no range; the first and the last event are expected, such as [3, 9]"
+                        ),
+                    );
+                }
+            },
             "sink.error" | "sink.post_commit_error" => Action::Refuse {
                 place,
                 times: self.times.unwrap_or(1).max(1),
@@ -885,7 +917,7 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer" | "txn") => role.starts_with('p'),
+        Some("producer" | "txn" | "source") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
         Some("driver" | "rollback") => role == "driver",
         Some("sink") => role == "driver" || role.starts_with("exec"),
