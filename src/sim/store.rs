@@ -6,10 +6,11 @@
 use super::FULL;
 use super::compact::gather;
 use super::engines::spark::progress;
+use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, hudi};
-use super::trace::Fact;
+use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,7 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Offset(console::OffsetRow),
 }
 
 /// Everything in the store, by path.
@@ -55,6 +57,12 @@ pub enum Operation {
     },
     List {
         prefix: String,
+    },
+    /// A consumer whose offsets are kept here takes partitions over.
+    TakeOver {
+        segment: SegmentId,
+        partitions: Vec<PartitionId>,
+        generation: u32,
     },
     /// A put that nobody waits for.
     Touch {
@@ -77,6 +85,9 @@ pub enum Message {
     },
     Listing {
         objects: Objects,
+    },
+    Offsets {
+        positions: Positions,
     },
     /// The store refused the operation: nothing of it happened.
     Failed,
@@ -116,7 +127,7 @@ impl Memory {
         let writes = match operation {
             Operation::Put { path, .. } => in_table(path),
             Operation::Delete { paths, .. } => paths.iter().all(in_table),
-            Operation::List { .. } | Operation::Touch { .. } => false,
+            Operation::List { .. } | Operation::Touch { .. } | Operation::TakeOver { .. } => false,
         };
         if !writes {
             return false;
@@ -176,7 +187,10 @@ impl Program for Store {
                 cx.reply(reply, answer);
             }
             Message::Refuse(refusal) => memory.refusals.push(refusal),
-            Message::Done { .. } | Message::Listing { .. } | Message::Failed => {}
+            Message::Done { .. }
+            | Message::Listing { .. }
+            | Message::Offsets { .. }
+            | Message::Failed => {}
         }
     }
 }
@@ -209,7 +223,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 });
             }
-            if let Object::Console(effect) = &object {
+            if FULL && let Object::Console(effect) = &object {
+                match console::put_offset(objects, effect) {
+                    Ok(fact) => {
+                        fact.map(|fact| cx.note(fact));
+                    }
+                    Err(fact) => {
+                        cx.note_setting("sink.fencing", fact);
+                        return Message::Done { ok: false };
+                    }
+                }
                 for fact in console::changes(objects, &path, effect) {
                     cx.note(fact);
                 }
@@ -237,6 +260,17 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::TakeOver {
+            segment,
+            partitions,
+            generation,
+        } => Message::Offsets {
+            positions: if FULL {
+                console::take_over(objects, segment, &partitions, generation)
+            } else {
+                Positions::new()
+            },
+        },
         Operation::Touch { .. } => Message::Done { ok: true },
         Operation::List { prefix } => {
             let under = objects
