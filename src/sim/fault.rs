@@ -57,6 +57,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// The first and the last event that the source hands over once more; 1 to 10 if nothing is said.
+    #[serde(default)]
+    pub events: Option<[u32; 2]>,
     /// Right after the nth step of any host: the host, and the number of its step.
     #[serde(default)]
     pub after_step: Option<BTreeMap<String, u32>>,
@@ -432,6 +435,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("executor crash"),
     },
     MenuEntry {
+        name: "source.replay",
+        plain: words!(
+            "the source sends earlier events once more, as they were: old versions come after newer ones"
+        ),
+        place: "p1",
+        duration: 0,
+        short: words!("source replays"),
+    },
+    MenuEntry {
         name: "sink.error",
         plain: words!(
             "the store refuses what the sink wants to write, so an attempt to write the batch fails"
@@ -585,6 +597,12 @@ pub enum Action {
     GiveUp {
         place: Place,
     },
+    /// The application sends these events again, as far as they have happened.
+    Replay {
+        place: Place,
+        first: u32,
+        last: u32,
+    },
     /// The store refuses writes of a sink.
     Refuse {
         place: Place,
@@ -594,9 +612,9 @@ pub enum Action {
 }
 
 impl FaultSpec {
-    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver, or one that shows in tables.
     pub fn strikes_a_table(&self) -> bool {
-        ["sink.", "rollback.", "compaction."]
+        ["sink.", "rollback.", "compaction.", "source.replay"]
             .iter()
             .any(|kind| self.name.starts_with(kind))
     }
@@ -647,6 +665,7 @@ impl FaultSpec {
         }
         for (field, given, fitting) in [
             ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
+            ("events", self.events.is_some(), &["source.replay"]),
             (
                 "error",
                 self.error.is_some(),
@@ -782,6 +801,19 @@ impl FaultSpec {
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
+            "source.replay" => match self.events.unwrap_or([1, 10]) {
+                [first, last] if (1..=last).contains(&first) => {
+                    Action::Replay { place, first, last }
+                }
+                [first, last] => {
+                    return refuse(
+                        "events",
+                        format!(
+                            "{first} to {last} is no range; the first and the last event are expected, such as [3, 9]"
+                        ),
+                    );
+                }
+            },
             "sink.error" | "sink.post_commit_error" => Action::Refuse {
                 place,
                 times: self.times.unwrap_or(1).max(1),
@@ -1007,7 +1039,7 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer" | "txn") => role.starts_with('p'),
+        Some("producer" | "txn" | "source") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
         Some("driver" | "rollback") => role == "driver",
         Some("sink") => role == "driver" || role.starts_with("exec"),

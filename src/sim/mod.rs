@@ -219,6 +219,8 @@ pub struct Simulation {
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
     till: Till,
+    /// What was handed over, by number, if a fault may have it handed over again.
+    handed: BTreeMap<u32, workload::Record>,
     store: HostId,
     arrived: u32,
     last_fact: Time,
@@ -472,6 +474,7 @@ impl Simulation {
             keep,
             held: Vec::new(),
             till: Till::default(),
+            handed: BTreeMap::new(),
             store,
             arrived: 0,
             last_fact: Time::ZERO,
@@ -759,6 +762,10 @@ impl Simulation {
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
         let record = self.till.event(workload, seed, n, now);
+        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
+        if FULL && self.scenario.faults.values().any(replays) {
+            self.handed.insert(n, record.clone());
+        }
         let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
@@ -1012,6 +1019,12 @@ impl Simulation {
             }
             #[cfg(feature = "lean")]
             Action::Throw { .. } => {}
+            Action::Replay { place, first, last } if FULL => {
+                let Place::Host(producer) = self.resolve(place, None) else {
+                    return;
+                };
+                self.replay(producer, first, last, injected);
+            }
             Action::Refuse {
                 place,
                 times,
@@ -1033,7 +1046,25 @@ impl Simulation {
             Action::GiveUp { .. }
             | Action::Close { .. }
             | Action::Stop { .. }
-            | Action::Refuse { .. } => {}
+            | Action::Refuse { .. }
+            | Action::Replay { .. } => {}
+        }
+    }
+
+    /// The source hands events over once more, as they were; what has not happened yet is left out.
+    fn replay(&mut self, producer: HostId, first: u32, last: u32, injected: Fact) {
+        let events = (first..=last).filter_map(|n| self.handed.get(&n).cloned());
+        let records: Vec<workload::Record> = events.collect();
+        let mut cx = self.kernel.context(producer, None);
+        cx.note(injected);
+        cx.note(Fact::Resent {
+            origins: records.iter().map(|record| record.origin).collect(),
+        });
+        let cause = cx.cause();
+        if self.nodes[usize::from(producer.0)].is_alive() {
+            for record in records {
+                self.deliver(producer, producer, Message::Order(record), cause);
+            }
         }
     }
 
