@@ -12,12 +12,12 @@ use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation};
 
 const SEEDS: [u64; 3] = [42, 1, 7];
 
-/// Twelve orders at once, four a batch, and a table that is partitioned by region: order n lies in region n mod 2.
+/// Twelve orders at once, after the query has found nothing and waits for its next trigger; four a batch, and a table that is partitioned by region: order n lies in region n mod 2.
 fn twelve() -> Value {
     json!({
         "version": 1,
         "title": "Twelve orders",
-        "workload": { "orders": 12, "every_ms": 0, "jitter_percent": 0 },
+        "workload": { "orders": 12, "every_ms": 0, "jitter_percent": 0, "silence": { "1": 500 } },
         "topic": { "partitions": 1, "min.insync.replicas": 2 },
         "engine": { "spark": { "trigger": 1000, "startingOffsets": "earliest", "maxOffsetsPerTrigger": 4 } },
         "sink": { "hudi": { "hoodie.datasource.write.partitionpath.field": "region" } }
@@ -699,7 +699,7 @@ fn which_copies_a_record_key_catches() {
 fn a_partition_path_that_changes_with_the_order_doubles_it_and_one_that_is_frozen_does_not() {
     let paid = json!({ "workload": { "changes": { "7": { "of": 3 } } } });
     // Midnight lies between the two versions.
-    let midnight = json!({ "workload": { "every_ms": 500, "zero_ms": 1_772_323_198_000_i64 } });
+    let midnight = json!({ "workload": { "every_ms": 500, "zero_ms": 1_772_323_197_500_i64 } });
     let path = |field: &str| hudi(json!({ "hoodie.datasource.write.partitionpath.field": field }));
     for (field, dup) in [
         ("status", 1),

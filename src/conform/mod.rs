@@ -16,6 +16,8 @@ mod pipeline;
 mod producer;
 mod restart;
 mod seen;
+#[cfg(not(feature = "lean"))]
+mod spark;
 mod transaction;
 
 use serde::Deserialize;
@@ -175,6 +177,13 @@ impl Conformance {
         if let Value::Array(cases) = &value {
             let add = |id, checked| self.cases.push((file.to_string(), id, checked));
             return flink::check(file, cases, add);
+        }
+        #[cfg(not(feature = "lean"))]
+        if spark::is_recording(&value) {
+            let checked = spark::check(file, &value)?.into_iter();
+            let named = checked.map(|(name, checked)| (file.to_string(), name, checked));
+            self.cases.extend(named);
+            return Ok(());
         }
         let recording: Recording = read(file, &value)?;
         if recording.schema != SCHEMA {

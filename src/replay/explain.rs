@@ -179,6 +179,9 @@ impl Story<'_> {
             DupOrigin::UpdateInserted => format!(
                 "The order of event {order} is in the table twice because its change was written as a row of its own: nothing looked for the row that it changes."
             ),
+            DupOrigin::Refined => format!(
+                "Order {order} is in the table twice because its group came out again when it had changed, and the new result was added to the older one instead of taking its place."
+            ),
         };
         (heading, sentence, symptom)
     }
@@ -746,6 +749,28 @@ pub fn describe(fact: &Fact) -> String {
             _ => "a consumer is out of the group: it was silent for too long".into(),
         },
         Fact::Fenced { error, .. } => format!("a commit is refused: {error}"),
+        Fact::Kept { origins, .. } => format!("{} orders are kept in state", origins.len()),
+        Fact::DuplicatesDropped { origins, .. } => {
+            format!("{} copies are recognised and dropped", origins.len())
+        }
+        Fact::Released { origins, .. } => {
+            format!("{} orders leave the state", origins.len())
+        }
+        Fact::OperatorProgressed { metrics, .. } => format!(
+            "the operator has {} rows of state: {} updated, {} removed, {} late groups or rows dropped",
+            metrics.rows, metrics.updated, metrics.removed, metrics.dropped_by_watermark
+        ),
+        Fact::StartingOffsetsResolved { .. } => {
+            "the starting offsets are resolved, and kept in the checkpoint".into()
+        }
+        Fact::DataMissed { range, .. } => format!(
+            "reads on without the offsets {} to {} of {}, which are gone",
+            range.start, range.end, range.partition
+        ),
+        Fact::CheckpointDamaged { what, files, .. } => {
+            format!("somebody deletes {what} from the checkpoint, {files} files")
+        }
+        Fact::QueryFinished { .. } => "the query has done all that its trigger asks for".into(),
         Fact::Changed {
             order_id, version, ..
         } => format!("order {order_id} is {} now", version.status.name()),

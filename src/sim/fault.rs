@@ -444,6 +444,78 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("source replays"),
     },
     MenuEntry {
+        name: "checkpoint.delete",
+        plain: words!(
+            "somebody stops the query, deletes its whole checkpoint and starts it again: a new query"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("checkpoint deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its commit log and starts it again: that batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest commit deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_all",
+        plain: words!(
+            "somebody stops the query, deletes its commit log and starts it again: only the newest planned batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("commit log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its offset log and starts it again: the batch before runs again, then the query fails"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest offsets deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_all",
+        plain: words!(
+            "somebody stops the query, deletes its offset log and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("offset log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entries of both logs and starts it again: the batch is planned anew under the same id"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest batch forgotten"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.state",
+        plain: words!(
+            "somebody stops the query, deletes its operators' state and starts it again: a stateful query does not run"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("state deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.metadata",
+        plain: words!(
+            "somebody stops the query, deletes the file metadata of its checkpoint and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("metadata deleted"),
+    },
+    MenuEntry {
         name: "sink.error",
         plain: words!(
             "the store refuses what the sink wants to write, so an attempt to write the batch fails"
@@ -602,6 +674,12 @@ pub enum Action {
         place: Place,
         first: u32,
         last: u32,
+    },
+    /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
+    Damage {
+        place: Place,
+        what: &'static str,
+        restart_after: Span,
     },
     /// The store refuses writes of a sink.
     Refuse {
@@ -819,6 +897,11 @@ impl FaultSpec {
                 times: self.times.unwrap_or(1).max(1),
                 after_commit: entry.name == "sink.post_commit_error",
             },
+            name if damaged(name).is_some() => Action::Damage {
+                place,
+                what: damaged(name).unwrap_or_default(),
+                restart_after,
+            },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -969,7 +1052,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver" | "sink") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "checkpoint" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
@@ -1009,6 +1092,21 @@ impl FaultSpec {
     }
 }
 
+/// What a fault of this name deletes.
+fn damaged(name: &str) -> Option<&'static str> {
+    Some(match name.strip_prefix("checkpoint.delete")? {
+        "" => "checkpoint",
+        ".metadata" => "metadata",
+        ".state" => "state",
+        ".commits_last" => "commits/last",
+        ".commits_all" => "commits/all",
+        ".offsets_last" => "offsets/last",
+        ".offsets_all" => "offsets/all",
+        ".last" => "offsets/last+commits/last",
+        _ => return None,
+    })
+}
+
 fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
     if text == "leader" {
         return Some(Place::Leader);
@@ -1041,8 +1139,8 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn" | "source") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver" | "rollback") => role == "driver",
-        Some("sink") => role == "driver" || role.starts_with("exec"),
+        Some("driver" | "rollback" | "checkpoint") => role.starts_with("driver"),
+        Some("sink") => role.starts_with("driver") || role.starts_with("exec"),
         Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
@@ -1058,7 +1156,8 @@ pub fn is_consumer(role: &str) -> bool {
         .is_some_and(|n| n.parse::<u8>().is_ok())
 }
 
-fn segment_of(host: &str, cast: &Cast) -> SegmentId {
+/// The segment that a host belongs to.
+pub fn segment_of(host: &str, cast: &Cast) -> SegmentId {
     let branch = host.rsplit_once('.').map_or("", |(branch, _)| branch);
     let index = cast.segments.iter().position(|segment| segment == branch);
     SegmentId(index.unwrap_or(0) as u8)
@@ -1132,8 +1231,16 @@ impl Fact {
             | Fact::SourceIdle { segment, .. }
             | Fact::WindowMissed { segment, .. }
             | Fact::SideOutput { segment, .. }
-            | Fact::Refired { segment, .. } => Some(*segment),
-            Fact::MergedAway { segment, .. }
+            | Fact::Refired { segment, .. }
+            | Fact::Kept { segment, .. }
+            | Fact::DuplicatesDropped { segment, .. }
+            | Fact::Released { segment, .. }
+            | Fact::OperatorProgressed { segment, .. }
+            | Fact::StartingOffsetsResolved { segment, .. }
+            | Fact::DataMissed { segment, .. }
+            | Fact::CheckpointDamaged { segment, .. }
+            | Fact::QueryFinished { segment, .. }
+            | Fact::MergedAway { segment, .. }
             | Fact::Deferred { segment, .. }
             | Fact::WriteFailed { segment, .. }
             | Fact::BatchIgnored { segment, .. }

@@ -40,6 +40,7 @@ use engines::flink::DeliveryGuarantee;
 use engines::flink::job_manager::JobManager;
 #[cfg(not(feature = "lean"))]
 use engines::flink::task_manager::{Target, TaskManager};
+use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -263,11 +264,13 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     };
     let driver = format!("{prefix}{leading}");
     let latest = engines::flink::StartupMode::LatestOffset;
-    let windowed = (spark && branch.engine.spark.window_type != WindowType::None)
-        || (flink && branch.engine.flink.is_windowed());
+    let windowed =
+        (spark && branch.engine.spark.is_grouped()) || (flink && branch.engine.flink.is_windowed());
     Terms {
         segment,
         windowed,
+        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
         deaf: scenario.producer.on_error == OnError::Ignore,
@@ -282,6 +285,14 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
         from_latest: (spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest)
             || (flink && branch.engine.flink.startup_mode == latest),
+    }
+}
+
+/// The driver of a query's nth application: nearly always there is one.
+fn driver_name(application: u8) -> String {
+    match application {
+        1 => "driver".into(),
+        n => format!("driver{n}"),
     }
 }
 
@@ -304,9 +315,13 @@ pub fn cast(scenario: &Scenario) -> Cast {
         };
         match branch.engine.kind {
             EngineKind::Spark => {
-                hosts.push(format!("{prefix}driver"));
-                let executors = 1..=branch.engine.spark.executors;
-                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                let spark = &branch.engine.spark;
+                for application in 1..=spark.applications {
+                    hosts.push(format!("{prefix}{}", driver_name(application)));
+                    let before = (application - 1) * spark.executors;
+                    let executors = before + 1..=before + spark.executors;
+                    hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                }
                 if has_compactor(branch) {
                     hosts.push(format!("{prefix}compactor"));
                 }
@@ -1025,6 +1040,32 @@ impl Simulation {
                 };
                 self.replay(producer, first, last, injected);
             }
+            Action::Damage {
+                place,
+                what,
+                restart_after,
+            } if FULL => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                // Whoever deletes has stopped the query first, and starts it again.
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let loses = kernel::Loses::Memory;
+                    self.kernel
+                        .context(host, cause)
+                        .note(Fact::Crashed { loses });
+                    self.crash(host, loses, restart_after, cause);
+                }
+                let cast = cast(&self.scenario);
+                let store = cast.find("store").expect("every run has a store");
+                let segment = fault::segment_of(cast.host(host), &cast);
+                let message = Message::Store(store::Message::Damage { segment, what });
+                let mut cx = self.kernel.context(store, cause);
+                self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
+            }
             Action::Refuse {
                 place,
                 times,
@@ -1047,6 +1088,7 @@ impl Simulation {
             | Action::Close { .. }
             | Action::Stop { .. }
             | Action::Refuse { .. }
+            | Action::Damage { .. }
             | Action::Replay { .. } => {}
         }
     }
@@ -1385,38 +1427,44 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }
             continue;
         }
-        let driver = find(&format!("{prefix}driver"));
         #[cfg(not(feature = "lean"))]
         let compacts = has_compactor(&branch);
         let config = branch.engine.spark;
-        let executors: Vec<HostId> = (1..=config.executors)
-            .map(|n| HostId(driver.0 + n))
-            .collect();
         let sink = branch.sink.hudi;
-        nodes.push(Node::Driver(Box::new(Host::new(Driver {
-            segment,
-            config: config.clone(),
-            sink: sink.clone(),
-            store,
-            executors: executors.clone(),
-            brokers: brokers.clone(),
-            leaders: leaders.clone(),
-            input,
-            compactor: cast.find(&format!("{prefix}compactor")),
-        }))));
-        nodes.extend(executors.iter().map(|_| {
-            let executor = Executor {
+        let database =
+            (FULL && branch.sink.kind == SinkKind::Database).then_some(branch.sink.database);
+        for application in 1..=config.applications {
+            let driver = find(&format!("{prefix}{}", driver_name(application)));
+            let executors: Vec<HostId> = (1..=config.executors)
+                .map(|n| HostId(driver.0 + n))
+                .collect();
+            nodes.push(Node::Driver(Box::new(Host::new(Driver {
                 segment,
+                is_first: application == 1,
                 config: config.clone(),
                 sink: sink.clone(),
-                driver,
+                database: database.clone(),
                 store,
+                executors: executors.clone(),
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
                 input,
-            };
-            Node::Executor(Box::new(Host::new(executor)))
-        }));
+                compactor: cast.find(&format!("{prefix}compactor")),
+            }))));
+            nodes.extend(executors.iter().map(|_| {
+                let executor = Executor {
+                    segment,
+                    config: config.clone(),
+                    sink: sink.clone(),
+                    driver,
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: leaders.clone(),
+                    input,
+                };
+                Node::Executor(Box::new(Host::new(executor)))
+            }));
+        }
         #[cfg(not(feature = "lean"))]
         if compacts {
             nodes.push(Node::Compactor(Box::new(Host::new(Compactor {

@@ -3,6 +3,7 @@
 
 pub mod consumer;
 pub mod flink;
+pub mod operators;
 pub mod spark;
 
 use super::scenario::ScenarioError;

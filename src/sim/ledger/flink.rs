@@ -154,9 +154,8 @@ impl Ledger {
         };
         for state in self.job.state.values() {
             let open = state.counts.keys();
-            for &(window, order) in open.filter(|(window, _)| !state.fired.contains(window)) {
-                let held = self.held.entry(window.start).or_default();
-                held.insert((anywhere, order));
+            for &(_, order) in open.filter(|(window, _)| !state.fired.contains(window)) {
+                self.held.entry(order).or_default().insert(anywhere);
             }
         }
         self.count_state_duplicates();

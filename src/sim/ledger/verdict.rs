@@ -25,6 +25,8 @@ pub enum DupOrigin {
     KeyMove,
     /// Another version of an order was written as a row of its own.
     UpdateInserted,
+    /// A group that had changed was added instead of put in the place of its older result.
+    Refined,
 }
 
 /// Where a silent loss comes from.
@@ -54,7 +56,7 @@ pub enum LossOrigin {
 }
 
 impl DupOrigin {
-    pub const ALL: [DupOrigin; 7] = [
+    pub const ALL: [DupOrigin; 8] = [
         DupOrigin::ProducerRetry,
         DupOrigin::AppResend,
         DupOrigin::OffsetReplay,
@@ -62,6 +64,7 @@ impl DupOrigin {
         DupOrigin::KeyPerAttempt,
         DupOrigin::KeyMove,
         DupOrigin::UpdateInserted,
+        DupOrigin::Refined,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl DupOrigin {
             DupOrigin::KeyPerAttempt => "key_per_attempt",
             DupOrigin::KeyMove => "key_move",
             DupOrigin::UpdateInserted => "update_inserted",
+            DupOrigin::Refined => "refined",
         }
     }
 }
