@@ -39,7 +39,7 @@ macro_rules! presets {
 
 presets! {
     "Start": "order-billing";
-    "Kafka: producer and brokers": "acks-zero", "acks-one", "isr-of-one", "one-broker-stops-all", "stored-but-invisible", "unclean-election", "all-lose-power", "sent-again-after-restart", "failed-but-stored", "five-in-flight";
+    "Kafka: producer and brokers": "acks-zero", "acks-one", "isr-of-one", "one-broker-stops-all", "stored-but-invisible", "unclean-election", "all-lose-power", "sent-again-after-restart", "failed-but-stored", "unread-reports", "five-in-flight";
     "Kafka: consumers": "auto-commit-again", "auto-commit-pool", "commit-first", "latest-skips", "slow-poll", "zombie-consumer";
     "Kafka: transactions": "read-uncommitted", "random-transactional-id", "shared-transactional-id", "transaction-too-slow", "beyond-kafka", "exactly-once-topic";
     "Flink": "flink-transaction-timeout", "flink-default-timeout", "flink-no-commit", "flink-dirty-reader", "flink-plain-sink", "flink-ahead-of-the-barrier", "flink-job-manager-alone", "flink-silent-partition", "flink-idle-or-stuck", "flink-refires", "flink-tolerated";

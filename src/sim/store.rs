@@ -8,10 +8,11 @@ use super::compact::gather;
 #[cfg(not(feature = "lean"))]
 use super::engines::flink::storage;
 use super::engines::spark::progress;
+use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, hudi};
-use super::trace::Fact;
+use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,7 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Offset(console::OffsetRow),
     #[cfg(not(feature = "lean"))]
     Flink(storage::File),
 }
@@ -60,6 +62,12 @@ pub enum Operation {
     List {
         prefix: String,
     },
+    /// A consumer whose offsets are kept here takes partitions over.
+    TakeOver {
+        segment: SegmentId,
+        partitions: Vec<PartitionId>,
+        generation: u32,
+    },
     /// A put that nobody waits for.
     Touch {
         path: String,
@@ -81,6 +89,9 @@ pub enum Message {
     },
     Listing {
         objects: Objects,
+    },
+    Offsets {
+        positions: Positions,
     },
     /// The store refused the operation: nothing of it happened.
     Failed,
@@ -120,7 +131,7 @@ impl Memory {
         let writes = match operation {
             Operation::Put { path, .. } => in_table(path),
             Operation::Delete { paths, .. } => paths.iter().all(in_table),
-            Operation::List { .. } | Operation::Touch { .. } => false,
+            Operation::List { .. } | Operation::Touch { .. } | Operation::TakeOver { .. } => false,
         };
         if !writes {
             return false;
@@ -180,7 +191,10 @@ impl Program for Store {
                 cx.reply(reply, answer);
             }
             Message::Refuse(refusal) => memory.refusals.push(refusal),
-            Message::Done { .. } | Message::Listing { .. } | Message::Failed => {}
+            Message::Done { .. }
+            | Message::Listing { .. }
+            | Message::Offsets { .. }
+            | Message::Failed => {}
         }
     }
 }
@@ -213,7 +227,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 });
             }
-            if let Object::Console(effect) = &object {
+            if FULL && let Object::Console(effect) = &object {
+                match console::put_offset(objects, effect) {
+                    Ok(fact) => {
+                        fact.map(|fact| cx.note(fact));
+                    }
+                    Err(fact) => {
+                        cx.note_setting("sink.fencing", fact);
+                        return Message::Done { ok: false };
+                    }
+                }
                 for fact in console::changes(objects, &path, effect) {
                     cx.note(fact);
                 }
@@ -247,6 +270,17 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::TakeOver {
+            segment,
+            partitions,
+            generation,
+        } => Message::Offsets {
+            positions: if FULL {
+                console::take_over(objects, segment, &partitions, generation)
+            } else {
+                Positions::new()
+            },
+        },
         Operation::Touch { .. } => Message::Done { ok: true },
         Operation::List { prefix } => {
             let under = objects

@@ -31,9 +31,12 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub fn has_prepared(&self, order: u32) -> bool {
-        let mut prepared = self.prepared.values();
-        prepared.any(|(_, orders)| orders.contains(&order))
+    /// Events that wait for a commit.
+    pub fn prepared(&self) -> impl Iterator<Item = u32> {
+        self.prepared
+            .values()
+            .flat_map(|(_, orders)| orders)
+            .copied()
     }
 }
 
