@@ -31,6 +31,7 @@ use super::super::trace::{Absorption, Fact, InstantState, Retraction, Row, Segme
 use crate::sim::FULL;
 use crate::sim::origin::Origin;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `hoodie.datasource.write.operation`.
@@ -356,7 +357,9 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
     let (before, after) = (before.views(), before.with(completed).views());
     let rows = |views: &BTreeMap<String, View>, group: &String| {
         let view = views.get(group);
-        view.map_or_else(Vec::new, |view| timeline::read(view, objects, rule, query))
+        view.map_or(Cow::Borrowed(&[][..]), |view| {
+            timeline::read(view, objects, rule, query)
+        })
     };
     let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
     let written = completed.slices.iter().map(|slice| &slice.group);
@@ -369,12 +372,10 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
             overwritten.extend(shown.difference(&kept));
         } else {
             went.extend(shown.difference(&kept));
-            lost.extend(
-                old.into_iter()
-                    .filter(|row| FULL && !kept.contains(&row.row)),
-            );
+            let gone = old.iter().filter(|row| FULL && !kept.contains(&row.row));
+            lost.extend(gone.cloned());
         }
-        came.extend(new.into_iter().filter(|row| !shown.contains(&row.row)));
+        came.extend(new.iter().filter(|row| !shown.contains(&row.row)).cloned());
     }
     // A row that no other row of its key takes the place of was deleted.
     let replaced = |row: &&Row| {
