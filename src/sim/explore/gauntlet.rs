@@ -67,6 +67,7 @@ impl Trial {
             digest: 0,
             verdict: self.verdict.clone(),
             branches: self.branches.clone(),
+            end_to_end: Default::default(),
             outcomes: Vec::new(),
             branch_outcomes: BTreeMap::new(),
             tally: Vec::new(),
