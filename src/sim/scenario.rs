@@ -396,6 +396,9 @@ impl Scenario {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
             }
+            if engine.kind == EngineKind::Flink {
+                return refused(format!("{place}engine.use"), "a Flink job");
+            }
         }
         let branches = self.branches.iter();
         let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));

@@ -5,6 +5,8 @@
 
 use super::FULL;
 use super::compact::gather;
+#[cfg(not(feature = "lean"))]
+use super::engines::flink::storage;
 use super::engines::spark::progress;
 use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
@@ -37,6 +39,8 @@ pub enum Object {
     Hudi(hudi::File),
     Console(console::Effect),
     Offset(console::OffsetRow),
+    #[cfg(not(feature = "lean"))]
+    Flink(storage::File),
 }
 
 /// Everything in the store, by path.
@@ -234,6 +238,12 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     }
                 }
                 for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
+            }
+            #[cfg(not(feature = "lean"))]
+            if let Object::Flink(file) = &object {
+                for fact in storage::changes(objects, file) {
                     cx.note(fact);
                 }
             }

@@ -7,6 +7,7 @@
 
 mod account;
 mod chain;
+mod flink;
 mod orders;
 mod quantiles;
 mod verdict;
@@ -152,6 +153,8 @@ pub struct Ledger {
     state_history: Vec<(Time, u32)>,
     /// Per event: where the copies lay that this checkpoint's state has counted.
     counted: BTreeMap<u32, BTreeSet<Source>>,
+    /// What a job with checkpoints has told.
+    job: flink::Job,
 }
 
 /// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
@@ -214,6 +217,7 @@ impl Ledger {
             state_since: Time::ZERO,
             state_history: Vec::new(),
             counted: BTreeMap::new(),
+            job: flink::Job::default(),
         }
     }
 
@@ -298,6 +302,7 @@ impl Ledger {
         self.fold_source(id, event);
         if FULL {
             self.fold_consumer(id, event);
+            self.fold_flink(id, event);
         }
         self.fold_log(id, event);
         self.fold_engine(id, event);
@@ -730,15 +735,7 @@ impl Ledger {
                 // The row may still be on its way to the table: the window is held until the batch is committed.
                 let _ = window;
             }
-            Fact::StateSaved { rows, .. } => {
-                let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
-                self.verdict.cost += rows_ms / 1000;
-                self.state_rows = *rows;
-                self.state_since = event.at;
-                self.state_history.push((event.at, *rows));
-                self.verdict.state_end = *rows;
-                self.verdict.state_peak = self.verdict.state_peak.max(*rows);
-            }
+            Fact::StateSaved { rows, .. } => self.count_state(event.at, *rows),
             _ => {}
         }
     }
@@ -1065,6 +1062,11 @@ impl Ledger {
         });
         for order in in_windows.chain(in_hands).chain(unread) {
             resting[order as usize] = true;
+        }
+        if FULL {
+            for order in self.job.prepared() {
+                resting[order as usize] = true;
+            }
         }
         resting
     }
