@@ -10,16 +10,23 @@ use std::process::ExitCode;
 use streamproof::conform::Conformance;
 use streamproof::replay::anomalies::{self, Anomaly, Class};
 use streamproof::replay::promises::{self, Promise};
+use streamproof::share::{Link, Reader};
 use streamproof::sim::catalog;
+use streamproof::sim::kernel::Time;
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof link SCENARIO [--patch JSON] [--seed N] [--at MS] [--file]
+       streamproof export SCENARIO [--patch JSON] [--as FORMAT]
        streamproof conform PATH... [--json]
 
-SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
+SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+link writes the run as the end of the page's address, with its digest; with --file as a run file.
+export writes the settings that a scenario stands for, as the real systems read them: all that are in use, or one FORMAT of
+producer, consumer, topic, brokers, pyspark, hudi.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
@@ -32,6 +39,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        ["link", rest @ ..] => link(rest),
+        ["export", rest @ ..] => export(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -42,7 +51,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run and conform\n\n{USAGE}"
+            "no verb named \"{verb}\"; accepted are presets, run, link, export and conform\n\n{USAGE}"
         )),
     };
     match done {
@@ -90,17 +99,9 @@ fn conform(_: &[&str]) -> Result<usize, String> {
 }
 
 fn run(words: &[&str]) -> Result<(), String> {
-    let options = Options::parse(words)?;
-    let mut scenario = load(options.scenario)?;
-    if let Some(patch) = options.patch {
-        let patch = Patch::parse(patch).map_err(|error| format!("--patch: {error}"))?;
-        scenario = scenario
-            .patched(&patch)
-            .map_err(|error| format!("--patch: {error}"))?;
-    }
-    if let Some(seed) = options.seed {
-        scenario.seed = seed;
-    }
+    let options = Options::parse("run", words, &["--patch", "--seed", "--trace", "--json"])?;
+    let shared = options.shared()?;
+    let scenario = shared.scenario;
     // A trace takes memory, and anomalies are read from it.
     let keep = if options.trace.is_some() || scenario.workload.orders <= JUDGED_ORDERS {
         Keep::Trace
@@ -112,12 +113,63 @@ fn run(words: &[&str]) -> Result<(), String> {
         std::fs::write(path, trace.text())
             .map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
     }
+    let reproduced = shared.digest.map(|digest| digest == run.digest);
     if options.json {
-        println!("{}", to_json(&scenario, &run));
+        let mut json = to_json(&scenario, &run);
+        if let Some(reproduced) = reproduced {
+            json["reproduced"] = reproduced.into();
+        }
+        println!("{json}");
     } else {
         print!("{}", to_text(&scenario, &run));
+        match reproduced {
+            None => {}
+            Some(true) => println!("the run that was shared, reproduced exactly"),
+            Some(false) => println!(
+                "not the run that was shared: that was made with another simulator, so results may differ"
+            ),
+        }
     }
     Ok(())
+}
+
+fn link(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse("link", words, &["--patch", "--seed", "--at", "--file"])?;
+    let mut shared = options.shared()?;
+    shared.digest = Some(Simulation::run(&shared.scenario, Keep::LedgerOnly).digest);
+    if options.file {
+        print!("{}", shared.to_file());
+        return Ok(());
+    }
+    let link = shared
+        .write()
+        .map_err(|error| format!("{error}; --file writes a run file instead"))?;
+    println!("#{link}");
+    Ok(())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn export(words: &[&str]) -> Result<(), String> {
+    use streamproof::export::{Format, export};
+    let options = Options::parse("export", words, &["--patch", "--as"])?;
+    let scenario = options.shared()?.scenario;
+    let formats = match options.format {
+        None => Format::in_use(&scenario),
+        Some(name) => vec![Format::find(name).map_err(|error| format!("--as: {error}"))?],
+    };
+    let texts = formats
+        .into_iter()
+        .map(|format| export(&scenario, format).map_err(|error| format!("--as: {error}")));
+    print!(
+        "{}",
+        texts.collect::<Result<Vec<String>, String>>()?.join("\n")
+    );
+    Ok(())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn export(_: &[&str]) -> Result<(), String> {
+    Err("export exists in native builds only".into())
 }
 
 /// Longer runs are not searched for anomalies, unless their trace is asked for.
@@ -136,65 +188,106 @@ struct Options<'a> {
     patch: Option<&'a str>,
     seed: Option<u64>,
     trace: Option<&'a str>,
+    at: Option<u64>,
+    format: Option<&'a str>,
     json: bool,
+    file: bool,
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: &[&'a str]) -> Result<Self, String> {
+    /// The options of a verb, which accepts those named.
+    fn parse(verb: &str, words: &[&'a str], accepted: &[&str]) -> Result<Self, String> {
         let mut options = Options::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
+            if !word.starts_with('-') {
+                if !options.scenario.is_empty() {
+                    return Err(format!(
+                        "one scenario at a time: \"{word}\" is one too many"
+                    ));
+                }
+                options.scenario = word;
+                continue;
+            }
+            if !accepted.contains(&word) {
+                return Err(format!(
+                    "no option named \"{word}\"; accepted are {}",
+                    accepted.join(", ")
+                ));
+            }
             let mut value = || {
                 words
                     .next()
                     .copied()
                     .ok_or_else(|| format!("{word} needs a value"))
             };
+            let number = |text: &str| {
+                text.parse().map_err(|_| {
+                    format!(
+                        "{word}: \"{text}\" is no whole number from 0 to {}",
+                        u64::MAX
+                    )
+                })
+            };
             match word {
                 "--patch" => options.patch = Some(value()?),
                 "--trace" => options.trace = Some(value()?),
-                "--seed" => {
-                    let text = value()?;
-                    options.seed = Some(text.parse().map_err(|_| {
-                        format!(
-                            "--seed: \"{text}\" is no whole number from 0 to {}",
-                            u64::MAX
-                        )
-                    })?);
-                }
+                "--as" => options.format = Some(value()?),
+                "--seed" => options.seed = Some(number(value()?)?),
+                "--at" => options.at = Some(number(value()?)?),
                 "--json" => options.json = true,
-                option if option.starts_with('-') => {
-                    return Err(format!(
-                        "no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"
-                    ));
-                }
-                name if options.scenario.is_empty() => options.scenario = name,
-                extra => {
-                    return Err(format!(
-                        "one scenario at a time: \"{extra}\" is one too many"
-                    ));
-                }
+                _ => options.file = true,
             }
         }
         if options.scenario.is_empty() {
-            return Err(format!("run needs a scenario\n\n{USAGE}"));
+            return Err(format!("{verb} needs a scenario\n\n{USAGE}"));
         }
         Ok(options)
     }
+
+    /// The scenario that is meant, with the changes asked for.
+    fn shared(&self) -> Result<Link, String> {
+        let mut shared = load(self.scenario)?;
+        if let Some(patch) = self.patch {
+            shared.scenario = Patch::parse(patch)
+                .and_then(|patch| shared.scenario.patched(&patch))
+                .map_err(|error| format!("--patch: {error}"))?;
+        }
+        if let Some(seed) = self.seed {
+            shared.scenario.seed = seed;
+        }
+        if self.patch.is_some() || self.seed.is_some() {
+            shared.digest = None;
+        }
+        shared.at = self.at.map(Time::from_ms).or(shared.at);
+        Ok(shared)
+    }
 }
 
-fn load(name: &str) -> Result<Scenario, String> {
+fn load(name: &str) -> Result<Link, String> {
     if let Some(preset) = catalog::find(name) {
-        return Ok(preset.scenario());
+        return Ok(Link {
+            id: preset.id,
+            scenario: preset.scenario(),
+            at: None,
+            digest: None,
+        });
+    }
+    // A link by itself or at the end of an address.
+    if let Some(at) = name
+        .find("r=1")
+        .filter(|&at| at == 0 || ["#", "?"].contains(&&name[at - 1..at]))
+    {
+        return Link::read(&name[at..], Reader::Terminal).map_err(|error| error.to_string());
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
         let known: Vec<&str> = catalog::all().iter().map(|preset| preset.id).collect();
         format!(
-            "\"{name}\" is neither a preset ({}) nor a file that can be read: {error}",
+            "\"{name}\" is neither a preset ({}), nor a link, nor a file that can be read: {error}",
             known.join(", ")
         )
     })?;
-    Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
+    Link::read_file(&text, Reader::Terminal).map_err(|error| format!("{name}: {error}"))
 }
 
 fn to_json(scenario: &Scenario, run: &Run) -> Value {

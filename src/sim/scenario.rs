@@ -207,7 +207,7 @@ fn merge_patch(target: &mut Value, patch: &Value) {
 }
 
 /// RFC 7396: objects merge, null removes, anything else replaces.
-fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -407,6 +407,22 @@ impl Scenario {
             1,
             100_000,
         )?;
+        // The years 1 to 9999, and a day that an order may come late or early.
+        let zero = self.workload.zero_ms;
+        if !(-62_135_596_800_000..=253_402_300_799_999).contains(&zero) {
+            return Err(ScenarioError::new(
+                "workload.zero_ms",
+                format!("{zero} is out of range; the years 1 to 9999 are accepted"),
+            ));
+        }
+        for (order, lag) in &self.workload.late {
+            within(
+                &format!("workload.late.{order}"),
+                lag.unsigned_abs(),
+                0,
+                86_400_000,
+            )?;
+        }
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
         within(
