@@ -271,7 +271,7 @@ impl Link {
         if let Some(digest) = self.digest {
             file["d"] = format!("{digest:016x}").into();
         }
-        format!("{file:#}\n")
+        file.to_string() + "\n"
     }
 
     /// Reads a run file, or a scenario file.

@@ -3,6 +3,7 @@
 use super::ask::Question;
 use super::glyphs;
 use super::prose;
+use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab, Panel, Shared};
 use crate::app::learner::{Learned, Learner, Loaded, LoadedLesson, SURE, predicted_for};
@@ -77,6 +78,7 @@ async fn load() -> Result<LoadedLesson, String> {
     let lesson = Lesson::parse(&format!("lessons/{}", place.path), &text)
         .map_err(|error| error.to_string())?;
     Ok(Shared::new(Loaded {
+        id,
         lesson,
         module: place.title,
         number: format!("{}.{}", place.module, place.lesson),
@@ -105,7 +107,11 @@ fn Reader(props: &ReaderProps) -> Html {
         on_lit,
     } = props;
     let lesson = &loaded.lesson;
-    let learner = use_reducer_eq(Learner::default);
+    let learner = use_reducer_eq(|| Learner {
+        step: first_step(lesson.steps.len()),
+        ..Learner::default()
+    });
+    use_progress(loaded, &learner);
     let number = learner.step;
     let step = &lesson.steps[number];
     let scenarios = use_memo(loaded.clone(), |loaded| {
@@ -132,7 +138,7 @@ fn Reader(props: &ReaderProps) -> Html {
             if let Ok(scenario) = &scenarios[number]
                 && let Some(preset) = preset
                 && *scenario != lab.base
-                && (!first || lab.base_id == preset.id)
+                && (!first || lab.base_id == preset.id && !lab.linked)
             {
                 head.dispatch(Move::Seek(Time::ZERO));
                 lab.dispatch(Action::Base(preset.id, Box::new(scenario.clone())));
