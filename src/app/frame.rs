@@ -254,7 +254,7 @@ fn run(lab: &Lab, at: Time, playing: bool) -> Option<Value> {
             "sent": counts.src, "stored": verdict.stored, "delivered": counts.delivered, "dup": verdict.dup, "lost": counts.lost,
             "refused": counts.refused, "late": counts.late, "pending": counts.pending,
         },
-        "latency_ms": {"p50": latency("lat_p50"), "p95": latency("lat_p95"), "p99": latency("lat_p99")},
+        "latency_ms": {"p50": latency("p50"), "p95": latency("p95"), "p99": latency("p99")},
     }))
 }
 

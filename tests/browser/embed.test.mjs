@@ -21,7 +21,7 @@ after(() => site?.close());
 
 /// A course page at `origin` with this body. What the frames say is kept there, with who said it.
 async function course(body, { origin = COURSE, viewport = { width: 1000, height: 800 }, ...options } = {}) {
-  const { page, report, close } = await site.visit('embed.js', { viewport, ...options });
+  const { page, report, close } = await site.visit('about:blank', { viewport, ...options });
   await page.context().route(`${origin}/**`, (route) =>
     route.fulfill({ contentType: 'text/html', body: `<!doctype html><title>Course</title><body>${body}` }),
   );
@@ -75,6 +75,7 @@ for (const [name, attributes] of [
     assert.match(data.payload.app, /^\d+\.\d+\.\d+$/);
     const { data: run } = await host.hears('run');
     assert.equal(run.payload.counters.sent, 40);
+    assert.ok(run.payload.latency_ms.p50 > 100 && run.payload.latency_ms.p99 >= run.payload.latency_ms.p50);
     assert.match(run.payload.link, /^#r=1;sc=order-billing;d=/);
     const inner = host.page.frameLocator('iframe');
     await inner.locator('.diagram').first().waitFor();

@@ -144,11 +144,14 @@ test('what a link cannot say is saved as a run file and opened from one, by choo
   const saved = readFileSync(await download.path(), 'utf8');
   assert.deepEqual(JSON.parse(saved), { ...file, d: await digest(page) });
 
-  await page.evaluate((text) => {
-    const data = new DataTransfer();
-    data.items.add(new File([text.replace('"t": 2000', '"t": 3000')], 'run.json'));
-    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-  }, saved);
+  await page.evaluate(
+    (text) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], 'run.json'));
+      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    JSON.stringify({ ...JSON.parse(saved), t: 3000 }),
+  );
   await page.waitForSelector('.notice[data-kind=ok]');
   await page.waitForFunction(() => document.querySelector('.now b').textContent.startsWith('3.00'));
 
