@@ -11,15 +11,28 @@ use streamproof::conform::Conformance;
 use streamproof::replay::anomalies::{self, Anomaly, Class};
 use streamproof::replay::promises::{self, Promise};
 use streamproof::share::{Link, Reader};
-use streamproof::sim::catalog;
+use streamproof::sim::explore;
+use streamproof::sim::explore::compare::Comparing;
+use streamproof::sim::explore::crash_points::{Exploration, Reach};
+use streamproof::sim::explore::matrix::Filling;
+use streamproof::sim::explore::prevent::Search;
+use streamproof::sim::explore::seeds::Seeds;
 use streamproof::sim::kernel::Time;
-use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
+use streamproof::sim::ledger::Guarantee;
+use streamproof::sim::tiers::{MAIN, Tiers};
+use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
        streamproof link SCENARIO [--patch JSON] [--seed N] [--at MS] [--file]
        streamproof export SCENARIO [--patch JSON] [--as FORMAT]
+       streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
+                           [--no-outbox] [--keep-faults] [--unmerged] [--strip] [--json]
+       streamproof matrix SCENARIO [--patch JSON] [--seed N] [--orders N] [--json]
+       streamproof compare SCENARIO --with JSON [--patch JSON] [--seed N] [--json]
+       streamproof seeds SCENARIO [--seeds N] [--patch JSON] [--seed N] [--json]
+       streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a JSON merge patch, such as
@@ -27,8 +40,20 @@ SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a
 link writes the run as the end of the page's address, with its digest; with --file as a run file.
 export writes the settings that a scenario stands for, as the real systems read them: all that are in use, or one FORMAT of
 producer, consumer, topic, brokers, pyspark, hudi.
+explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
+own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
+with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
+--strip adds the outcome at every single point to --json.
+matrix explores every combination of settings with the first few orders (6). compare runs the scenario (A) and the same with
+one more patch (B) on one seed. seeds runs so many seeds (100) from --seed on. prevent changes one setting at a time and
+tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
+
+const VERBS: [&str; 10] = [
+    "presets", "run", "link", "export", "explore", "matrix", "compare", "seeds", "prevent",
+    "conform",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +66,11 @@ fn main() -> ExitCode {
         ["run", rest @ ..] => run(rest),
         ["link", rest @ ..] => link(rest),
         ["export", rest @ ..] => export(rest),
+        ["explore", rest @ ..] => crash_points(rest),
+        ["matrix", rest @ ..] => matrix(rest),
+        ["compare", rest @ ..] => compare(rest),
+        ["seeds", rest @ ..] => seeds(rest),
+        ["prevent", rest @ ..] => prevent(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -50,9 +80,13 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(())
         }
-        [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run, link, export and conform\n\n{USAGE}"
-        )),
+        [verb, ..] => {
+            let hint = suggest::did_you_mean(verb, VERBS);
+            let accepted = VERBS.join(", ");
+            Err(format!(
+                "no verb named \"{verb}\"{hint}; accepted are {accepted}\n\n{USAGE}"
+            ))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -182,6 +216,99 @@ fn judged(scenario: &Scenario, run: &Run) -> Option<(Vec<Anomaly>, Vec<Promise>)
     Some((anomalies, promises))
 }
 
+const EXPLORE: &[&str] = &[
+    "--patch",
+    "--seed",
+    "--faults",
+    "--hosts",
+    "--pairs",
+    "--no-outbox",
+    "--keep-faults",
+    "--unmerged",
+    "--strip",
+    "--json",
+];
+
+fn crash_points(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse("explore", words, EXPLORE)?;
+    if options.strip && !options.json {
+        return Err("--strip is a part of --json; give both".into());
+    }
+    let report = Exploration::run(&options.load()?, options.reach())
+        .map_err(|error| format!("--{error}"))?;
+    if options.json {
+        let mut json = report.to_json();
+        if options.strip {
+            json["strip"] =
+                serde_json::to_value(&report.strip).map_err(|error| error.to_string())?;
+        }
+        println!("{json}");
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(())
+}
+
+/// Prints one of the two.
+fn print(json: bool, object: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+    if json {
+        println!("{}", object());
+    } else {
+        print!("{}", text());
+    }
+}
+
+fn matrix(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse(
+        "matrix",
+        words,
+        &["--patch", "--seed", "--orders", "--json"],
+    )?;
+    let orders = options.orders.unwrap_or(6).max(1);
+    let axes = explore::matrix::axes();
+    let matrix = Filling::run(&options.load()?, &axes, orders, &Reach::default());
+    let matrix = matrix.map_err(|error| error.to_string())?;
+    print(options.json, || matrix.to_json(), || matrix.to_text());
+    Ok(())
+}
+
+fn compare(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--with", "--patch", "--seed", "--json"];
+    let options = Options::parse("compare", words, &accepted)?;
+    let scenario = options.load()?;
+    let other = options.with.ok_or(
+        "compare needs --with, the patch that makes B of A, such as '{\"producer\": {\"acks\": \"1\"}}'",
+    )?;
+    let other = Patch::parse(other).and_then(|patch| scenario.patched(&patch));
+    let other = other.map_err(|error| format!("--with: {error}"))?;
+    let comparison =
+        Comparing::run(&scenario, &other).map_err(|error| format!("--with: {error}"))?;
+    print(
+        options.json,
+        || comparison.to_json(),
+        || comparison.to_text(),
+    );
+    Ok(())
+}
+
+fn seeds(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--seeds", "--patch", "--seed", "--json"];
+    let options = Options::parse("seeds", words, &accepted)?;
+    let report = Seeds::run(&options.load()?, options.seeds.unwrap_or(100));
+    let report = report.map_err(|error| format!("--{error}"))?;
+    print(options.json, || report.to_json(), || report.to_text());
+    Ok(())
+}
+
+fn prevent(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--order", "--patch", "--seed", "--json"];
+    let options = Options::parse("prevent", words, &accepted)?;
+    let found = Search::run(&options.load()?, options.order);
+    let found = found.map_err(|error| format!("--{error}"))?;
+    print(options.json, || found.to_json(), || found.to_text());
+    Ok(())
+}
+
 #[derive(Default)]
 struct Options<'a> {
     scenario: &'a str,
@@ -190,6 +317,17 @@ struct Options<'a> {
     trace: Option<&'a str>,
     at: Option<u64>,
     format: Option<&'a str>,
+    faults: Vec<String>,
+    hosts: Vec<String>,
+    pairs: u32,
+    orders: Option<u32>,
+    order: Option<u32>,
+    seeds: Option<u32>,
+    with: Option<&'a str>,
+    no_outbox: bool,
+    keep_faults: bool,
+    unmerged: bool,
+    strip: bool,
     json: bool,
     file: bool,
 }
@@ -200,43 +338,42 @@ impl<'a> Options<'a> {
         let mut options = Options::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
-            if !word.starts_with('-') {
-                if !options.scenario.is_empty() {
-                    return Err(format!(
-                        "one scenario at a time: \"{word}\" is one too many"
-                    ));
-                }
-                options.scenario = word;
-                continue;
-            }
-            if !accepted.contains(&word) {
+            if word.starts_with('-') && !accepted.contains(&word) {
+                let hint = suggest::did_you_mean(word, accepted.iter().copied());
+                let accepted = accepted.join(", ");
                 return Err(format!(
-                    "no option named \"{word}\"; accepted are {}",
-                    accepted.join(", ")
+                    "no option named \"{word}\"{hint}; accepted are {accepted}"
                 ));
             }
             let mut value = || {
-                words
-                    .next()
-                    .copied()
-                    .ok_or_else(|| format!("{word} needs a value"))
-            };
-            let number = |text: &str| {
-                text.parse().map_err(|_| {
-                    format!(
-                        "{word}: \"{text}\" is no whole number from 0 to {}",
-                        u64::MAX
-                    )
-                })
+                let value = words.next().copied();
+                value.ok_or_else(|| format!("{word} needs a value"))
             };
             match word {
                 "--patch" => options.patch = Some(value()?),
                 "--trace" => options.trace = Some(value()?),
+                "--seed" => options.seed = Some(whole(word, value()?)?),
+                "--faults" => options.faults = names(value()?),
+                "--hosts" => options.hosts = names(value()?),
+                "--pairs" => options.pairs = whole(word, value()?)?,
+                "--orders" => options.orders = Some(whole(word, value()?)?),
+                "--order" => options.order = Some(whole(word, value()?)?),
+                "--seeds" => options.seeds = Some(whole(word, value()?)?),
+                "--with" => options.with = Some(value()?),
+                "--no-outbox" => options.no_outbox = true,
+                "--keep-faults" => options.keep_faults = true,
+                "--unmerged" => options.unmerged = true,
+                "--strip" => options.strip = true,
                 "--as" => options.format = Some(value()?),
-                "--seed" => options.seed = Some(number(value()?)?),
-                "--at" => options.at = Some(number(value()?)?),
+                "--at" => options.at = Some(whole(word, value()?)?),
+                "--file" => options.file = true,
                 "--json" => options.json = true,
-                _ => options.file = true,
+                name if options.scenario.is_empty() => options.scenario = name,
+                extra => {
+                    return Err(format!(
+                        "one scenario at a time: \"{extra}\" is one too many"
+                    ));
+                }
             }
         }
         if options.scenario.is_empty() {
@@ -262,6 +399,38 @@ impl<'a> Options<'a> {
         shared.at = self.at.map(Time::from_ms).or(shared.at);
         Ok(shared)
     }
+
+    /// The scenario alone.
+    fn load(&self) -> Result<Scenario, String> {
+        Ok(self.shared()?.scenario)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach {
+            faults: self.faults.clone(),
+            hosts: self.hosts.clone(),
+            pairs: self.pairs,
+            merge: !self.unmerged,
+            outbox: !self.no_outbox,
+            keep_faults: self.keep_faults,
+            ..Reach::default()
+        }
+    }
+}
+
+/// A whole number that fits.
+fn whole<T: TryFrom<u64>>(option: &str, text: &str) -> Result<T, String> {
+    let most = u64::MAX >> (64 - 8 * size_of::<T>());
+    text.parse()
+        .ok()
+        .and_then(|value: u64| T::try_from(value).ok())
+        .ok_or_else(|| format!("{option}: \"{text}\" is no whole number from 0 to {most}"))
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(',')
+        .map(|name| name.trim().to_string())
+        .collect()
 }
 
 fn load(name: &str) -> Result<Link, String> {
@@ -276,7 +445,7 @@ fn load(name: &str) -> Result<Link, String> {
     // A link by itself or at the end of an address.
     if let Some(at) = name
         .find("r=1")
-        .filter(|&at| at == 0 || ["#", "?"].contains(&&name[at - 1..at]))
+        .filter(|&at| at == 0 || name[..at].ends_with(['#', '?']))
     {
         return Link::read(&name[at..], Reader::Terminal).map_err(|error| error.to_string());
     }
@@ -311,11 +480,69 @@ fn to_json(scenario: &Scenario, run: &Run) -> Value {
         let promise = |promise: &Promise| json!({"promise": promise.says, "because": promise.because, "violations": promise.broken});
         object.insert("promises".into(), promises.iter().map(promise).collect());
     }
+    let whole = &run.end_to_end;
+    object.insert(
+        "end_to_end".into(),
+        json!({
+            "ends": whole.ends.iter().map(|name| segment_name(name)).collect::<Vec<_>>(),
+            "src": whole.counts.src, "delivered": whole.counts.delivered, "lost": whole.counts.lost,
+            "refused": whole.counts.refused, "late": whole.counts.late, "pending": whole.counts.pending,
+            "dup": whole.dup, "stale": whole.stale, "not_refuted": whole.guarantee(),
+        }),
+    );
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
     object.insert("end_ms".into(), run.end.ms().into());
     object.insert("events".into(), run.events.into());
     Value::Object(object)
+}
+
+/// How a segment is called where it stands beside others.
+fn segment_name(name: &str) -> &str {
+    if name.is_empty() { MAIN } else { name }
+}
+
+/// One line a segment and one for the whole, if the pipeline has several tiers or more than one branch.
+fn tiers_to_text(scenario: &Scenario, run: &Run) -> String {
+    let tiers = Tiers::of(scenario);
+    if !tiers.are_chained() && run.branches.len() < 2 {
+        return String::new();
+    }
+    let mut text =
+        String::from("\nsegment by segment: what was not refuted, and what each added itself\n");
+    let verdicts = std::iter::once(&run.verdict).chain(run.branches.values());
+    let names = std::iter::once("").chain(run.branches.keys().map(String::as_str));
+    let names: Vec<&str> = names.map(segment_name).collect();
+    for ((&name, verdict), before) in names.iter().zip(verdicts).zip(&tiers.before) {
+        let from = before.map_or(scenario.topic.name.as_str(), |place| names[place]);
+        let counts = verdict.counts;
+        let found = Guarantee::not_refuted(verdict.dup, counts.lost).name();
+        text += &format!(
+            "  {name} (from {from}): {found}; {} of {} delivered, {} duplicates ({} own), {} lost ({} own), {} stale\n",
+            counts.delivered,
+            counts.src,
+            verdict.dup,
+            verdict.own_dup,
+            counts.lost,
+            verdict.own_lost,
+            verdict.stale
+        );
+    }
+    let whole = &run.end_to_end;
+    let ends: Vec<&str> = whole.ends.iter().map(|name| segment_name(name)).collect();
+    text + &format!(
+        "  end to end ({}): {}; {} of {} everywhere, {} duplicates, {} lost, {} refused, {} late, {} in flight, {} stale\n\n",
+        ends.join(", "),
+        whole.guarantee().name(),
+        whole.counts.delivered,
+        whole.counts.src,
+        whole.dup,
+        whole.counts.lost,
+        whole.counts.refused,
+        whole.counts.late,
+        whole.counts.pending,
+        whole.stale
+    )
 }
 
 fn to_text(scenario: &Scenario, run: &Run) -> String {
@@ -377,6 +604,7 @@ fn to_text(scenario: &Scenario, run: &Run) -> String {
             text += &format!("promise: {} ({}): {kept}\n", promise.says, promise.because);
         }
     }
+    text += &tiers_to_text(scenario, run);
     text + &format!(
         "digest {}, ended {:?} at {} s after {} events\n",
         run.digest_text(),

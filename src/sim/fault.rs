@@ -60,6 +60,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// Right after the nth step of any host: the host, and the number of its step.
+    #[serde(default)]
+    pub after_step: Option<BTreeMap<String, u32>>,
 }
 
 /// An entry of the fault menu.
@@ -177,6 +180,24 @@ pub const MENU: &[MenuEntry] = &[
         place: "leader",
         duration: 0,
         short: words!("answer stalled"),
+    },
+    MenuEntry {
+        name: "broker.stop",
+        plain: words!(
+            "the broker is shut down in order: the controller hands on what it leads, and it writes everything out before it ends"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("broker stopped"),
+    },
+    MenuEntry {
+        name: "broker.hold",
+        plain: words!(
+            "a Produce request waits in the broker's queue and is worked on late, even if who sent it has given it up"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("request held up"),
     },
     MenuEntry {
         name: "producer.crash.resend",
@@ -346,6 +367,38 @@ pub const MENU: &[MenuEntry] = &[
         duration: 1_000,
         short: words!("executor crash"),
     },
+    MenuEntry {
+        name: "sink.error",
+        plain: words!(
+            "the store refuses what the sink wants to write, so an attempt to write the batch fails"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("write refused"),
+    },
+    MenuEntry {
+        name: "sink.post_commit_error",
+        plain: words!(
+            "C5r: an error right after the table's commit, inside the same attempt: the data is there and the attempt counts as failed"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("error after the commit"),
+    },
+    MenuEntry {
+        name: "rollback.crash",
+        plain: words!("CR: the driver dies while it rolls a failed write back"),
+        place: "driver",
+        duration: 1_500,
+        short: words!("crash in the rollback"),
+    },
+    MenuEntry {
+        name: "compaction.crash",
+        plain: words!("the compaction dies after its first base file; the plan stays"),
+        place: "compactor",
+        duration: 3_000,
+        short: words!("compaction crash"),
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -376,6 +429,11 @@ pub enum Trigger {
     /// Before the nth Produce request that a broker works on.
     Request {
         broker: Option<HostId>,
+        nth: u32,
+    },
+    /// Right after the nth step of the host.
+    AfterStep {
+        host: HostId,
         nth: u32,
     },
 }
@@ -451,12 +509,30 @@ pub enum Action {
         restart_after: Span,
     },
     /// The application gives up the transaction in hand.
+    /// In order: it goes down a moment later, when what it led is handed on.
+    Stop {
+        place: Place,
+        restart_after: Span,
+    },
     GiveUp {
         place: Place,
+    },
+    /// The store refuses writes of a sink.
+    Refuse {
+        place: Place,
+        times: u32,
+        after_commit: bool,
     },
 }
 
 impl FaultSpec {
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    pub fn strikes_a_table(&self) -> bool {
+        ["sink.", "rollback.", "compaction."]
+            .iter()
+            .any(|kind| self.name.starts_with(kind))
+    }
+
     pub fn menu(&self) -> Option<&'static MenuEntry> {
         MENU.iter().find(|entry| entry.name == self.name)
     }
@@ -499,17 +575,19 @@ impl FaultSpec {
             self.after.is_some(),
             self.chance.is_some(),
             self.request.is_some(),
+            self.after_step.is_some(),
         ];
         if ways.iter().filter(|&&way| way).count() > 1 {
             return refuse(
                 "after",
-                "only one of step, after, request and chance may be given".into(),
+                "only one of step, after, after_step, request and chance may be given".into(),
             );
         }
         if self.at.is_none() && !ways.contains(&true) {
             return refuse(
                 "at",
-                "says not when: one of at, step, after, request or chance is needed".into(),
+                "says not when: one of at, step, after, after_step, request or chance is needed"
+                    .into(),
             );
         }
         for (field, given, fitting) in [
@@ -522,7 +600,14 @@ impl FaultSpec {
             (
                 "times",
                 self.times.is_some(),
-                &["broker.reject", "broker.reject_stored", "broker.stall"][..],
+                &[
+                    "broker.reject",
+                    "broker.reject_stored",
+                    "broker.stall",
+                    "broker.hold",
+                    "sink.error",
+                    "sink.post_commit_error",
+                ][..],
             ),
         ] {
             if given && !fitting.contains(&entry.name) {
@@ -629,11 +714,21 @@ impl FaultSpec {
                     Treatment::Reject(error)
                 })
             }
+            "broker.stop" => Action::Stop {
+                place,
+                restart_after,
+            },
             "broker.stall" => treat(Treatment::Stall(during)),
+            "broker.hold" => treat(Treatment::Hold(during)),
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "txn.abort" => Action::GiveUp { place },
+            "sink.error" | "sink.post_commit_error" => Action::Refuse {
+                place,
+                times: self.times.unwrap_or(1).max(1),
+                after_commit: entry.name == "sink.post_commit_error",
+            },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -693,6 +788,18 @@ impl FaultSpec {
                 return refuse("step", "steps are counted from 1".into());
             }
             return Ok(Trigger::Step { host, nth });
+        }
+        if let Some(after) = &self.after_step {
+            let step = after.iter().next().filter(|_| after.len() == 1);
+            let found = step.and_then(|(name, &nth)| Some((cast.find(name)?, nth)));
+            let Some((host, nth)) = found.filter(|(_, nth)| *nth > 0) else {
+                let hosts = cast.hosts.join(", ");
+                let why = format!(
+                    "expects one host and the number of its step, counted from 1, such as {{\"p1\": 3}}; hosts are {hosts}"
+                );
+                return refuse("after_step", why);
+            };
+            return Ok(Trigger::AfterStep { host, nth });
         }
         if let Some(after) = &self.after {
             let Some((name, &nth)) = after.iter().next().filter(|_| after.len() == 1) else {
@@ -772,7 +879,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             _ => None,
         }
@@ -802,7 +909,9 @@ impl FaultSpec {
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
             "driver.crash.C3" => (FactKind::DataFileWritten, None),
             "driver.crash.C4" => (FactKind::Reconciled, None),
-            "driver.crash.C5" => (FactKind::TableCommitted, None),
+            "driver.crash.C5" | "sink.post_commit_error" => (FactKind::TableCommitted, None),
+            "rollback.crash" => (FactKind::RollbackRequested, None),
+            "compaction.crash" => (FactKind::SliceCompacted, None),
             "driver.crash.C6" => (FactKind::BatchCommitted, None),
             _ => return None,
         })
@@ -840,7 +949,9 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver") => role == "driver",
+        Some("driver" | "rollback") => role == "driver",
+        Some("sink") => role == "driver" || role.starts_with("exec"),
+        Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
         _ => false,
@@ -908,7 +1019,15 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::MergedAway { segment, .. }
+            | Fact::Deferred { segment, .. }
+            | Fact::WriteFailed { segment, .. }
+            | Fact::BatchIgnored { segment, .. }
+            | Fact::CompactionChanged { segment, .. }
+            | Fact::SliceCompacted { segment, .. }
+            | Fact::Cleaned { segment, .. }
+            | Fact::Archived { segment, .. } => Some(*segment),
             _ => None,
         }
     }
@@ -965,6 +1084,8 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::RollbackRequested
+            || self == FactKind::SliceCompacted
     }
 }
 
@@ -979,23 +1100,49 @@ pub struct Script {
     /// How often each batch met a chance, so that a repeat is drawn anew.
     drawn: BTreeMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
-    steps: BTreeMap<HostId, u32>,
+    steps: Vec<u32>,
+    /// Index: host. Whether any fault waits for one of its steps.
+    awaited: Vec<bool>,
 }
 
 impl Script {
-    pub fn new(faults: Vec<Fault>) -> Self {
+    pub fn new(faults: Vec<Fault>, hosts: usize) -> Self {
         let n = faults.len();
-        Script {
+        let mut script = Script {
             faults,
             counts: vec![0; n],
             done: vec![false; n],
             drawn: BTreeMap::new(),
-            steps: BTreeMap::new(),
+            steps: vec![0; hosts],
+            awaited: vec![false; hosts],
+        };
+        script.await_steps();
+        script
+    }
+
+    fn await_steps(&mut self) {
+        self.awaited.fill(false);
+        for fault in &self.faults {
+            if let Trigger::Step { host, .. } | Trigger::AfterStep { host, .. } = fault.when {
+                self.awaited[usize::from(host.0)] = true;
+            }
         }
     }
 
     pub fn fault(&self, id: FaultId) -> &Fault {
         &self.faults[usize::from(id.0)]
+    }
+
+    /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
+    pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
+        self.faults[usize::from(id.0)] = fault;
+        self.counts[usize::from(id.0)] = counted;
+        self.await_steps();
+    }
+
+    /// Steps that this host has begun.
+    pub fn steps_of(&self, host: HostId) -> u32 {
+        self.steps[usize::from(host.0)]
     }
 
     /// Faults that strike at a time.
@@ -1009,10 +1156,26 @@ impl Script {
 
     /// Faults that strike before the step that this host is about to take.
     pub fn before_step(&mut self, host: HostId) -> Vec<FaultId> {
-        let count = self.steps.entry(host).or_insert(0);
-        *count += 1;
-        let step = *count;
+        let place = usize::from(host.0);
+        self.steps[place] += 1;
+        let step = self.steps[place];
+        if !self.awaited[place] {
+            return Vec::new();
+        }
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
+        (0..self.faults.len())
+            .filter(|&index| strikes(&self.faults[index]))
+            .map(|index| FaultId(index as u16))
+            .collect()
+    }
+
+    /// Faults that strike right after the step that this host has taken.
+    pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
+        if !self.awaited[usize::from(host.0)] {
+            return Vec::new();
+        }
+        let step = self.steps_of(host);
+        let strikes = |fault: &Fault| matches!(fault.when, Trigger::AfterStep { host: at, nth } if at == host && nth == step);
         (0..self.faults.len())
             .filter(|&index| strikes(&self.faults[index]))
             .map(|index| FaultId(index as u16))
@@ -1112,7 +1275,7 @@ mod tests {
             ),
             (
                 r#"{"do": "net.split", "request": 1, "step": 1}"#,
-                "faults.f.after: only one of step, after, request and chance may be given",
+                "faults.f.after: only one of step, after, after_step, request and chance may be given",
             ),
         ] {
             let error = error(fault);

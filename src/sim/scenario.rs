@@ -6,9 +6,10 @@
 use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
-use super::sinks::SinkSection;
+use super::sinks::{SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
+use super::workload::Change;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,15 +36,17 @@ pub struct Scenario {
     pub engine: EngineSection,
     pub sink: SinkSection,
     pub store: StoreConfig,
-    /// Further segments that read the same topic, each with an engine and a sink of its own.
+    /// Further segments that read the topic, or what another segment writes.
     pub branches: BTreeMap<String, Branch>,
     pub faults: BTreeMap<String, FaultSpec>,
 }
 
-/// A segment beside the main one: own engine, own sink, own verdict.
+/// A segment beside the main one: own input, own engine, own sink, own verdict.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Branch {
+    /// What it reads: the topic, `main`, or the name of a branch that writes to a topic. Not set: the topic.
+    pub from: Option<String>,
     pub engine: EngineSection,
     pub sink: SinkSection,
 }
@@ -78,6 +81,18 @@ pub struct Workload {
     pub zero_ms: i64,
     /// Orders that the till hands over late: number of the order, and by how many ms its event time lies back.
     pub late: BTreeMap<u32, i64>,
+    /// Events that change an earlier order instead of being a new one, by number.
+    pub changes: BTreeMap<u32, Change>,
+    /// The share of events that update a recent order, in parts per million.
+    pub update_share: u32,
+    /// The share of events that move a recent order to another region, in parts per million.
+    pub move_share: u32,
+    /// The share of events that cancel a recent order, in parts per million.
+    pub cancel_share: u32,
+    /// How many regions orders belong to; order n begins in region n mod this.
+    pub regions: u8,
+    /// A quiet spell before the event of that number, in ms.
+    pub silence: BTreeMap<u32, u64>,
 }
 
 /// How long messages travel between hosts.
@@ -131,6 +146,12 @@ impl Default for Workload {
             customers: 6,
             zero_ms: 1_772_355_596_000, // 2026-03-01 08:59:56 UTC
             late: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            update_share: 0,
+            move_share: 0,
+            cancel_share: 0,
+            regions: 2,
+            silence: BTreeMap::new(),
         }
     }
 }
@@ -334,7 +355,9 @@ impl Scenario {
     /// This scenario with a patch applied.
     pub fn patched(&self, patch: &Patch) -> Result<Scenario, ScenarioError> {
         let mut value = self.to_value();
-        merge(&mut value, &patch.0);
+        let mut patch = patch.0.clone();
+        hudi::modern_keys(&mut patch);
+        merge(&mut value, &patch);
         Scenario::from_value(&value)
     }
 
@@ -364,11 +387,29 @@ impl Scenario {
                 "a transactional producer",
             );
         }
+        if self.producer.instances > 1 {
+            return refused("producer.app.instances".into(), "a second instance");
+        }
         let branches = self.branches.iter();
         let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
         for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
+            }
+        }
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once((String::new(), &self.sink)).chain(sinks) {
+            if sink.hudi.is_beyond_the_opening() {
+                return refused(format!("{place}sink.hudi"), "a table with these settings");
+            }
+        }
+        if self.workload.has_changes() {
+            return refused("workload".into(), "an order with several versions");
+        }
+        for (name, fault) in &self.faults {
+            if fault.strikes_a_table() {
+                return refused(format!("faults.{name}.do"), "this fault");
             }
         }
         Ok(())
@@ -407,22 +448,7 @@ impl Scenario {
             1,
             100_000,
         )?;
-        // The years 1 to 9999, and a day that an order may come late or early.
-        let zero = self.workload.zero_ms;
-        if !(-62_135_596_800_000..=253_402_300_799_999).contains(&zero) {
-            return Err(ScenarioError::new(
-                "workload.zero_ms",
-                format!("{zero} is out of range; the years 1 to 9999 are accepted"),
-            ));
-        }
-        for (order, lag) in &self.workload.late {
-            within(
-                &format!("workload.late.{order}"),
-                lag.unsigned_abs(),
-                0,
-                86_400_000,
-            )?;
-        }
+        self.workload.validate()?;
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
         within(
@@ -437,6 +463,7 @@ impl Scenario {
                 format!("{} branches; 8 at most are accepted", self.branches.len()),
             ));
         }
+        super::tiers::validate(self)?;
         self.brokers.validate()?;
         self.topic.validate(self.brokers.count)?;
         self.producer.validate()?;

@@ -187,6 +187,8 @@ pub enum Treatment {
     Stall(Span),
     /// Stored, and the connection closed instead of an answer.
     HangUp,
+    /// Worked on so much later, whether who sent it is still there or not.
+    Hold(Span),
 }
 
 /// How many replicas must have a batch before the producer is told so.
@@ -238,7 +240,12 @@ pub struct Internal {
     pub groups: PartitionId,
     /// Of `__transaction_state`.
     pub transactions: PartitionId,
+    /// Index: group. The first partition of the topic that it reads.
+    pub inputs: [u16; GROUPS],
 }
+
+/// The most groups that a scenario can have: the main segment and its branches.
+pub const GROUPS: usize = 9;
 
 impl Internal {
     /// Behind the partitions of the topic.
@@ -246,12 +253,28 @@ impl Internal {
         Internal {
             groups: PartitionId(partitions),
             transactions: PartitionId(partitions + 1),
+            inputs: [0; GROUPS],
         }
     }
 
-    /// The partition of the output topic that belongs to a partition of the input.
+    /// The first partition behind those of the coordinators: output topics begin there.
+    pub const fn first_output(self) -> u16 {
+        self.transactions.0 + 1
+    }
+
+    /// How many partitions every topic has.
+    pub const fn partitions(self) -> u16 {
+        self.groups.0
+    }
+
+    /// The partition of the first output topic that belongs to a partition of the topic.
     pub fn output(self, partition: PartitionId) -> PartitionId {
-        PartitionId(self.transactions.0 + 1 + partition.0)
+        PartitionId(self.first_output() + partition.0)
+    }
+
+    /// What this group reads.
+    pub fn input(self, group: SegmentId) -> u16 {
+        self.inputs[usize::from(group.0)]
     }
 }
 
@@ -285,6 +308,8 @@ pub struct Marker {
 /// What the coordinator knows of a transactional id.
 #[derive(Clone, Debug)]
 pub struct TransactionEntry {
+    /// The epoch of an instance that asked for this one: its question may come again.
+    pub before: Option<u16>,
     pub id: String,
     pub producer_id: u64,
     pub epoch: u16,
@@ -506,6 +531,8 @@ pub enum Message {
     // transactional writer and coordinator
     InitTransactions {
         id: String,
+        /// Of an instance that goes on: it wants the next epoch, and must be the one that has the id. Source: KIP-360.
+        current: Option<(u64, u16)>,
         timeout: Span,
     },
     InitTransactionsResponse {
@@ -529,8 +556,8 @@ pub enum Message {
     /// To the group's coordinator.
     TxnOffsetCommit {
         group: SegmentId,
-        member: MemberId,
-        generation: u32,
+        /// None: the application made the group's metadata by hand.
+        member: Option<(MemberId, u32)>,
         producer_id: u64,
         epoch: u16,
         offsets: Positions,
@@ -604,8 +631,16 @@ pub enum Message {
     PublishTo {
         broker: HostId,
     },
+    /// To a broker: stop in order. It tells the controller, which hands on what it leads.
+    ShutDown,
+    ControlledShutdown,
     HandleProduce {
         client: HostId,
+    },
+    /// A request that was held is worked on now.
+    ReleaseProduce {
+        client: HostId,
+        request: Box<Message>,
     },
     AnswerProduce {
         request: u64,
