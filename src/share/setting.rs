@@ -99,12 +99,15 @@ fn at<'a>(value: &'a mut Value, section: &str, key: &str) -> Option<&'a mut Valu
 
 /// A text as the kind of value that stands there now.
 fn typed(now: &Value, text: &str) -> Option<Value> {
+    // As JSON writes them, so that a number has one spelling.
     let number = || {
-        let number: Value = match text.parse::<u64>() {
-            Ok(number) => number.into(),
-            Err(_) => text.parse::<i64>().ok()?.into(),
-        };
-        (number.to_string() == text).then_some(number)
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits == "0" || !digits.starts_with('0');
+        super::whole_number(digits).filter(|_| plain && text != "-0")?;
+        let number = text.parse::<u64>().map(Value::from);
+        number
+            .or_else(|_| text.parse::<i64>().map(Value::from))
+            .ok()
     };
     let truth = || match text {
         "true" => Some(Value::Bool(true)),
