@@ -6,7 +6,7 @@
 use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
-use super::sinks::{SinkSection, hudi};
+use super::sinks::{SinkKind, SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
 use super::workload::Change;
@@ -390,11 +390,29 @@ impl Scenario {
         if self.producer.instances > 1 {
             return refused("producer.app.instances".into(), "a second instance");
         }
+        let mut faults = self.faults.iter();
+        if let Some((id, _)) = faults.find(|(_, fault)| fault.name.starts_with("checkpoint.")) {
+            return refused(format!("faults.{id}.do"), "a damaged checkpoint");
+        }
+        let own = (String::new(), &self.sink);
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once(own).chain(sinks) {
+            if sink.kind == SinkKind::Database {
+                return refused(format!("{place}sink.use"), "an outside table");
+            }
+        }
         let branches = self.branches.iter();
         let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
         for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
+            }
+            if engine.kind == EngineKind::Flink {
+                return refused(format!("{place}engine.use"), "a Flink job");
+            }
+            if let Some(key) = engine.spark.needs_full() {
+                return refused(format!("{place}engine.spark.{key}"), "this setting");
             }
         }
         let branches = self.branches.iter();
