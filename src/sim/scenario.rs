@@ -228,7 +228,7 @@ fn merge_patch(target: &mut Value, patch: &Value) {
 }
 
 /// RFC 7396: objects merge, null removes, anything else replaces.
-fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
