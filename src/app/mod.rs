@@ -142,7 +142,7 @@ fn App() -> Html {
         ended: head.at >= done.run.end,
     });
     html! {
-        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
+        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
             <Header lab={lab.clone()} />

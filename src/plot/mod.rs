@@ -15,6 +15,7 @@ pub use lag::Lag;
 pub use latency::{Latency, Mark, Sample};
 pub use outcomes::Outcomes;
 
+use crate::sim::compact::decimal;
 use pen::Pen;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -172,7 +173,7 @@ fn csv_field(text: &str) -> String {
             )
         })
     };
-    let is_number = text.parse::<f64>().is_ok();
+    let is_number = decimal(text).is_some();
     let guarded: Vec<String> = text
         .split('\n')
         .map(|line| {

@@ -580,7 +580,10 @@ pub fn describe(fact: &Fact) -> String {
             format!("the table already has batch {batch}: nothing is written")
         }
         Fact::InstantChanged { state, .. } => {
-            format!("the instant is {}", format!("{state:?}").to_lowercase())
+            format!(
+                "the instant is {}",
+                format!("{state:?}").to_ascii_lowercase()
+            )
         }
         Fact::DataFileWritten { rows, .. } => {
             format!("a data file with {rows} rows is written, invisible")

@@ -8,6 +8,7 @@ pub mod compact;
 pub mod control;
 pub mod engines;
 pub mod fault;
+pub mod json;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;

@@ -47,7 +47,7 @@ fn value(event: &Event) -> Option<String> {
 
 /// A name that the script does not use yet.
 fn fresh_id(lab: &Lab, name: &str) -> String {
-    let stem = name.replace(['.', '_'], "-").to_lowercase();
+    let stem = name.replace(['.', '_'], "-").to_ascii_lowercase();
     (1..)
         .map(|n| {
             if n == 1 {
@@ -191,8 +191,9 @@ fn FaultRow(props: &FaultRowProps) -> Html {
 }
 
 fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    let mut words = text.to_string();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
