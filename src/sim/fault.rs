@@ -176,6 +176,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("answer stalled"),
     },
     MenuEntry {
+        name: "broker.hold",
+        plain: words!(
+            "a Produce request waits in the broker's queue and is worked on late, even if who sent it has given it up"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("request held up"),
+    },
+    MenuEntry {
         name: "producer.crash.resend",
         plain: words!(
             "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox"
@@ -506,7 +515,12 @@ impl FaultSpec {
             (
                 "times",
                 self.times.is_some(),
-                &["broker.reject", "broker.reject_stored", "broker.stall"][..],
+                &[
+                    "broker.reject",
+                    "broker.reject_stored",
+                    "broker.stall",
+                    "broker.hold",
+                ][..],
             ),
         ] {
             if given && !fitting.contains(&entry.name) {
@@ -614,6 +628,7 @@ impl FaultSpec {
                 })
             }
             "broker.stall" => treat(Treatment::Stall(during)),
+            "broker.hold" => treat(Treatment::Hold(during)),
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },

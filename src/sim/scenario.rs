@@ -368,6 +368,9 @@ impl Scenario {
                 "a transactional producer",
             );
         }
+        if self.producer.instances > 1 {
+            return refused("producer.app.instances".into(), "a second instance");
+        }
         let branches = self.branches.iter();
         let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
         for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {

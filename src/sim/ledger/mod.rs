@@ -67,7 +67,8 @@ pub struct Terms {
     pub segment: SegmentId,
     /// The rows of this segment are windows.
     pub windowed: bool,
-    pub producer: HostId,
+    /// The instances of the producing application.
+    pub producers: Vec<HostId>,
     pub driver: HostId,
     pub partitions: u16,
     pub replicas: u64,
@@ -124,8 +125,10 @@ pub struct Ledger {
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
     aborted: BTreeSet<Source>,
-    transactional: bool,
-    down_since: Option<Time>,
+    /// Instances that write in transactions.
+    transactional: Vec<HostId>,
+    /// Index: instance. Since when it is down.
+    down_since: Vec<Option<Time>>,
     first_emitted: Option<Time>,
     last_visible: Time,
     state_rows: u32,
@@ -135,7 +138,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
+/// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
 /// ends a transaction and is nobody's.
 type LogEntry = (u32, u64);
 
@@ -151,6 +154,7 @@ struct VisibleRow {
 impl Ledger {
     pub fn new(terms: Terms) -> Self {
         let partitions = usize::from(terms.partitions);
+        let down_since = vec![None; terms.producers.len()];
         Ledger {
             terms,
             accounts: Vec::new(),
@@ -178,8 +182,8 @@ impl Ledger {
             held: BTreeMap::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
-            transactional: false,
-            down_since: None,
+            transactional: Vec::new(),
+            down_since,
             first_emitted: None,
             last_visible: Time::ZERO,
             state_rows: 0,
@@ -271,7 +275,8 @@ impl Ledger {
                 if self.accounts.len() < index {
                     self.accounts.resize_with(index, Account::default);
                 }
-                self.accounts[index - 1] = Account::emitted(event.at, *customer, *event_time, id);
+                self.accounts[index - 1] =
+                    Account::emitted(event.at, event.host, *customer, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
                 self.verdict.owed += amount;
                 self.counts.src += 1;
@@ -281,7 +286,8 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
+            Fact::Acknowledged { batch, .. } if !self.terms.producers.contains(&batch.producer) => {
+            }
             // The last report counts: a failed send may have been repeated by the application.
             Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
                 account.acknowledged = true;
@@ -301,22 +307,24 @@ impl Ledger {
                 });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
-            Fact::Crashed { loses } if event.host == self.terms.producer => {
-                self.down_since = Some(event.at);
+            Fact::Crashed { loses } if self.terms.producers.contains(&event.host) => {
+                if let Some(since) = self.down_since(event.host) {
+                    *since = Some(event.at);
+                }
                 if *loses == Loses::Disk {
-                    let transactional = self.transactional;
-                    let held = |account: &&mut Account| account.is_held(transactional);
+                    let transactional = self.transactional.contains(&event.host);
+                    let held = |account: &&mut Account| {
+                        account.producer == event.host && account.is_held(transactional)
+                    };
                     for account in self.accounts.iter_mut().filter(held) {
                         account.forgotten = true;
                         account.touched = id;
                     }
                 }
             }
-            Fact::Restarted if event.host == self.terms.producer => {
-                self.verdict.down_ms += self
-                    .down_since
-                    .take()
-                    .map_or(0, |since| event.at.since(since).ms());
+            Fact::Restarted => {
+                let since = self.down_since(event.host).and_then(Option::take);
+                self.verdict.down_ms += since.map_or(0, |since| event.at.since(since).ms());
             }
             Fact::Crashed { .. } if event.host == self.terms.driver => {
                 self.verdict.garbage_at_crash = self.open_files.values().sum();
@@ -325,12 +333,25 @@ impl Ledger {
         }
     }
 
+    fn down_since(&mut self, host: HostId) -> Option<&mut Option<Time>> {
+        let instance = self
+            .terms
+            .producers
+            .iter()
+            .position(|&other| other == host)?;
+        self.down_since.get_mut(instance)
+    }
+
     // ---- the topic ---------------------------------------------------------------------------------------------
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
-                self.transactional = true;
+            Fact::TransactionBegan { .. }
+                if FULL
+                    && self.terms.producers.contains(&event.host)
+                    && !self.transactional.contains(&event.host) =>
+            {
+                self.transactional.push(event.host);
             }
             Fact::BatchAppended {
                 batch,
@@ -409,7 +430,8 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        let name = u64::from(batch.session) << 32 | u64::from(batch.ordinal);
+        let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
+        let name = sender | u64::from(batch.ordinal);
         let entries = origins.iter().map(|&origin| (number(origin), name));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
@@ -943,7 +965,8 @@ impl Ledger {
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
         // Its producer still holds it, or the application's outbox does.
-        if account.is_held(self.transactional) && !account.forgotten {
+        let transactional = self.transactional.contains(&account.producer);
+        if account.is_held(transactional) && !account.forgotten {
             return true;
         }
         let in_window = self
