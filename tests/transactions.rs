@@ -288,8 +288,7 @@ const UNVERIFIED: &str = r#"{"brokers": {"transaction.partition.verification.ena
 fn a_late_request_hangs_a_transaction_unless_the_leader_asks_the_coordinator_first() {
     let told = "refused + phantom == 5 && lost == 0 && dup == 0 && dirty == 0";
     // Nobody will ever end it: whoever wrote behind it waits for good.
-    let hangs =
-        format!("{told} && phantom == 1 && pending >= 5 && rows <= 32 && txn_aborted == 1");
+    let hangs = format!("{told} && phantom == 1 && pending >= 5 && rows <= 32 && txn_aborted == 1");
     check(&[LATE, VERSION_1, UNVERIFIED], HELD, &hangs);
     // The careless reader sees even what was given up.
     let sees = "phantom == 1 && dirty == 4 && lost == 0 && dup == 0 && pending == 0 && rows == 40";

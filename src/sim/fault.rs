@@ -176,6 +176,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("answer stalled"),
     },
     MenuEntry {
+        name: "broker.stop",
+        plain: words!(
+            "the broker is shut down in order: the controller hands on what it leads, and it writes everything out before it ends"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("broker stopped"),
+    },
+    MenuEntry {
         name: "broker.hold",
         plain: words!(
             "a Produce request waits in the broker's queue and is worked on late, even if who sent it has given it up"
@@ -352,6 +361,38 @@ pub const MENU: &[MenuEntry] = &[
         duration: 1_000,
         short: words!("executor crash"),
     },
+    MenuEntry {
+        name: "sink.error",
+        plain: words!(
+            "the store refuses what the sink wants to write, so an attempt to write the batch fails"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("write refused"),
+    },
+    MenuEntry {
+        name: "sink.post_commit_error",
+        plain: words!(
+            "C5r: an error right after the table's commit, inside the same attempt: the data is there and the attempt counts as failed"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("error after the commit"),
+    },
+    MenuEntry {
+        name: "rollback.crash",
+        plain: words!("CR: the driver dies while it rolls a failed write back"),
+        place: "driver",
+        duration: 1_500,
+        short: words!("crash in the rollback"),
+    },
+    MenuEntry {
+        name: "compaction.crash",
+        plain: words!("the compaction dies after its first base file; the plan stays"),
+        place: "compactor",
+        duration: 3_000,
+        short: words!("compaction crash"),
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -457,8 +498,19 @@ pub enum Action {
         restart_after: Span,
     },
     /// The application gives up the transaction in hand.
+    /// In order: it goes down a moment later, when what it led is handed on.
+    Stop {
+        place: Place,
+        restart_after: Span,
+    },
     GiveUp {
         place: Place,
+    },
+    /// The store refuses writes of a sink.
+    Refuse {
+        place: Place,
+        times: u32,
+        after_commit: bool,
     },
 }
 
@@ -520,6 +572,8 @@ impl FaultSpec {
                     "broker.reject_stored",
                     "broker.stall",
                     "broker.hold",
+                    "sink.error",
+                    "sink.post_commit_error",
                 ][..],
             ),
         ] {
@@ -627,12 +681,21 @@ impl FaultSpec {
                     Treatment::Reject(error)
                 })
             }
+            "broker.stop" => Action::Stop {
+                place,
+                restart_after,
+            },
             "broker.stall" => treat(Treatment::Stall(during)),
             "broker.hold" => treat(Treatment::Hold(during)),
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "txn.abort" => Action::GiveUp { place },
+            "sink.error" | "sink.post_commit_error" => Action::Refuse {
+                place,
+                times: self.times.unwrap_or(1).max(1),
+                after_commit: entry.name == "sink.post_commit_error",
+            },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -771,7 +834,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             _ => None,
         }
@@ -795,7 +858,9 @@ impl FaultSpec {
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
             "driver.crash.C3" => (FactKind::DataFileWritten, None),
             "driver.crash.C4" => (FactKind::Reconciled, None),
-            "driver.crash.C5" => (FactKind::TableCommitted, None),
+            "driver.crash.C5" | "sink.post_commit_error" => (FactKind::TableCommitted, None),
+            "rollback.crash" => (FactKind::RollbackRequested, None),
+            "compaction.crash" => (FactKind::SliceCompacted, None),
             "driver.crash.C6" => (FactKind::BatchCommitted, None),
             _ => return None,
         })
@@ -833,7 +898,9 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver") => role == "driver",
+        Some("driver" | "rollback") => role == "driver",
+        Some("sink") => role == "driver" || role.starts_with("exec"),
+        Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
         _ => false,
@@ -901,7 +968,15 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::MergedAway { segment, .. }
+            | Fact::Deferred { segment, .. }
+            | Fact::WriteFailed { segment, .. }
+            | Fact::BatchIgnored { segment, .. }
+            | Fact::CompactionChanged { segment, .. }
+            | Fact::SliceCompacted { segment, .. }
+            | Fact::Cleaned { segment, .. }
+            | Fact::Archived { segment, .. } => Some(*segment),
             _ => None,
         }
     }
@@ -958,6 +1033,8 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::RollbackRequested
+            || self == FactKind::SliceCompacted
     }
 }
 

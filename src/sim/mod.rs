@@ -19,6 +19,7 @@ pub mod sealed;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
+pub mod tiers;
 pub mod trace;
 pub mod workload;
 
@@ -37,6 +38,7 @@ use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
 use fault::{Action, FaultId, Place, Script};
 use kafka::broker::Broker;
+use kafka::config::OnError;
 use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
@@ -46,16 +48,23 @@ use kafka::transactional::Settings;
 #[cfg(not(feature = "lean"))]
 use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counters, Terms};
+use ledger::{Closed, Counters, EndToEnd, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
 use sinks::SinkKind;
+#[cfg(not(feature = "lean"))]
+use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
 use store::Store;
+use tiers::{Tiers, segments};
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
+use workload::Till;
 
 const PRODUCER: HostId = HostId(0);
+
+/// How long a broker that is shut down in order takes for it.
+const STOPPING: Span = Span::from_ms(100);
 
 /// Whether everything is in this build. The worker that opens the page is built without what the opening scenario does not
 /// need (feature `lean`), so that it is small. See `docs/decisions/0007-lean-page.md`.
@@ -88,6 +97,8 @@ pub struct Run {
     pub digest: u64,
     pub verdict: Verdict,
     pub branches: BTreeMap<String, Verdict>,
+    /// Over all segments at the ends of the pipeline.
+    pub end_to_end: EndToEnd,
     /// What became of events and when, of the main segment and of each branch.
     pub outcomes: Vec<Outcome>,
     pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
@@ -130,6 +141,8 @@ enum Node {
     Transactional(Box<Host<TransactionalProducer>>),
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
+    #[cfg(not(feature = "lean"))]
+    Compactor(Box<Host<Compactor>>),
 }
 
 macro_rules! each_node {
@@ -147,6 +160,8 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor($host) => $do,
         }
     };
 }
@@ -185,33 +200,22 @@ pub struct Simulation {
     keep: Keep,
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
+    till: Till,
+    store: HostId,
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
     /// Who leads the partition of the group, or of transactions if nobody reads as a group.
     coordinator: HostId,
     restarting: u32,
+    /// Brokers that are being shut down in order, and by which fault.
+    stopping: Vec<(FaultId, HostId)>,
     /// Index: host. Until when its process stands still.
     paused: Vec<Time>,
     /// When the last pause, split or slow link is over.
     disturbed_until: Time,
     events: u64,
     ended: Option<Ended>,
-}
-
-/// The segments of a scenario: the main one, then its branches in the order of their names.
-fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
-    let main = Branch {
-        engine: scenario.engine.clone(),
-        sink: scenario.sink.clone(),
-    };
-    let branches = scenario
-        .branches
-        .iter()
-        .map(|(name, branch)| (name.clone(), branch.clone()));
-    std::iter::once((String::new(), main))
-        .chain(branches)
-        .collect()
 }
 
 /// What the ledger of a segment must know of the scenario.
@@ -226,21 +230,32 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     } else {
         format!("{name}.")
     };
+    let tiers = Tiers::of(scenario);
     let spark = branch.engine.kind == EngineKind::Spark;
+    let windowed = spark && branch.engine.spark.window_type != WindowType::None;
     let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.window_type != WindowType::None,
+        windowed,
+        by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
+        deaf: scenario.producer.on_error == OnError::Ignore,
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
         partitions: scenario.topic.partitions,
         replicas: u64::from(scenario.topic.replication_factor),
+        input: tiers.inputs[usize::from(segment.0)],
+        upstream: tiers.upstream(usize::from(segment.0)),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
         from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
     }
+}
+
+/// Whether somebody compacts the table of a segment.
+fn has_compactor(branch: &Branch) -> bool {
+    FULL && branch.sink.kind == SinkKind::Hudi && branch.sink.hudi.compacts()
 }
 
 /// Everybody who takes part in a run of this scenario.
@@ -260,12 +275,15 @@ pub fn cast(scenario: &Scenario) -> Cast {
                 hosts.push(format!("{prefix}driver"));
                 let executors = 1..=branch.engine.spark.executors;
                 hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                if has_compactor(branch) {
+                    hosts.push(format!("{prefix}compactor"));
+                }
             }
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
-                    hosts.push("reader".into());
+                    hosts.push(format!("{prefix}reader"));
                 }
             }
         }
@@ -328,7 +346,16 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
     let transactional = scenario.producer.transactional_id.is_some();
     let needed = transactional || segments(scenario).iter().any(consumes);
-    (FULL && needed).then(|| Internal::behind(scenario.topic.partitions))
+    (FULL && needed).then(|| {
+        let mut internal = Internal::behind(scenario.topic.partitions);
+        let inputs = Tiers::of(scenario).inputs;
+        internal
+            .inputs
+            .iter_mut()
+            .zip(inputs)
+            .for_each(|(to, from)| *to = from);
+        internal
+    })
 }
 
 /// Those of the topic and behind them those of the coordinators, on up to three brokers each
@@ -339,15 +366,12 @@ fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
     let Some(internal) = internal(scenario) else {
         return states;
     };
-    let outputs = if scenario.sink.kind == SinkKind::KafkaTopic {
-        scenario.topic.partitions
-    } else {
-        0
-    };
+    let topics = Tiers::of(scenario).outputs.into_iter().flatten().count() as u16;
+    let outputs = internal.first_output()..internal.first_output() + topics * internal.partitions();
     let own = [internal.groups, internal.transactions].map(|p| (p, brokers.min(3)));
     let copies = u16::from(scenario.topic.replication_factor);
-    let output = |n: u16| (internal.output(PartitionId(n)), copies);
-    for (partition, copies) in own.into_iter().chain((0..outputs).map(output)) {
+    let output = |n: u16| (PartitionId(n), copies);
+    for (partition, copies) in own.into_iter().chain(outputs.map(output)) {
         let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
         let replicas: Vec<HostId> = (0..copies).map(replica).collect();
         states.push(PartitionState {
@@ -390,6 +414,7 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
+        let store = cast.find("store").expect("the cast has a store");
         let hosts = nodes.len();
         let ledgers = (0..cast.segments.len())
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
@@ -406,11 +431,14 @@ impl Simulation {
             tally: Vec::new(),
             keep,
             held: Vec::new(),
+            till: Till::default(),
+            store,
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
             coordinator: HostId(1),
             restarting: 0,
+            stopping: Vec::new(),
             paused: vec![Time::ZERO; hosts],
             disturbed_until: Time::ZERO,
             events: 0,
@@ -496,19 +524,31 @@ impl Simulation {
     pub fn finish(self) -> Run {
         let times = self.times;
         let at = |fact: FactId| times[fact.0 as usize];
-        let mut closed = self.ledgers.into_iter().map(|ledger| ledger.close(at));
-        let (verdict, outcomes) = closed.next().expect("the main segment has a ledger");
+        let tiers = Tiers::of(&self.scenario);
+        let mut closed: BTreeMap<usize, Closed> = BTreeMap::new();
+        let mut ledgers: Vec<Option<Ledger>> = self.ledgers.into_iter().map(Some).collect();
+        for segment in tiers.order() {
+            let ledger = ledgers[segment].take().expect("each is closed once");
+            let before = tiers.before[segment].and_then(|before| closed.get(&before));
+            let books = ledger.close(before, at);
+            closed.insert(segment, books);
+        }
+        let end = |segment: usize| (self.segments[segment].clone(), &closed[&segment]);
+        let end_to_end = EndToEnd::of(tiers.ends().map(end));
+        let main = closed.remove(&0).expect("the main segment has a ledger");
         let mut branches = BTreeMap::new();
         let mut branch_outcomes = BTreeMap::new();
-        for (name, (verdict, outcomes)) in self.segments.iter().skip(1).zip(closed) {
-            branches.insert(name.clone(), verdict);
-            branch_outcomes.insert(name.clone(), outcomes);
+        for (segment, books) in closed {
+            let name = &self.segments[segment];
+            branches.insert(name.clone(), books.verdict);
+            branch_outcomes.insert(name.clone(), books.outcomes);
         }
         Run {
             digest: self.kernel.recorder.digest(),
-            verdict,
+            verdict: main.verdict,
             branches,
-            outcomes,
+            end_to_end,
+            outcomes: main.outcomes,
             branch_outcomes,
             tally: self.tally,
             ended: self.ended.unwrap_or(Ended::EventLimit),
@@ -654,7 +694,8 @@ impl Simulation {
 
     fn hand_over(&mut self, n: u32) {
         let now = self.kernel.now;
-        let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
+        let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
+        let record = self.till.event(workload, seed, n, now);
         let producer = self.taker(n);
         let mut cx = self.kernel.context(producer, None);
         cx.note(Fact::Emitted {
@@ -664,6 +705,14 @@ impl Simulation {
             amount: record.value.amount,
             event_time: record.event_time,
         });
+        let version = record.value.version;
+        if version.seq > 0 {
+            cx.note(Fact::Changed {
+                origin: record.origin,
+                order_id: record.value.order_id,
+                version,
+            });
+        }
         let cause = cx.cause();
         self.deliver(producer, producer, Message::Order(record), cause);
     }
@@ -796,6 +845,35 @@ impl Simulation {
                 let message = kafka::protocol::Message::Treat { treatment, times };
                 self.tell(host, message, cause);
             }
+            Action::Stop {
+                place,
+                restart_after,
+            } if FULL => {
+                let stopping = self.stopping.iter().position(|&(other, _)| other == id);
+                if let Some(index) = stopping {
+                    let (_, host) = self.stopping.remove(index);
+                    if self.nodes[usize::from(host.0)].is_alive() {
+                        let loses = kernel::Loses::Memory;
+                        let mut cx = self.kernel.context(host, None);
+                        cx.note(Fact::Crashed { loses });
+                        let cause = cx.cause();
+                        self.crash(host, loses, restart_after, cause);
+                    }
+                    return;
+                }
+                let Place::Host(host) = self.resolve(place, broker) else {
+                    return;
+                };
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let mut cx = self.kernel.context(host, None);
+                    cx.note(injected);
+                    let cause = cx.cause();
+                    self.tell(host, kafka::protocol::Message::ShutDown, cause);
+                    self.stopping.push((id, host));
+                    let down = self.kernel.now + STOPPING;
+                    self.kernel.agenda.insert(down, cause, What::Fault(id));
+                }
+            }
             Action::GiveUp { place } if FULL => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
@@ -818,12 +896,33 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
-            Action::GiveUp { .. } | Action::Close { .. } => {}
+            Action::Refuse {
+                place,
+                times,
+                after_commit,
+            } if FULL => {
+                let Place::Host(by) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(by, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let refusal = store::Refusal {
+                    by,
+                    times,
+                    after_commit,
+                };
+                self.tell(self.store, store::Message::Refuse(refusal), cause);
+            }
+            Action::GiveUp { .. }
+            | Action::Close { .. }
+            | Action::Stop { .. }
+            | Action::Refuse { .. } => {}
         }
     }
 
     /// Tells a host how it misbehaves from now on; that is no step of its own.
-    fn tell(&mut self, host: HostId, message: kafka::protocol::Message, cause: Option<FactId>) {
+    fn tell(&mut self, host: HostId, message: impl Into<Message>, cause: Option<FactId>) {
         let mut cx = self.kernel.context(host, cause);
         self.nodes[usize::from(host.0)].handle(host, message.into(), &mut cx);
     }
@@ -945,6 +1044,11 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(sinks::hudi::compactor::Memory::is_idle),
         }
     }
 }
@@ -953,6 +1057,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let find = |name: &str| cast.find(name).expect("the cast has everybody");
     let initial = all_partitions(scenario);
     let internal = internal(scenario);
+    let tiers = Tiers::of(scenario);
     let all_leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
     let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
@@ -1007,10 +1112,13 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             format!("{name}.")
         };
         let segment = SegmentId(index as u8);
+        let input = tiers.inputs[index];
+        let leaders = all_leaders[usize::from(input)..][..usize::from(partitions)].to_vec();
         #[cfg(not(feature = "lean"))]
         if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
             let config = branch.engine.consumer;
             let topic = &branch.sink.kafka_topic;
+            let output_first = tiers.outputs[index];
             let output = (branch.sink.kind == SinkKind::KafkaTopic).then(|| Settings {
                 id: (config.commit == Commit::Transaction).then(|| "worker".to_string()),
                 timeout: Span::from_ms(topic.transaction_timeout_ms),
@@ -1033,10 +1141,12 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                     leaders: all_leaders.clone(),
                     internal,
                     output: output.clone(),
+                    output_first: output_first.unwrap_or_default(),
                 })))
             }));
             if output.is_some() {
-                let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
+                let first = output_first.unwrap_or_default();
+                let outputs = (first..first + partitions).map(PartitionId);
                 nodes.push(Node::Reader(Box::new(Host::new(Reader {
                     segment,
                     isolation: topic.isolation,
@@ -1048,6 +1158,8 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             continue;
         }
         let driver = find(&format!("{prefix}driver"));
+        #[cfg(not(feature = "lean"))]
+        let compacts = has_compactor(&branch);
         let config = branch.engine.spark;
         let executors: Vec<HostId> = (1..=config.executors)
             .map(|n| HostId(driver.0 + n))
@@ -1061,6 +1173,8 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             executors: executors.clone(),
             brokers: brokers.clone(),
             leaders: leaders.clone(),
+            input,
+            compactor: cast.find(&format!("{prefix}compactor")),
         }))));
         nodes.extend(executors.iter().map(|_| {
             let executor = Executor {
@@ -1071,9 +1185,18 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                 store,
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
+                input,
             };
             Node::Executor(Box::new(Host::new(executor)))
         }));
+        #[cfg(not(feature = "lean"))]
+        if compacts {
+            nodes.push(Node::Compactor(Box::new(Host::new(Compactor {
+                segment,
+                config: sink,
+                store,
+            }))));
+        }
     }
     nodes.extend((2..=instances(scenario)).map(instance));
     nodes

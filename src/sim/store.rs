@@ -1,16 +1,18 @@
-//! The object store: put, put-if-absent, list, delete. It keeps checkpoints and tables, and never fails.
+//! The object store: put, put-if-absent, list, delete. It keeps checkpoints and tables, and fails only where a fault says so.
 //!
 //! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
 
+use super::FULL;
 use super::compact::gather;
 use super::engines::spark::progress;
+use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, hudi};
-use super::trace::Fact;
+use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How fast the store is. Not a setting of any system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,7 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Offset(console::OffsetRow),
 }
 
 /// Everything in the store, by path.
@@ -55,6 +58,17 @@ pub enum Operation {
     List {
         prefix: String,
     },
+    /// A consumer whose offsets are kept here takes partitions over.
+    TakeOver {
+        segment: SegmentId,
+        partitions: Vec<PartitionId>,
+        generation: u32,
+    },
+    /// A put that nobody waits for.
+    Touch {
+        path: String,
+        object: Object,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +86,24 @@ pub enum Message {
     Listing {
         objects: Objects,
     },
+    Offsets {
+        positions: Positions,
+    },
+    /// The store refused the operation: nothing of it happened.
+    Failed,
+    /// To oneself: the next writes of a host to a table are refused.
+    Refuse(Refusal),
+}
+
+/// Writes to a table that the store refuses.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Whose writes.
+    pub by: HostId,
+    /// How many attempts of its sink fail.
+    pub times: u32,
+    /// Only what comes right after a commit.
+    pub after_commit: bool,
 }
 
 /// The store's configuration.
@@ -80,16 +112,49 @@ pub struct Store {
     pub config: StoreConfig,
 }
 
+/// What the store will refuse.
+#[derive(Clone, Default)]
+pub struct Memory {
+    refusals: Vec<Refusal>,
+    /// Hosts whose table commit was the last thing that the store did for them.
+    committed: BTreeSet<HostId>,
+}
+
+impl Memory {
+    /// Whether this operation is refused. Reads are not, and neither is what is no part of a table.
+    fn refuses(&mut self, by: HostId, operation: &Operation) -> bool {
+        let in_table = |path: &String| path.starts_with("table-");
+        let writes = match operation {
+            Operation::Put { path, .. } => in_table(path),
+            Operation::Delete { paths, .. } => paths.iter().all(in_table),
+            Operation::List { .. } | Operation::Touch { .. } | Operation::TakeOver { .. } => false,
+        };
+        if !writes {
+            return false;
+        }
+        let after = self.committed.remove(&by);
+        let strikes = |r: &&mut Refusal| r.by == by && (after || !r.after_commit);
+        let Some(refusal) = self.refusals.iter_mut().find(strikes) else {
+            return false;
+        };
+        refusal.times -= 1;
+        self.refusals.retain(|refusal| refusal.times > 0);
+        true
+    }
+}
+
 impl Program for Store {
     type Disk = Objects;
-    type Memory = ();
+    type Memory = Memory;
 
-    fn boot(&self, _: &mut Objects, _: &mut Context) {}
+    fn boot(&self, _: &mut Objects, _: &mut Context) -> Memory {
+        Memory::default()
+    }
 
     fn on_message(
         &self,
         objects: &mut Objects,
-        (): &mut (),
+        memory: &mut Memory,
         from: HostId,
         message: message::Message,
         cx: &mut Context,
@@ -105,13 +170,37 @@ impl Program for Store {
                     Message::Apply { reply, operation },
                 );
             }
+            Message::Apply {
+                operation: Operation::Touch { path, object },
+                ..
+            } => {
+                objects.insert(path, object);
+            }
+            Message::Apply { reply, operation } if FULL && memory.refuses(reply.to, &operation) => {
+                cx.reply(reply, Message::Failed);
+            }
             Message::Apply { reply, operation } => {
+                if FULL && commits_a_table(&operation) {
+                    memory.committed.insert(reply.to);
+                }
                 let answer = apply(objects, operation, cx);
                 cx.reply(reply, answer);
             }
-            Message::Done { .. } | Message::Listing { .. } => {}
+            Message::Refuse(refusal) => memory.refusals.push(refusal),
+            Message::Done { .. }
+            | Message::Listing { .. }
+            | Message::Offsets { .. }
+            | Message::Failed => {}
         }
     }
+}
+
+fn commits_a_table(operation: &Operation) -> bool {
+    let note = match operation {
+        Operation::Put { note, .. } => note,
+        _ => return false,
+    };
+    matches!(note, Some(Fact::TableCommitted { .. }))
 }
 
 fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Message {
@@ -134,7 +223,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 });
             }
-            if let Object::Console(effect) = &object {
+            if FULL && let Object::Console(effect) = &object {
+                match console::put_offset(objects, effect) {
+                    Ok(fact) => {
+                        fact.map(|fact| cx.note(fact));
+                    }
+                    Err(fact) => {
+                        cx.note_setting("sink.fencing", fact);
+                        return Message::Done { ok: false };
+                    }
+                }
                 for fact in console::changes(objects, &path, effect) {
                     cx.note(fact);
                 }
@@ -162,6 +260,18 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::TakeOver {
+            segment,
+            partitions,
+            generation,
+        } => Message::Offsets {
+            positions: if FULL {
+                console::take_over(objects, segment, &partitions, generation)
+            } else {
+                Positions::new()
+            },
+        },
+        Operation::Touch { .. } => Message::Done { ok: true },
         Operation::List { prefix } => {
             let under = objects
                 .range(prefix.clone()..)

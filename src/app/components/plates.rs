@@ -73,6 +73,7 @@ pub fn engine_words(scenario: &Scenario) -> String {
             Commit::Auto if consumer.auto_commit => "auto-commit".into(),
             Commit::Auto => "no commit".into(),
             Commit::Transaction => "in a transaction".into(),
+            Commit::Sink => "with the result".into(),
         },
     }
 }
@@ -97,6 +98,9 @@ pub fn sink_words(scenario: &Scenario) -> String {
         WriteOperation::Upsert => "upsert",
         WriteOperation::Insert => "insert",
         WriteOperation::BulkInsert => "bulk_insert",
+        WriteOperation::Delete => "delete",
+        WriteOperation::InsertOverwrite => "insert_overwrite",
+        WriteOperation::InsertOverwriteTable => "insert_overwrite_table",
     };
     let writer = match hudi.writer {
         SinkWriter::Native => "native",

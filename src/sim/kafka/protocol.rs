@@ -240,7 +240,12 @@ pub struct Internal {
     pub groups: PartitionId,
     /// Of `__transaction_state`.
     pub transactions: PartitionId,
+    /// Index: group. The first partition of the topic that it reads.
+    pub inputs: [u16; GROUPS],
 }
+
+/// The most groups that a scenario can have: the main segment and its branches.
+pub const GROUPS: usize = 9;
 
 impl Internal {
     /// Behind the partitions of the topic.
@@ -248,12 +253,28 @@ impl Internal {
         Internal {
             groups: PartitionId(partitions),
             transactions: PartitionId(partitions + 1),
+            inputs: [0; GROUPS],
         }
     }
 
-    /// The partition of the output topic that belongs to a partition of the input.
+    /// The first partition behind those of the coordinators: output topics begin there.
+    pub const fn first_output(self) -> u16 {
+        self.transactions.0 + 1
+    }
+
+    /// How many partitions every topic has.
+    pub const fn partitions(self) -> u16 {
+        self.groups.0
+    }
+
+    /// The partition of the first output topic that belongs to a partition of the topic.
     pub fn output(self, partition: PartitionId) -> PartitionId {
-        PartitionId(self.transactions.0 + 1 + partition.0)
+        PartitionId(self.first_output() + partition.0)
+    }
+
+    /// What this group reads.
+    pub fn input(self, group: SegmentId) -> u16 {
+        self.inputs[usize::from(group.0)]
     }
 }
 
@@ -535,8 +556,8 @@ pub enum Message {
     /// To the group's coordinator.
     TxnOffsetCommit {
         group: SegmentId,
-        member: MemberId,
-        generation: u32,
+        /// None: the application made the group's metadata by hand.
+        member: Option<(MemberId, u32)>,
         producer_id: u64,
         epoch: u16,
         offsets: Positions,
@@ -610,6 +631,9 @@ pub enum Message {
     PublishTo {
         broker: HostId,
     },
+    /// To a broker: stop in order. It tells the controller, which hands on what it leads.
+    ShutDown,
+    ControlledShutdown,
     HandleProduce {
         client: HostId,
     },

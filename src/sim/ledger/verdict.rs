@@ -23,6 +23,8 @@ pub enum DupOrigin {
     KeyPerAttempt,
     /// The key came back with another partition path.
     KeyMove,
+    /// Another version of an order was written as a row of its own.
+    UpdateInserted,
 }
 
 /// Where a silent loss comes from.
@@ -52,13 +54,14 @@ pub enum LossOrigin {
 }
 
 impl DupOrigin {
-    pub const ALL: [DupOrigin; 6] = [
+    pub const ALL: [DupOrigin; 7] = [
         DupOrigin::ProducerRetry,
         DupOrigin::AppResend,
         DupOrigin::OffsetReplay,
         DupOrigin::BatchReplay,
         DupOrigin::KeyPerAttempt,
         DupOrigin::KeyMove,
+        DupOrigin::UpdateInserted,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl DupOrigin {
             DupOrigin::BatchReplay => "batch_replay",
             DupOrigin::KeyPerAttempt => "key_per_attempt",
             DupOrigin::KeyMove => "key_move",
+            DupOrigin::UpdateInserted => "update_inserted",
         }
     }
 }
@@ -117,6 +121,10 @@ pub struct Counts {
 impl Counts {
     pub fn law_holds(&self) -> bool {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
+    }
+
+    pub(super) fn add(&mut self, fate: Fate) {
+        *self.of(fate) += 1;
     }
 
     pub(super) fn move_one(&mut self, from: Fate, to: Fate) {
@@ -195,6 +203,10 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Surplus copies beyond those that the segment was given.
+    pub own_dup: u32,
+    /// Silent losses of the segment itself.
+    pub own_lost: u32,
 }
 
 /// A metric: its name in checks, in JSON and on screen, and where it is read.
@@ -250,6 +262,8 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    own.dup: |v| Some(v.own_dup.into()),
+    own.lost: |v| Some(v.own_lost.into()),
 }
 
 impl Verdict {

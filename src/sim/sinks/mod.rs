@@ -36,6 +36,15 @@ pub struct SinkSection {
 }
 
 impl SinkSection {
+    /// Whether it holds one row an order that later versions take the place of. A topic, a feed or a mail does not.
+    pub fn holds_orders(&self) -> bool {
+        match self.kind {
+            SinkKind::Hudi => self.hudi.query != hudi::QueryType::Incremental,
+            SinkKind::Console => self.console.dedup == console::Dedup::Upsert,
+            SinkKind::KafkaTopic => false,
+        }
+    }
+
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
             EngineKind::Spark => self.kind == SinkKind::Hudi,
@@ -48,17 +57,24 @@ impl SinkSection {
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;
-        if topic && place != "sink" {
-            return Err(ScenarioError::new(
-                format!("{place}.use"),
-                "only the main segment may write to \"kafka_topic\"",
-            ));
-        }
         let consumes = engine.kind == EngineKind::Consumer;
         if consumes && engine.consumer.commit == Commit::Transaction && !topic {
             return Err(ScenarioError::new(
                 "engine.consumer.consumer.commit",
                 "\"transaction\" commits offsets with the output, so sink.use must be \"kafka_topic\"",
+            ));
+        }
+        let keeps = consumes && engine.consumer.commit == Commit::Sink;
+        if keeps && self.console.dedup == console::Dedup::Store {
+            return Err(ScenarioError::new(
+                format!("{place}.console.dedup"),
+                "\"store\" drops a write with the offset in it; \"none\" and \"upsert\" go with consumer.commit \"sink\"",
+            ));
+        }
+        if keeps && topic {
+            return Err(ScenarioError::new(
+                "engine.consumer.consumer.commit",
+                "\"sink\" keeps offsets beside the effects, so sink.use must be \"console\"",
             ));
         }
         if consumes && engine.consumer.pool > 0 && topic {

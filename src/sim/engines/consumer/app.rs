@@ -11,10 +11,13 @@ use super::super::super::kafka::protocol::{
     ErrorCode, Internal, Isolation, MemberId, Message as Kafka, OffsetSpec, PartitionId, Positions,
 };
 use super::super::super::kafka::transactional::{Client as Writer, News, Offsets, Settings};
-use super::super::super::sinks::console::{ConsoleConfig, Effect};
+use super::super::super::sinks::console::{ConsoleConfig, Effect, OffsetRow};
 use super::super::super::store::{self, Object, Operation};
 use super::super::super::trace::{Fact, Row, SegmentId, Source};
-use super::{Client, Commit, CommitCall, ConsumerConfig, Job, Message, OffsetReset};
+use super::{
+    Client, Commit, CommitCall, ConsumerConfig, GroupMetadata, Job, Message, OffsetReset,
+    OnCommitFailed,
+};
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::workload::Record;
@@ -35,6 +38,8 @@ pub struct Consumer {
     pub internal: Internal,
     /// Set: what the work makes of a record is produced to the output topic.
     pub output: Option<Settings>,
+    /// The first partition of that topic.
+    pub output_first: u16,
 }
 
 #[derive(Clone)]
@@ -144,7 +149,15 @@ impl Program for Consumer {
                 self.hear(memory, news, cx);
                 self.on_kafka(memory, from, message, cx);
             }
-            message::Message::Store(store::Message::Done { .. }) => self.effect_done(memory, cx),
+            message::Message::Store(store::Message::Done { ok }) => {
+                self.effect_done(memory, ok, cx);
+            }
+            message::Message::Store(store::Message::Offsets { positions })
+                if memory.step == Step::Positioning =>
+            {
+                memory.asked = None;
+                self.positioned(memory, &positions, cx);
+            }
             message::Message::Disconnected => {
                 memory.leaders.iter_mut().for_each(|leader| {
                     if *leader == Some(from) {
@@ -358,6 +371,15 @@ impl Consumer {
 
     /// Committed offsets first; then the ends of the topic for partitions that have none.
     fn position(&self, memory: &mut Memory, cx: &mut Context) {
+        if self.config.commit == Commit::Sink {
+            memory.asked = Some(self.store);
+            let take_over = Operation::TakeOver {
+                segment: self.segment,
+                partitions: memory.positions.keys().copied().collect(),
+                generation: memory.generation,
+            };
+            return cx.send(self.store, store::Message::Request(take_over));
+        }
         if let Some(coordinator) = self.coordinator(memory) {
             memory.asked = Some(coordinator);
             cx.send(
@@ -555,20 +577,24 @@ impl Consumer {
             partition: job.partition,
             offset: job.offset,
         };
+        let record_key = job.record.value.order_id.to_string();
         let row = Row {
             row: u64::from(cx.host().0) << 48 | u64::from(cx.incarnation()) << 32 | memory.rows,
-            record_key: job.record.value.order_id.to_string(),
-            amount: job.record.value.amount,
-            event_time: job.record.event_time,
-            window: None,
-            origins: vec![(job.record.origin, source)],
+            ..Row::of(&job.record, source, record_key)
         };
         let (path, if_absent) = self.sink.place(self.segment, &row);
+        let offset = OffsetRow {
+            partition: job.partition,
+            next: job.offset + 1,
+            generation: memory.generation,
+        };
         let effect = Effect {
             segment: self.segment,
             poll: job.poll,
             at: cx.now(),
             row,
+            offset: (self.config.commit == Commit::Sink).then_some((cx.host(), offset)),
+            fencing: self.sink.fencing,
         };
         memory.writing.push_back((thread, job));
         let operation = Operation::Put {
@@ -588,7 +614,10 @@ impl Consumer {
             if writer.is_ready() {
                 writer.begin(cx);
             }
-            writer.send(self.internal.output(job.partition), job.record.clone(), cx);
+            // Each record goes to the partition with its own number.
+            let number = job.partition.0 - self.internal.input(self.segment);
+            let to = PartitionId(self.output_first + number);
+            writer.send(to, job.record.clone(), cx);
             memory.produced.push(job);
             if last {
                 writer.flush();
@@ -620,8 +649,10 @@ impl Consumer {
                 if let (Some(writer), Some(member)) = (&mut memory.writer, memory.member) {
                     writer.send_offsets(Offsets {
                         group: self.segment,
-                        member,
-                        generation: memory.generation,
+                        member: match self.config.group_metadata {
+                            GroupMetadata::Consumer => Some((member, memory.generation)),
+                            GroupMetadata::ByHand => None,
+                        },
                         positions: memory.positions.clone(),
                     });
                     writer.commit();
@@ -680,11 +711,20 @@ impl Consumer {
         };
     }
 
-    fn effect_done(&self, memory: &mut Memory, cx: &mut Context) {
+    fn effect_done(&self, memory: &mut Memory, ok: bool, cx: &mut Context) {
         let Some((thread, job)) = memory.writing.pop_front() else {
             return;
         };
         if memory.step == Step::Closed {
+            return;
+        }
+        if self.config.commit == Commit::Sink && !ok {
+            // The sink has refused it: the partition is somebody else's by now.
+            memory.todo.clear();
+            memory.threads.fill(None);
+            self.disown(memory);
+            memory.step = Step::Polling;
+            cx.after(Span::ZERO, Message::Poll);
             return;
         }
         let source = Source {
@@ -879,6 +919,21 @@ impl Consumer {
                 let waited_for = waits.is_some_and(|&(waiting, _)| waiting == correlation);
                 if error.is_some() {
                     self.disown(memory);
+                }
+                let stops = self.config.on_commit_failed == OnCommitFailed::Stop;
+                if waited_for && error.is_some() && stops {
+                    memory.step = Step::Failed;
+                    memory.rejoin = false;
+                    memory.todo.clear();
+                    memory.threads.fill(None);
+                    cx.note_setting(
+                        "consumer.on.commit.failed",
+                        Fact::QueryFailed {
+                            segment: self.segment,
+                            error: "CommitFailedException".into(),
+                        },
+                    );
+                    return;
                 }
                 if waited_for && error.is_some() && memory.step == Step::CommittingBefore {
                     // `CommitFailedException` comes before the work: these records are somebody else's.

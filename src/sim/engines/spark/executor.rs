@@ -11,6 +11,7 @@ use super::leaders::Leaders;
 use super::progress::{self, Entry};
 use super::window::{self, State};
 use super::{Message, Output, SparkConfig, Work};
+use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
 use crate::sim::workload::Record;
@@ -29,6 +30,8 @@ pub struct Executor {
     pub store: HostId,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
+    /// The first partition of the topic that the query reads.
+    pub input: u16,
 }
 
 #[derive(Clone)]
@@ -74,7 +77,7 @@ impl Program for Executor {
             cx.send(self.driver, Message::Ready);
         }
         Memory {
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             running: BTreeMap::new(),
             asked: VecDeque::new(),
         }
@@ -154,6 +157,11 @@ impl Program for Executor {
             message::Message::Store(store::Message::Done { .. }) => {
                 if let Some(task) = memory.asked.pop_front() {
                     self.stored(memory, task, cx);
+                }
+            }
+            message::Message::Store(store::Message::Failed) if FULL => {
+                if let Some(task) = memory.asked.pop_front() {
+                    self.finish(memory, task, Output::Failed, cx);
                 }
             }
             // The application dies with its driver, and so do its tasks.
@@ -299,14 +307,7 @@ impl Executor {
                 offset,
                 cx.now(),
             );
-            rows.push(Row {
-                row: 0,
-                record_key,
-                amount: record.value.amount,
-                event_time: record.event_time,
-                window: None,
-                origins: vec![(record.origin, source)],
-            });
+            rows.push(Row::of(&record, source, record_key));
         }
         if *next >= *end {
             let rows = std::mem::take(rows);

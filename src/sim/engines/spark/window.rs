@@ -108,6 +108,7 @@ pub fn aggregate(
             event_time: start,
             window: Some(window),
             origins: open.origins,
+            ..Row::default()
         });
     }
     Outcome {
@@ -132,8 +133,8 @@ mod tests {
             record_key: String::new(),
             amount: 1,
             event_time: EventTime::from_ms(t),
-            window: None,
             origins: vec![(Origin::nth(1), source)],
+            ..Row::default()
         }
     }
 
