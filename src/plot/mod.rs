@@ -17,11 +17,13 @@ pub use outcomes::Outcomes;
 
 use crate::sim::compact::decimal;
 use pen::Pen;
+pub use pen::Undrawn;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The size of a chart in CSS px, and how many physical px each of them is. Everything is drawn multiplied by `scale`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     pub width: u32,
     pub height: u32,
@@ -37,7 +39,7 @@ impl Frame {
 }
 
 /// What is looked at. Times in µs of simulated time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
     pub playhead: u64,
     pub from: u64,
@@ -132,7 +134,7 @@ impl Palette {
 }
 
 /// A chart's data in rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
@@ -215,7 +217,7 @@ impl Chart {
         frame: &Frame,
         palette: &Palette,
         view: &View,
-    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> Result<(), Undrawn> {
         let pen = Pen::new(area, frame, palette);
         pen.clear()?;
         each_chart!(self, data => data.draw(&pen, view))
@@ -285,7 +287,7 @@ impl Chart {
                         },
                     )?;
                 }
-                area.present()
+                Ok::<(), Undrawn>(area.present()?)
             })();
             drawn.expect("writing to memory cannot fail");
         }

@@ -1,7 +1,8 @@
 //! Typed values out of JSON at hand, and its text.
 //!
-//! `serde_json` reads every struct from a list as well as from an object, so each struct is compiled twice, and what writes
-//! a number with a fraction brings tables of its own. Scenarios have neither: here a struct is an object.
+//! Small to download: a struct's fields are looked up by their names in the order of the struct, as a list of values, so no
+//! struct brings code that tells names apart. A field that the struct does not have is always an error. Fractions, which
+//! scenarios have none of, are written without tables of their own.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -20,7 +21,7 @@ pub fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Problem> {
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String)> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| (error.line(), error.to_string()))?;
-    read(&value).map_err(|Problem(problem)| {
+    read(&value).map_err(|Problem { text: problem, .. }| {
         // The field that it is about stands where it is written.
         let field = problem.split('`').nth(1).map(|name| format!("\"{name}\""));
         let is_named = |line: &str| field.as_ref().is_some_and(|field| line.contains(field));
@@ -31,11 +32,24 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String)> {
 
 /// Why a value is not of the type that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem(String);
+pub struct Problem {
+    text: String,
+    /// The field that has to be there and is not, by its place in the struct.
+    missing: Option<usize>,
+}
+
+impl Problem {
+    fn new(text: String) -> Self {
+        Problem {
+            text,
+            missing: None,
+        }
+    }
+}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -43,13 +57,20 @@ impl std::error::Error for Problem {}
 
 impl de::Error for Problem {
     fn custom<T: fmt::Display>(problem: T) -> Self {
-        Problem(problem.to_string())
+        Problem::new(problem.to_string())
+    }
+
+    fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
+        Problem {
+            text: format!("invalid length {length}, expected {expected}"),
+            missing: Some(length),
+        }
     }
 
     fn invalid_type(found: Unexpected, expected: &dyn de::Expected) -> Self {
         match found {
-            Unexpected::Unit => Problem(format!("invalid type: null, expected {expected}")),
-            _ => Problem(format!("invalid type: {found}, expected {expected}")),
+            Unexpected::Unit => Problem::new(format!("invalid type: null, expected {expected}")),
+            _ => Problem::new(format!("invalid type: {found}, expected {expected}")),
         }
     }
 }
@@ -200,7 +221,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         match self.0 {
-            Value::Array(items) => visitor.visit_seq(Items(items.iter())),
+            // A list of the wrong length lacks no field.
+            Value::Array(items) => {
+                let items = visitor.visit_seq(Items(items.iter()));
+                items.map_err(|problem| Problem::new(problem.text))
+            }
             _ => Err(self.other(&visitor)),
         }
     }
@@ -215,10 +240,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        self.deserialize_map(visitor)
+        let Value::Object(fields) = self.0 else {
+            return Err(self.other(&visitor));
+        };
+        let list = FieldList::of(fields, names)?;
+        visitor
+            .visit_seq(list)
+            .map_err(|problem| named(problem, names))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -260,6 +291,86 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     ) -> Result<Option<S::Value>, Problem> {
         let next = self.0.next();
         next.map(|item| seed.deserialize(Reader(item))).transpose()
+    }
+}
+
+/// Other names of fields, each with the name that it stands for. Serde lists them among the fields of a struct and does not
+/// tell them apart, so whoever adds a `serde(alias)` adds it here; without that no scenario with this struct is read right.
+const OTHER_NAMES: [(&str, &str); 3] = [
+    (
+        "hoodie.datasource.write.precombine.field",
+        "hoodie.table.ordering.fields",
+    ),
+    (
+        "hoodie.cleaner.policy.failed.writes",
+        "hoodie.clean.failed.writes.policy",
+    ),
+    (
+        "hoodie.cleaner.commits.retained",
+        "hoodie.clean.commits.retained",
+    ),
+];
+
+/// The names of a struct's fields, without other names.
+fn fields_of(names: &'static [&'static str]) -> impl Iterator<Item = &'static &'static str> {
+    let is_other = |name: &str| OTHER_NAMES.iter().any(|(other, _)| *other == name);
+    names.iter().filter(move |name| !is_other(name))
+}
+
+/// The fields of a struct in its own order.
+struct FieldList<'de> {
+    fields: &'de Map<String, Value>,
+    names: &'static [&'static str],
+    next: usize,
+}
+
+impl<'de> FieldList<'de> {
+    fn of(
+        fields: &'de Map<String, Value>,
+        names: &'static [&'static str],
+    ) -> Result<Self, Problem> {
+        match fields.keys().find(|key| !names.contains(&key.as_str())) {
+            Some(unknown) => Err(Problem::unknown_field(unknown, names)),
+            None => Ok(FieldList {
+                fields,
+                names,
+                next: 0,
+            }),
+        }
+    }
+}
+
+impl<'de> SeqAccess<'de> for FieldList<'de> {
+    type Error = Problem;
+
+    /// Nothing for a field that is left out; the struct goes on with the next one.
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Problem> {
+        match self.value() {
+            Some(value) => seed.deserialize(Reader(value)).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<'de> FieldList<'de> {
+    fn value(&mut self) -> Option<&'de Value> {
+        let name = fields_of(self.names).nth(self.next)?;
+        self.next += 1;
+        let mut others = OTHER_NAMES.iter().filter(|(_, of)| of == name);
+        let by_another = || others.find_map(|(other, _)| self.fields.get(*other));
+        self.fields.get(*name).or_else(by_another)
+    }
+}
+
+/// A missing field by its name.
+#[inline(never)]
+fn named(problem: Problem, names: &'static [&'static str]) -> Problem {
+    match problem.missing.and_then(|n| fields_of(names).nth(n)) {
+        Some(field) => Problem::missing_field(field),
+        None => problem,
     }
 }
 
@@ -359,10 +470,10 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        Reader(self.content.unwrap_or(&Value::Null)).deserialize_map(visitor)
+        Reader(self.content.unwrap_or(&Value::Null)).deserialize_struct("", fields, visitor)
     }
 }
 
