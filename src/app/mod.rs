@@ -8,6 +8,8 @@ mod hooks;
 mod keys;
 mod lab;
 mod learner;
+pub mod plots;
+pub mod plotter;
 mod runner;
 pub mod worker;
 
@@ -103,6 +105,7 @@ fn App() -> Html {
     use_effect_with(lab.done.is_some() || lab.problem.is_some(), |&ready| {
         if ready {
             unveil();
+            plots::load();
         }
     });
     let on_frame = {

@@ -237,15 +237,6 @@ impl Chart {
         each_chart!(self, data => data.table(view))
     }
 
-    pub const fn file_name(&self) -> &'static str {
-        match self {
-            Chart::Outcomes(_) => "outcomes",
-            Chart::Latency(_) => "latency",
-            Chart::Lag(_) => "lag",
-            Chart::Clocks(_) => "clocks",
-        }
-    }
-
     /// The chart as a file, with a footer line if there is one.
     pub fn to_svg(
         &self,
