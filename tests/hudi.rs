@@ -12,12 +12,12 @@ use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation};
 
 const SEEDS: [u64; 3] = [42, 1, 7];
 
-/// Twelve orders at once, four a batch, and a table that is partitioned by region: order n lies in region n mod 2.
+/// Twelve orders at once, after the query has found nothing and waits for its next trigger; four a batch, and a table that is partitioned by region: order n lies in region n mod 2.
 fn twelve() -> Value {
     json!({
         "version": 1,
         "title": "Twelve orders",
-        "workload": { "orders": 12, "every_ms": 0, "jitter_percent": 0 },
+        "workload": { "orders": 12, "every_ms": 0, "jitter_percent": 0, "silence": { "1": 500 } },
         "topic": { "partitions": 1, "min.insync.replicas": 2 },
         "engine": { "spark": { "trigger": 1000, "startingOffsets": "earliest", "maxOffsetsPerTrigger": 4 } },
         "sink": { "hudi": { "hoodie.datasource.write.partitionpath.field": "region" } }
@@ -617,7 +617,7 @@ fn no_duplicates_bought_with_lost_updates() {
 fn two_versions_in_one_batch_combine_or_stand_side_by_side() {
     // Order 1 and a newer version of it come in the first batch.
     let both = json!({ "workload": { "changes": { "4": { "of": 1, "amount": 100000 } }, "every_ms": 100 } });
-    let coin = scenario(twelve(), &[both.clone()]);
+    let coin = scenario(twelve(), std::slice::from_ref(&both));
     let stale: Vec<u32> = (0..24)
         .map(|seed| run(&coin, seed, Keep::LedgerOnly).verdict.stale)
         .collect();
@@ -699,7 +699,7 @@ fn which_copies_a_record_key_catches() {
 fn a_partition_path_that_changes_with_the_order_doubles_it_and_one_that_is_frozen_does_not() {
     let paid = json!({ "workload": { "changes": { "7": { "of": 3 } } } });
     // Midnight lies between the two versions.
-    let midnight = json!({ "workload": { "every_ms": 500, "zero_ms": 1_772_323_198_000_i64 } });
+    let midnight = json!({ "workload": { "every_ms": 500, "zero_ms": 1_772_323_197_500_i64 } });
     let path = |field: &str| hudi(json!({ "hoodie.datasource.write.partitionpath.field": field }));
     for (field, dup) in [
         ("status", 1),
@@ -762,6 +762,43 @@ fn whether_a_global_index_moves_the_row_is_a_setting_with_two_defaults() {
         ),
         "region=0"
     );
+}
+
+#[test]
+fn an_old_range_replayed_alone_leaves_the_count_and_not_the_value() {
+    // Order 1 is changed by event 5; later the source sends events 1 to 4 again.
+    let replayed = |events: Value| {
+        json!({
+            "workload": { "every_ms": 200, "changes": { "5": { "of": 1, "amount": 99900 } } },
+            "faults": { "replay": { "do": "source.replay", "events": events, "at": 4000 } }
+        })
+    };
+    let old = || replayed(json!([1, 4]));
+    for (patches, pred) in [
+        (
+            vec![old()],
+            "stale == 1 && dup == 0 && lost == 0 && rows == 11 && billed != owed",
+        ),
+        (
+            vec![old(), hudi(json!({ ORDERING: "event_ts" }))],
+            "stale == 0 && dup == 0 && lost == 0 && billed == owed",
+        ),
+        (
+            vec![old(), hudi(json!({ POLICY: "drop", ORDERING: "event_ts" }))],
+            "stale == 1 && dup == 0",
+        ),
+        (
+            vec![old(), sink("native", "insert")],
+            "stale == 0 && dup == 5 && dup_by.app_resend == 4 && dup_by.update_inserted == 1",
+        ),
+        (
+            vec![replayed(json!([6, 12]))],
+            "stale == 0 && dup == 0 && lost == 0",
+        ),
+    ] {
+        let what = format!("{patches:?}");
+        check(&scenario(twelve(), &patches), pred, &what);
+    }
 }
 
 // ---- deletes -------------------------------------------------------------------------------------------------------
@@ -1347,6 +1384,10 @@ fn settings_that_do_not_fit_are_refused_with_their_place_and_what_is_accepted() 
         (
             json!({ "faults": { "f": { "do": "compaction.crash", "at": 1 } } }),
             "faults.f.where: \"compactor\" is no host",
+        ),
+        (
+            json!({ "faults": { "f": { "do": "source.replay", "at": 1, "events": [5, 2] } } }),
+            "faults.f.events: 5 to 2 is no range",
         ),
         (
             json!({ "faults": { "f": { "do": "sink.error", "where": "b1", "at": 1 } } }),

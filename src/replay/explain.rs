@@ -179,6 +179,9 @@ impl Story<'_> {
             DupOrigin::UpdateInserted => format!(
                 "The order of event {order} is in the table twice because its change was written as a row of its own: nothing looked for the row that it changes."
             ),
+            DupOrigin::Refined => format!(
+                "Order {order} is in the table twice because its group came out again when it had changed, and the new result was added to the older one instead of taking its place."
+            ),
         };
         (heading, sentence, symptom)
     }
@@ -215,11 +218,12 @@ impl Story<'_> {
             LossOrigin::TxnTimeout => format!(
                 "Order {order} is lost: its transaction was open for longer than transaction.timeout.ms and was aborted, and its writer did not come back for it."
             ),
-            LossOrigin::IgnoredBatch | LossOrigin::Overwrite => {
-                format!(
-                    "Order {order} is lost: no reader of the table will ever see it, and nobody was told."
-                )
-            }
+            LossOrigin::IgnoredBatch => format!(
+                "Order {order} is lost: its batch could not be written, and the failure was ignored (hoodie.datasource.write.streaming.ignore.failed.batch=true), so Spark ticked the batch off."
+            ),
+            LossOrigin::Overwrite => format!(
+                "Order {order} is lost: a later write replaced the file group that it was in (hoodie.datasource.write.operation=insert_overwrite)."
+            ),
         };
         ("acknowledged and gone".into(), sentence, symptom)
     }
@@ -595,6 +599,8 @@ pub fn place(host: &str) -> String {
         None if role == "store" => "table".into(),
         None if role == "driver" => "driver".into(),
         None if crate::sim::fault::is_consumer(role) => role.replace('c', "consumer "),
+        None if role == "jm" => "job manager".into(),
+        None if role.starts_with("tm") => role.replace("tm", "task manager "),
         None => role.replace("exec", "executor "),
     }
 }
@@ -746,6 +752,28 @@ pub fn describe(fact: &Fact) -> String {
             _ => "a consumer is out of the group: it was silent for too long".into(),
         },
         Fact::Fenced { error, .. } => format!("a commit is refused: {error}"),
+        Fact::Kept { origins, .. } => format!("{} orders are kept in state", origins.len()),
+        Fact::DuplicatesDropped { origins, .. } => {
+            format!("{} copies are recognised and dropped", origins.len())
+        }
+        Fact::Released { origins, .. } => {
+            format!("{} orders leave the state", origins.len())
+        }
+        Fact::OperatorProgressed { metrics, .. } => format!(
+            "the operator has {} rows of state: {} updated, {} removed, {} late groups or rows dropped",
+            metrics.rows, metrics.updated, metrics.removed, metrics.dropped_by_watermark
+        ),
+        Fact::StartingOffsetsResolved { .. } => {
+            "the starting offsets are resolved, and kept in the checkpoint".into()
+        }
+        Fact::DataMissed { range, .. } => format!(
+            "reads on without the offsets {} to {} of {}, which are gone",
+            range.start, range.end, range.partition
+        ),
+        Fact::CheckpointDamaged { what, files, .. } => {
+            format!("somebody deletes {what} from the checkpoint, {files} files")
+        }
+        Fact::QueryFinished { .. } => "the query has done all that its trigger asks for".into(),
         Fact::Changed {
             order_id, version, ..
         } => format!("order {order_id} is {} now", version.status.name()),
@@ -772,6 +800,77 @@ pub fn describe(fact: &Fact) -> String {
         Fact::Archived { instants, .. } => {
             format!("{instants} actions leave the active timeline")
         }
+        other => describe_job(other),
+    }
+}
+
+/// The same for what a job with checkpoints notes.
+fn describe_job(fact: &Fact) -> String {
+    let sourced = |origins: &[(crate::sim::origin::Origin, crate::sim::trace::Source)]| {
+        let origins: Vec<_> = origins.iter().map(|&(origin, _)| origin).collect();
+        list(&origins)
+    };
+    match fact {
+        Fact::JobStarted {
+            checkpoint: Some(checkpoint),
+            ..
+        } => format!("starts the job from checkpoint {checkpoint}"),
+        Fact::JobStarted { .. } => "starts the job from the beginning".into(),
+        Fact::RestartScheduled { delay, .. } => {
+            format!("will start the job again in {} ms", delay.ms())
+        }
+        Fact::TaskFailed { error, .. } => format!("a task fails: {error}"),
+        Fact::CheckpointTriggered { checkpoint, .. } => format!("triggers checkpoint {checkpoint}"),
+        Fact::BarrierSent { checkpoint, .. } => {
+            format!("sends the barrier of checkpoint {checkpoint}")
+        }
+        Fact::BarrierArrived { checkpoint, .. } => {
+            format!("has a barrier of checkpoint {checkpoint}")
+        }
+        Fact::Precommitted { checkpoint, .. } => {
+            format!("has flushed a transaction, which belongs to checkpoint {checkpoint}")
+        }
+        Fact::SnapshotTaken { checkpoint, .. } => {
+            format!("copies its state for checkpoint {checkpoint}")
+        }
+        Fact::CheckpointAcknowledged { checkpoint, .. } => {
+            format!("hears that a task has its part of checkpoint {checkpoint}")
+        }
+        Fact::CheckpointCompleted { checkpoint, .. } => {
+            format!("checkpoint {checkpoint} is complete")
+        }
+        Fact::CheckpointFailed { checkpoint, .. } => {
+            format!("checkpoint {checkpoint} comes to nothing")
+        }
+        Fact::SinkCommitted { again: true, .. } => {
+            "commits a transaction that was committed already".into()
+        }
+        Fact::SinkCommitted { .. } => "the sink's transaction is committed".into(),
+        Fact::CommitRefused { error, .. } => format!(
+            "the transaction cannot be committed any more ({error}), and the job goes on without it"
+        ),
+        Fact::SourceRead { origins, .. } => format!("reads {}", sourced(origins)),
+        Fact::WrittenPending { origins, .. } => {
+            format!("writes {} into an open transaction", sourced(origins))
+        }
+        Fact::SourceIdle {
+            partition, idle, ..
+        } => format!(
+            "partition {partition} {}",
+            if *idle {
+                "counts as idle"
+            } else {
+                "is active again"
+            }
+        ),
+        Fact::WindowMissed { origins, .. } => {
+            format!("{} comes too late for one of its windows", sourced(origins))
+        }
+        Fact::SideOutput { origins, .. } => {
+            format!("{} is late and goes to the side output", sourced(origins))
+        }
+        Fact::Refired { .. } => "a late record makes the window fire again".into(),
+        other => other.kind().name().replace('_', " "),
     }
 }
 

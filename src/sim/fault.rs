@@ -57,6 +57,12 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// The first and the last event that the source hands over once more; 1 to 10 if nothing is said.
+    #[serde(default)]
+    pub events: Option<[u32; 2]>,
+    /// Right after the nth step of any host: the host, and the number of its step.
+    #[serde(default)]
+    pub after_step: Option<BTreeMap<String, u32>>,
 }
 
 /// An entry of the fault menu.
@@ -355,11 +361,159 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("coordinator crash"),
     },
     MenuEntry {
+        name: "task.crash",
+        plain: words!("user code throws an exception: the task fails, and the job with it"),
+        place: "tm1",
+        duration: 0,
+        short: words!("task failure"),
+    },
+    MenuEntry {
+        name: "task.crash.before_barrier",
+        plain: words!("the task fails when a checkpoint is triggered and no barrier has left"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before barrier"),
+    },
+    MenuEntry {
+        name: "task.crash.mid_checkpoint",
+        plain: words!("the task fails when its state is copied and the checkpoint is not complete"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure mid checkpoint"),
+    },
+    MenuEntry {
+        name: "task.crash.before_commit",
+        plain: words!("the task fails when the checkpoint is complete and nothing is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before commit"),
+    },
+    MenuEntry {
+        name: "task.crash.after_commit",
+        plain: words!("the task fails when the sink's transaction is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure after commit"),
+    },
+    MenuEntry {
+        name: "taskmanager.crash",
+        plain: words!("a task manager's process dies with its tasks and what they have sent"),
+        place: "tm1",
+        duration: 1_000,
+        short: words!("task manager crash"),
+    },
+    MenuEntry {
+        name: "taskmanager.pause",
+        plain: words!(
+            "a task manager's process stands still, then goes on as if nothing had happened"
+        ),
+        place: "tm1",
+        duration: 10_000,
+        short: words!("task manager paused"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash",
+        plain: words!("the job manager's process dies"),
+        place: "jm",
+        duration: 2_000,
+        short: words!("job manager crash"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash.before_notify",
+        plain: words!(
+            "the job manager dies when a checkpoint is complete and no task has heard of it"
+        ),
+        place: "jm",
+        duration: 2_000,
+        short: words!("crash before notify"),
+    },
+    MenuEntry {
         name: "executor.kill",
         plain: words!("an executor's process dies with the tasks it runs"),
         place: "exec1",
         duration: 1_000,
         short: words!("executor crash"),
+    },
+    MenuEntry {
+        name: "source.replay",
+        plain: words!(
+            "the source sends earlier events once more, as they were: old versions come after newer ones"
+        ),
+        place: "p1",
+        duration: 0,
+        short: words!("source replays"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete",
+        plain: words!(
+            "somebody stops the query, deletes its whole checkpoint and starts it again: a new query"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("checkpoint deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its commit log and starts it again: that batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest commit deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_all",
+        plain: words!(
+            "somebody stops the query, deletes its commit log and starts it again: only the newest planned batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("commit log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its offset log and starts it again: the batch before runs again, then the query fails"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest offsets deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_all",
+        plain: words!(
+            "somebody stops the query, deletes its offset log and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("offset log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entries of both logs and starts it again: the batch is planned anew under the same id"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest batch forgotten"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.state",
+        plain: words!(
+            "somebody stops the query, deletes its operators' state and starts it again: a stateful query does not run"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("state deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.metadata",
+        plain: words!(
+            "somebody stops the query, deletes the file metadata of its checkpoint and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("metadata deleted"),
     },
     MenuEntry {
         name: "sink.error",
@@ -423,6 +577,11 @@ pub enum Trigger {
     /// Before the nth Produce request that a broker works on.
     Request {
         broker: Option<HostId>,
+        nth: u32,
+    },
+    /// Right after the nth step of the host.
+    AfterStep {
+        host: HostId,
         nth: u32,
     },
 }
@@ -497,6 +656,10 @@ pub enum Action {
         place: Place,
         restart_after: Span,
     },
+    /// User code throws an exception.
+    Throw {
+        place: Place,
+    },
     /// The application gives up the transaction in hand.
     /// In order: it goes down a moment later, when what it led is handed on.
     Stop {
@@ -505,6 +668,18 @@ pub enum Action {
     },
     GiveUp {
         place: Place,
+    },
+    /// The application sends these events again, as far as they have happened.
+    Replay {
+        place: Place,
+        first: u32,
+        last: u32,
+    },
+    /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
+    Damage {
+        place: Place,
+        what: &'static str,
+        restart_after: Span,
     },
     /// The store refuses writes of a sink.
     Refuse {
@@ -515,6 +690,13 @@ pub enum Action {
 }
 
 impl FaultSpec {
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver, or one that shows in tables.
+    pub fn strikes_a_table(&self) -> bool {
+        ["sink.", "rollback.", "compaction.", "source.replay"]
+            .iter()
+            .any(|kind| self.name.starts_with(kind))
+    }
+
     pub fn menu(&self) -> Option<&'static MenuEntry> {
         MENU.iter().find(|entry| entry.name == self.name)
     }
@@ -544,21 +726,24 @@ impl FaultSpec {
             self.after.is_some(),
             self.chance.is_some(),
             self.request.is_some(),
+            self.after_step.is_some(),
         ];
         if ways.iter().filter(|&&way| way).count() > 1 {
             return refuse(
                 "after",
-                "only one of step, after, request and chance may be given".into(),
+                "only one of step, after, after_step, request and chance may be given".into(),
             );
         }
         if self.at.is_none() && !ways.contains(&true) {
             return refuse(
                 "at",
-                "says not when: one of at, step, after, request or chance is needed".into(),
+                "says not when: one of at, step, after, after_step, request or chance is needed"
+                    .into(),
             );
         }
         for (field, given, fitting) in [
             ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
+            ("events", self.events.is_some(), &["source.replay"]),
             (
                 "error",
                 self.error.is_some(),
@@ -646,7 +831,9 @@ impl FaultSpec {
                 by: by(200),
                 during,
             },
-            "producer.pause" | "broker.pause" | "consumer.pause" => Action::Pause { place, during },
+            "producer.pause" | "broker.pause" | "consumer.pause" | "taskmanager.pause" => {
+                Action::Pause { place, during }
+            }
             "broker.slow" => Action::Slow {
                 place,
                 by: by(1_000),
@@ -690,11 +877,30 @@ impl FaultSpec {
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
+            name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
+            "source.replay" => match self.events.unwrap_or([1, 10]) {
+                [first, last] if (1..=last).contains(&first) => {
+                    Action::Replay { place, first, last }
+                }
+                [first, last] => {
+                    return refuse(
+                        "events",
+                        format!(
+                            "{first} to {last} is no range; the first and the last event are expected, such as [3, 9]"
+                        ),
+                    );
+                }
+            },
             "sink.error" | "sink.post_commit_error" => Action::Refuse {
                 place,
                 times: self.times.unwrap_or(1).max(1),
                 after_commit: entry.name == "sink.post_commit_error",
+            },
+            name if damaged(name).is_some() => Action::Damage {
+                place,
+                what: damaged(name).unwrap_or_default(),
+                restart_after,
             },
             "consumer.close" => Action::Close {
                 place,
@@ -755,6 +961,18 @@ impl FaultSpec {
                 return refuse("step", "steps are counted from 1".into());
             }
             return Ok(Trigger::Step { host, nth });
+        }
+        if let Some(after) = &self.after_step {
+            let step = after.iter().next().filter(|_| after.len() == 1);
+            let found = step.and_then(|(name, &nth)| Some((cast.find(name)?, nth)));
+            let Some((host, nth)) = found.filter(|(_, nth)| *nth > 0) else {
+                let hosts = cast.hosts.join(", ");
+                let why = format!(
+                    "expects one host and the number of its step, counted from 1, such as {{\"p1\": 3}}; hosts are {hosts}"
+                );
+                return refuse("after_step", why);
+            };
+            return Ok(Trigger::AfterStep { host, nth });
         }
         if let Some(after) = &self.after {
             let Some((name, &nth)) = after.iter().next().filter(|_| after.len() == 1) else {
@@ -834,8 +1052,9 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver" | "sink") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "checkpoint" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
+            Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
         }
     }
@@ -853,6 +1072,12 @@ impl FaultSpec {
             "consumer.crash.after_work" => (FactKind::Worked, None),
             "consumer.crash.after_commit" => (FactKind::OffsetsCommitted, None),
             "txn.abort" => (FactKind::TransactionBegan, None),
+            "task.crash.before_barrier" => (FactKind::CheckpointTriggered, None),
+            "task.crash.mid_checkpoint" => (FactKind::SnapshotTaken, None),
+            "task.crash.before_commit" | "jobmanager.crash.before_notify" => {
+                (FactKind::CheckpointCompleted, None)
+            }
+            "task.crash.after_commit" => (FactKind::SinkCommitted, None),
             "driver.crash.C0" => (FactKind::OffsetsLogged, None),
             "driver.crash.C1" => (FactKind::InstantChanged, Some(InstantState::Requested)),
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
@@ -867,12 +1092,28 @@ impl FaultSpec {
     }
 }
 
+/// What a fault of this name deletes.
+fn damaged(name: &str) -> Option<&'static str> {
+    Some(match name.strip_prefix("checkpoint.delete")? {
+        "" => "checkpoint",
+        ".metadata" => "metadata",
+        ".state" => "state",
+        ".commits_last" => "commits/last",
+        ".commits_all" => "commits/all",
+        ".offsets_last" => "offsets/last",
+        ".offsets_all" => "offsets/all",
+        ".last" => "offsets/last+commits/last",
+        _ => return None,
+    })
+}
+
 fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
     if text == "leader" {
         return Some(Place::Leader);
     }
     if text == "coordinator" {
-        return cast.find("c1").map(|_| Place::Coordinator);
+        let coordinated = cast.find("c1").or(cast.find("reader"));
+        return coordinated.map(|_| Place::Coordinator);
     }
     match text.split_once('>') {
         Some((a, "*")) => Some(Place::LinkToAny(cast.find(a)?)),
@@ -896,13 +1137,15 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer" | "txn") => role.starts_with('p'),
+        Some("producer" | "txn" | "source") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver" | "rollback") => role == "driver",
-        Some("sink") => role == "driver" || role.starts_with("exec"),
+        Some("driver" | "rollback" | "checkpoint") => role.starts_with("driver"),
+        Some("sink") => role.starts_with("driver") || role.starts_with("exec"),
         Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
+        Some("task" | "taskmanager") => role.starts_with("tm"),
+        Some("jobmanager") => role == "jm",
         _ => false,
     }
 }
@@ -913,7 +1156,8 @@ pub fn is_consumer(role: &str) -> bool {
         .is_some_and(|n| n.parse::<u8>().is_ok())
 }
 
-fn segment_of(host: &str, cast: &Cast) -> SegmentId {
+/// The segment that a host belongs to.
+pub fn segment_of(host: &str, cast: &Cast) -> SegmentId {
     let branch = host.rsplit_once('.').map_or("", |(branch, _)| branch);
     let index = cast.segments.iter().position(|segment| segment == branch);
     SegmentId(index.unwrap_or(0) as u8)
@@ -969,6 +1213,33 @@ impl Fact {
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
             | Fact::Fenced { segment, .. }
+            | Fact::JobStarted { segment, .. }
+            | Fact::RestartScheduled { segment, .. }
+            | Fact::TaskFailed { segment, .. }
+            | Fact::CheckpointTriggered { segment, .. }
+            | Fact::BarrierSent { segment, .. }
+            | Fact::BarrierArrived { segment, .. }
+            | Fact::Precommitted { segment, .. }
+            | Fact::SnapshotTaken { segment, .. }
+            | Fact::CheckpointAcknowledged { segment, .. }
+            | Fact::CheckpointCompleted { segment, .. }
+            | Fact::CheckpointFailed { segment, .. }
+            | Fact::SinkCommitted { segment, .. }
+            | Fact::CommitRefused { segment, .. }
+            | Fact::SourceRead { segment, .. }
+            | Fact::WrittenPending { segment, .. }
+            | Fact::SourceIdle { segment, .. }
+            | Fact::WindowMissed { segment, .. }
+            | Fact::SideOutput { segment, .. }
+            | Fact::Refired { segment, .. }
+            | Fact::Kept { segment, .. }
+            | Fact::DuplicatesDropped { segment, .. }
+            | Fact::Released { segment, .. }
+            | Fact::OperatorProgressed { segment, .. }
+            | Fact::StartingOffsetsResolved { segment, .. }
+            | Fact::DataMissed { segment, .. }
+            | Fact::CheckpointDamaged { segment, .. }
+            | Fact::QueryFinished { segment, .. }
             | Fact::MergedAway { segment, .. }
             | Fact::Deferred { segment, .. }
             | Fact::WriteFailed { segment, .. }
@@ -1033,6 +1304,11 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::CheckpointTriggered
+            || self == FactKind::CheckpointCompleted
+            || self == FactKind::SnapshotTaken
+            || self == FactKind::SinkCommitted
+            || self == FactKind::SourceRead
             || self == FactKind::RollbackRequested
             || self == FactKind::SliceCompacted
     }
@@ -1049,23 +1325,49 @@ pub struct Script {
     /// How often each batch met a chance, so that a repeat is drawn anew.
     drawn: BTreeMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
-    steps: BTreeMap<HostId, u32>,
+    steps: Vec<u32>,
+    /// Index: host. Whether any fault waits for one of its steps.
+    awaited: Vec<bool>,
 }
 
 impl Script {
-    pub fn new(faults: Vec<Fault>) -> Self {
+    pub fn new(faults: Vec<Fault>, hosts: usize) -> Self {
         let n = faults.len();
-        Script {
+        let mut script = Script {
             faults,
             counts: vec![0; n],
             done: vec![false; n],
             drawn: BTreeMap::new(),
-            steps: BTreeMap::new(),
+            steps: vec![0; hosts],
+            awaited: vec![false; hosts],
+        };
+        script.await_steps();
+        script
+    }
+
+    fn await_steps(&mut self) {
+        self.awaited.fill(false);
+        for fault in &self.faults {
+            if let Trigger::Step { host, .. } | Trigger::AfterStep { host, .. } = fault.when {
+                self.awaited[usize::from(host.0)] = true;
+            }
         }
     }
 
     pub fn fault(&self, id: FaultId) -> &Fault {
         &self.faults[usize::from(id.0)]
+    }
+
+    /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
+    pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
+        self.faults[usize::from(id.0)] = fault;
+        self.counts[usize::from(id.0)] = counted;
+        self.await_steps();
+    }
+
+    /// Steps that this host has begun.
+    pub fn steps_of(&self, host: HostId) -> u32 {
+        self.steps[usize::from(host.0)]
     }
 
     /// Faults that strike at a time.
@@ -1079,10 +1381,26 @@ impl Script {
 
     /// Faults that strike before the step that this host is about to take.
     pub fn before_step(&mut self, host: HostId) -> Vec<FaultId> {
-        let count = self.steps.entry(host).or_insert(0);
-        *count += 1;
-        let step = *count;
+        let place = usize::from(host.0);
+        self.steps[place] += 1;
+        let step = self.steps[place];
+        if !self.awaited[place] {
+            return Vec::new();
+        }
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
+        (0..self.faults.len())
+            .filter(|&index| strikes(&self.faults[index]))
+            .map(|index| FaultId(index as u16))
+            .collect()
+    }
+
+    /// Faults that strike right after the step that this host has taken.
+    pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
+        if !self.awaited[usize::from(host.0)] {
+            return Vec::new();
+        }
+        let step = self.steps_of(host);
+        let strikes = |fault: &Fault| matches!(fault.when, Trigger::AfterStep { host: at, nth } if at == host && nth == step);
         (0..self.faults.len())
             .filter(|&index| strikes(&self.faults[index]))
             .map(|index| FaultId(index as u16))
@@ -1182,7 +1500,7 @@ mod tests {
             ),
             (
                 r#"{"do": "net.split", "request": 1, "step": 1}"#,
-                "faults.f.after: only one of step, after, request and chance may be given",
+                "faults.f.after: only one of step, after, after_step, request and chance may be given",
             ),
         ] {
             let error = error(fault);

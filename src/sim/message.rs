@@ -1,11 +1,15 @@
 //! What programs say to each other; a timer is a message to oneself. Nested by system, because only peers read them.
 
+#[cfg(not(feature = "lean"))]
+use super::engines::flink;
 use super::engines::{consumer, spark};
 use super::kafka::protocol as kafka;
 #[cfg(not(feature = "lean"))]
 use super::sinks::hudi::compactor;
 use super::store;
 use super::workload::Record;
+#[cfg(not(feature = "lean"))]
+use std::fmt;
 
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -13,6 +17,8 @@ pub enum Message {
     Store(store::Message),
     Spark(spark::Message),
     Consumer(consumer::Message),
+    #[cfg(not(feature = "lean"))]
+    Flink(flink::Message),
     /// The business hands a record to the producing application.
     Order(Record),
     /// The application decides to abort the transaction in hand.
@@ -37,6 +43,8 @@ impl Message {
             | Message::Order(_)
             | Message::GiveUp
             | Message::Disconnected => None,
+            #[cfg(not(feature = "lean"))]
+            Message::Flink(_) => None,
         }
     }
 }
@@ -69,5 +77,49 @@ impl From<spark::Message> for Message {
 impl From<consumer::Message> for Message {
     fn from(message: consumer::Message) -> Self {
         Message::Consumer(message)
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl From<flink::Message> for Message {
+    fn from(message: flink::Message) -> Self {
+        Message::Flink(message)
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl Message {
+    /// What it is, in the words of its name in the protocol: "fetch", "request put".
+    pub fn words(&self) -> String {
+        let mut head = Head::default();
+        // It ends with an error as soon as the fields begin.
+        let _ = fmt::Write::write_fmt(&mut head, format_args!("{self:?}"));
+        let mut words: Vec<&str> = head.0.split('(').filter(|word| !word.is_empty()).collect();
+        if words.len() > 1 {
+            // The system that it belongs to.
+            words.remove(0);
+        }
+        let mut text = String::new();
+        for c in words.join(" ").chars() {
+            if c.is_uppercase() && !text.is_empty() && !text.ends_with(' ') {
+                text.push(' ');
+            }
+            text.extend(c.to_lowercase());
+        }
+        text
+    }
+}
+
+/// Takes in the names at the head of a debug text and refuses the rest.
+#[cfg(not(feature = "lean"))]
+#[derive(Default)]
+struct Head(String);
+
+#[cfg(not(feature = "lean"))]
+impl fmt::Write for Head {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '(');
+        self.0.push_str(&text[..end.unwrap_or(text.len())]);
+        end.map_or(Ok(()), |_| Err(fmt::Error))
     }
 }

@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod compact;
 pub mod control;
 pub mod engines;
+#[cfg(not(feature = "lean"))]
+pub mod explore;
 pub mod fault;
 pub mod json;
 pub mod kafka;
@@ -33,6 +35,13 @@ use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
+#[cfg(not(feature = "lean"))]
+use engines::flink::DeliveryGuarantee;
+#[cfg(not(feature = "lean"))]
+use engines::flink::job_manager::JobManager;
+#[cfg(not(feature = "lean"))]
+use engines::flink::task_manager::{Target, TaskManager};
+use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -56,6 +65,7 @@ use sinks::SinkKind;
 #[cfg(not(feature = "lean"))]
 use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use store::Store;
 use tiers::{Tiers, segments};
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
@@ -75,6 +85,8 @@ pub const FULL: bool = cfg!(not(feature = "lean"));
 pub enum Keep {
     Trace,
     LedgerOnly,
+    /// Not even the digest, which stays 0: for the many runs of an exploration, of which only the verdicts count.
+    VerdictOnly,
 }
 
 /// Why a run ended.
@@ -142,6 +154,10 @@ enum Node {
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
     #[cfg(not(feature = "lean"))]
+    JobManager(Box<Host<JobManager>>),
+    #[cfg(not(feature = "lean"))]
+    TaskManager(Box<Host<TaskManager>>),
+    #[cfg(not(feature = "lean"))]
     Compactor(Box<Host<Compactor>>),
 }
 
@@ -160,6 +176,10 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Compactor($host) => $do,
         }
@@ -187,7 +207,7 @@ impl Node {
 /// A running simulation. A clone goes on like the original.
 #[derive(Clone)]
 pub struct Simulation {
-    scenario: Scenario,
+    scenario: Rc<Scenario>,
     kernel: Kernel,
     nodes: Vec<Node>,
     producers: Vec<HostId>,
@@ -201,6 +221,8 @@ pub struct Simulation {
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
     till: Till,
+    /// What was handed over, by number, if a fault may have it handed over again.
+    handed: BTreeMap<u32, workload::Record>,
     store: HostId,
     arrived: u32,
     last_fact: Time,
@@ -216,6 +238,9 @@ pub struct Simulation {
     disturbed_until: Time,
     events: u64,
     ended: Option<Ended>,
+    /// The steps that hosts have taken, while somebody watches.
+    #[cfg(not(feature = "lean"))]
+    watched: Option<Vec<explore::Step>>,
 }
 
 /// What the ledger of a segment must know of the scenario.
@@ -232,11 +257,21 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     };
     let tiers = Tiers::of(scenario);
     let spark = branch.engine.kind == EngineKind::Spark;
-    let windowed = spark && branch.engine.spark.window_type != WindowType::None;
-    let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
+    let flink = branch.engine.kind == EngineKind::Flink;
+    let leading = match branch.engine.kind {
+        EngineKind::Spark => "driver",
+        EngineKind::Consumer => "c1",
+        EngineKind::Flink => "jm",
+    };
+    let driver = format!("{prefix}{leading}");
+    let latest = engines::flink::StartupMode::LatestOffset;
+    let windowed =
+        (spark && branch.engine.spark.is_grouped()) || (flink && branch.engine.flink.is_windowed());
     Terms {
         segment,
         windowed,
+        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
         deaf: scenario.producer.on_error == OnError::Ignore,
@@ -249,7 +284,16 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         upstream: tiers.upstream(usize::from(segment.0)),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-        from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+        from_latest: (spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest)
+            || (flink && branch.engine.flink.startup_mode == latest),
+    }
+}
+
+/// The driver of a query's nth application: nearly always there is one.
+fn driver_name(application: u8) -> String {
+    match application {
+        1 => "driver".into(),
+        n => format!("driver{n}"),
     }
 }
 
@@ -272,9 +316,13 @@ pub fn cast(scenario: &Scenario) -> Cast {
         };
         match branch.engine.kind {
             EngineKind::Spark => {
-                hosts.push(format!("{prefix}driver"));
-                let executors = 1..=branch.engine.spark.executors;
-                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                let spark = &branch.engine.spark;
+                for application in 1..=spark.applications {
+                    hosts.push(format!("{prefix}{}", driver_name(application)));
+                    let before = (application - 1) * spark.executors;
+                    let executors = before + 1..=before + spark.executors;
+                    hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                }
                 if has_compactor(branch) {
                     hosts.push(format!("{prefix}compactor"));
                 }
@@ -282,6 +330,14 @@ pub fn cast(scenario: &Scenario) -> Cast {
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+                if branch.sink.kind == SinkKind::KafkaTopic {
+                    hosts.push(format!("{prefix}reader"));
+                }
+            }
+            EngineKind::Flink => {
+                hosts.push(format!("{prefix}jm"));
+                let task_managers = 1..=branch.engine.flink.parallelism;
+                hosts.extend(task_managers.map(|n| format!("{prefix}tm{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
                     hosts.push(format!("{prefix}reader"));
                 }
@@ -344,8 +400,10 @@ fn remark(what: &str, until: Time) -> Fact {
 /// The partitions that coordinators need, if anybody needs a coordinator.
 fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+    let writes = |(_, branch): &(String, Branch)| branch.sink.kind == SinkKind::KafkaTopic;
     let transactional = scenario.producer.transactional_id.is_some();
-    let needed = transactional || segments(scenario).iter().any(consumes);
+    let segments = segments(scenario);
+    let needed = transactional || segments.iter().any(consumes) || segments.iter().any(writes);
     (FULL && needed).then(|| {
         let mut internal = Internal::behind(scenario.topic.partitions);
         let inputs = Tiers::of(scenario).inputs;
@@ -400,7 +458,7 @@ impl Simulation {
             .faults
             .iter()
             .map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
-        let script = Script::new(faults.collect());
+        let script = Script::new(faults.collect(), cast.hosts.len());
         let network = Network::new(
             Span::from_micros(scenario.network.min_us),
             Span::from_micros(scenario.network.mean_extra_us),
@@ -410,7 +468,7 @@ impl Simulation {
             seed: scenario.seed,
             agenda: Agenda::default(),
             network,
-            recorder: Recorder::new(cast.clone(), keep == Keep::Trace),
+            recorder: Recorder::new(cast.clone(), keep),
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
@@ -420,7 +478,7 @@ impl Simulation {
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
             .collect();
         let mut simulation = Simulation {
-            scenario: scenario.clone(),
+            scenario: Rc::new(scenario.clone()),
             kernel,
             nodes,
             producers: producers(scenario),
@@ -432,6 +490,7 @@ impl Simulation {
             keep,
             held: Vec::new(),
             till: Till::default(),
+            handed: BTreeMap::new(),
             store,
             arrived: 0,
             last_fact: Time::ZERO,
@@ -443,6 +502,8 @@ impl Simulation {
             disturbed_until: Time::ZERO,
             events: 0,
             ended: None,
+            #[cfg(not(feature = "lean"))]
+            watched: None,
         };
         for index in 0..simulation.nodes.len() {
             let host = HostId(index as u8);
@@ -491,6 +552,11 @@ impl Simulation {
     /// The ledger of the main segment.
     pub fn ledger(&self) -> &Ledger {
         &self.ledgers[0]
+    }
+
+    /// The ledgers of all segments: the main one, then those of the branches in the order of their names.
+    pub fn ledgers(&self) -> &[Ledger] {
+        &self.ledgers
     }
 
     /// Handles the earliest event; false once the run has ended.
@@ -593,12 +659,7 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                let producer = usize::from(self.taker(n).0);
-                if self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now {
-                    self.hand_over(n);
-                } else {
-                    self.held.push(n);
-                }
+                self.hand_over(n);
             }
             What::Fault(id) => self.strike(id, None, None),
             What::Restart(host) => {
@@ -627,9 +688,7 @@ impl Simulation {
 
     /// Orders that happened while the producer could not take them.
     fn hand_over_held(&mut self, host: HostId) {
-        let up = self.nodes[usize::from(host.0)].is_alive()
-            && self.paused[usize::from(host.0)] <= self.kernel.now;
-        if self.producers.contains(&host) && up {
+        if self.producers.contains(&host) {
             for n in std::mem::take(&mut self.held) {
                 if self.taker(n) == host {
                     self.hand_over(n);
@@ -640,10 +699,20 @@ impl Simulation {
         }
     }
 
-    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
-        for fault in self.script.before_step(to) {
+    /// A host is about to take a step: the faults strike that wait for it.
+    fn begin_step(&mut self, from: HostId, to: HostId, message: &Message) {
+        let strikes = self.script.before_step(to);
+        #[cfg(not(feature = "lean"))]
+        self.watch(from, to, message);
+        #[cfg(feature = "lean")]
+        let _ = (from, message);
+        for fault in strikes {
             self.strike(fault, None, None);
         }
+    }
+
+    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
+        self.begin_step(from, to, &message);
         if let Message::Kafka(kafka::protocol::Message::HandleProduce { client }) = &message {
             let epoch = self.kernel.network.epoch(*client, to);
             for fault in self.script.before_request(to) {
@@ -655,8 +724,15 @@ impl Simulation {
                 return;
             }
         }
+        self.take_step(from, to, message, cause);
+    }
+
+    fn take_step(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
         let mut cx = self.kernel.context(to, cause);
         self.nodes[usize::from(to.0)].handle(from, message, &mut cx);
+        for fault in self.script.after_step(to) {
+            self.strike(fault, None, None);
+        }
     }
 
     fn boot(&mut self, host: HostId, cause: Option<FactId>) {
@@ -692,42 +768,68 @@ impl Simulation {
         Time::from_ms(instance.unwrap_or(0) as u64 * self.scenario.producer.stagger_ms)
     }
 
+    /// The till hands an order over, or holds it back while nobody takes it.
     fn hand_over(&mut self, n: u32) {
+        let producer = self.taker(n);
+        if !self.takes_orders(producer) {
+            self.held.push(n);
+            return;
+        }
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
         let record = self.till.event(workload, seed, n, now);
-        let producer = self.taker(n);
-        let mut cx = self.kernel.context(producer, None);
-        cx.note(Fact::Emitted {
+        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
+        if FULL && self.scenario.faults.values().any(replays) {
+            self.handed.insert(n, record.clone());
+        }
+        let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
             order_id: record.value.order_id,
             amount: record.value.amount,
             event_time: record.event_time,
-        });
+        };
         let version = record.value.version;
-        if version.seq > 0 {
-            cx.note(Fact::Changed {
-                origin: record.origin,
-                order_id: record.value.order_id,
-                version,
-            });
+        let changed = (version.seq > 0).then_some(Fact::Changed {
+            origin: record.origin,
+            order_id: record.value.order_id,
+            version,
+        });
+        let message = Message::Order(record);
+        self.begin_step(producer, producer, &message);
+        // Who dies in this moment has not taken it.
+        if !self.takes_orders(producer) {
+            self.held.push(n);
+            return;
+        }
+        let mut cx = self.kernel.context(producer, None);
+        cx.note(emitted);
+        if let Some(changed) = changed {
+            cx.note(changed);
         }
         let cause = cx.cause();
-        self.deliver(producer, producer, Message::Order(record), cause);
+        self.take_step(producer, producer, message, cause);
+    }
+
+    /// Whether this instance is up and not standing still.
+    fn takes_orders(&self, producer: HostId) -> bool {
+        let place = usize::from(producer.0);
+        self.nodes[place].is_alive() && self.paused[place] <= self.kernel.now
     }
 
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
     fn settle(&mut self) {
         loop {
-            let fresh = self.kernel.recorder.take_fresh();
+            let mut fresh = self.kernel.recorder.take_fresh();
             if fresh.is_empty() {
                 return;
             }
             let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
-            for (id, event) in fresh {
+            for (id, event) in fresh.drain(..) {
                 self.times.push(event.at);
-                self.last_fact = event.at;
+                if !self.is_housekeeping(&event) {
+                    self.last_fact = event.at;
+                }
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
                     self.last_appender = event.host;
                 }
@@ -739,21 +841,43 @@ impl Simulation {
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
                 }
-                let counters = self.counters();
-                let before = self
-                    .tally
-                    .last()
-                    .map_or_else(Counters::default, |&(_, counters)| counters);
-                if self.keep == Keep::Trace && counters != before {
-                    self.tally.push((id, counters));
+                if self.keep == Keep::Trace {
+                    let counters = self.counters();
+                    let before = self
+                        .tally
+                        .last()
+                        .map_or_else(Counters::default, |&(_, counters)| counters);
+                    if counters != before {
+                        self.tally.push((id, counters));
+                    }
                 }
                 let faults = self.script.after_fact(self.scenario.seed, &event);
                 struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));
             }
+            self.kernel.recorder.give_back(fresh);
             for (fault, event) in struck {
                 self.strike(fault, Some(&event), None);
             }
         }
+    }
+
+    /// What a job with checkpoints does for ever, with or without records.
+    fn is_housekeeping(&self, event: &TraceEvent) -> bool {
+        let repeats = match &event.fact {
+            Fact::CheckpointTriggered { .. }
+            | Fact::BarrierSent { .. }
+            | Fact::BarrierArrived { .. }
+            | Fact::SnapshotTaken { .. }
+            | Fact::CheckpointAcknowledged { .. }
+            | Fact::CheckpointCompleted { .. } => true,
+            // A transactional sink takes a new id at every checkpoint.
+            Fact::ProducerIdAssigned { .. } | Fact::TransactionBegan { .. } => {
+                let node = &self.nodes[usize::from(event.host.0)];
+                node.is_task_manager()
+            }
+            _ => false,
+        };
+        FULL && repeats
     }
 
     // ---- faults ------------------------------------------------------------------------------------------------
@@ -896,6 +1020,53 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
+            #[cfg(not(feature = "lean"))]
+            Action::Throw { place } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let throw = engines::flink::Message::Throw;
+                    self.deliver(host, host, Message::Flink(throw), cause);
+                }
+            }
+            #[cfg(feature = "lean")]
+            Action::Throw { .. } => {}
+            Action::Replay { place, first, last } if FULL => {
+                let Place::Host(producer) = self.resolve(place, None) else {
+                    return;
+                };
+                self.replay(producer, first, last, injected);
+            }
+            Action::Damage {
+                place,
+                what,
+                restart_after,
+            } if FULL => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                // Whoever deletes has stopped the query first, and starts it again.
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let loses = kernel::Loses::Memory;
+                    self.kernel
+                        .context(host, cause)
+                        .note(Fact::Crashed { loses });
+                    self.crash(host, loses, restart_after, cause);
+                }
+                let cast = cast(&self.scenario);
+                let store = cast.find("store").expect("every run has a store");
+                let segment = fault::segment_of(cast.host(host), &cast);
+                let message = Message::Store(store::Message::Damage { segment, what });
+                let mut cx = self.kernel.context(store, cause);
+                self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
+            }
             Action::Refuse {
                 place,
                 times,
@@ -917,7 +1088,26 @@ impl Simulation {
             Action::GiveUp { .. }
             | Action::Close { .. }
             | Action::Stop { .. }
-            | Action::Refuse { .. } => {}
+            | Action::Refuse { .. }
+            | Action::Damage { .. }
+            | Action::Replay { .. } => {}
+        }
+    }
+
+    /// The source hands events over once more, as they were; what has not happened yet is left out.
+    fn replay(&mut self, producer: HostId, first: u32, last: u32, injected: Fact) {
+        let events = (first..=last).filter_map(|n| self.handed.get(&n).cloned());
+        let records: Vec<workload::Record> = events.collect();
+        let mut cx = self.kernel.context(producer, None);
+        cx.note(injected);
+        cx.note(Fact::Resent {
+            origins: records.iter().map(|record| record.origin).collect(),
+        });
+        let cause = cx.cause();
+        if self.nodes[usize::from(producer.0)].is_alive() {
+            for record in records {
+                self.deliver(producer, producer, Message::Order(record), cause);
+            }
         }
     }
 
@@ -1016,6 +1206,14 @@ impl Simulation {
 }
 
 impl Node {
+    fn is_task_manager(&self) -> bool {
+        #[cfg(not(feature = "lean"))]
+        if let Node::TaskManager(_) = self {
+            return true;
+        }
+        false
+    }
+
     /// Whether the node has nothing to do unless somebody asks it.
     fn is_idle(&self) -> bool {
         match self {
@@ -1044,6 +1242,16 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::job_manager::Memory::is_idle),
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::task_manager::Memory::is_idle),
             #[cfg(not(feature = "lean"))]
             Node::Compactor(host) => host
                 .memory
@@ -1157,38 +1365,107 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }
             continue;
         }
-        let driver = find(&format!("{prefix}driver"));
+        #[cfg(not(feature = "lean"))]
+        if branch.engine.kind == EngineKind::Flink {
+            let config = branch.engine.flink;
+            let topic = &branch.sink.kafka_topic;
+            let exactly_once = config.delivery_guarantee == DeliveryGuarantee::ExactlyOnce;
+            let output = internal.zip(tiers.outputs[index]);
+            let target = match output {
+                None if branch.sink.kind == SinkKind::Hudi => {
+                    Target::Hudi(branch.sink.hudi.clone())
+                }
+                None => Target::Console(branch.sink.console.clone()),
+                Some((internal, _)) => Target::Kafka(Settings {
+                    id: exactly_once.then(String::new),
+                    timeout: Span::from_ms(config.transaction_timeout_ms),
+                    version: scenario.brokers.transaction_version,
+                    linger: Span::ZERO,
+                    batch: (scenario.producer.batch_size() / workload::RECORD_BYTES).max(1)
+                        as usize,
+                    request_timeout: Span::from_ms(scenario.producer.request_timeout_ms()),
+                    delivery_timeout: Span::from_ms(scenario.producer.delivery_timeout_ms()),
+                    backoff: Span::from_ms(scenario.producer.retry_backoff_ms),
+                    brokers: brokers.clone(),
+                    internal,
+                }),
+            };
+            let job_manager = find(&format!("{prefix}jm"));
+            let task_managers: Vec<HostId> = (1..=config.parallelism)
+                .map(|n| HostId(job_manager.0 + n))
+                .collect();
+            nodes.push(Node::JobManager(Box::new(Host::new(JobManager {
+                segment,
+                config: config.clone(),
+                store,
+                task_managers: task_managers.clone(),
+            }))));
+            nodes.extend((0..config.parallelism).map(|index| {
+                Node::TaskManager(Box::new(Host::new(TaskManager {
+                    segment,
+                    config: config.clone(),
+                    index,
+                    partitions,
+                    input,
+                    output: output.map_or(0, |(_, first)| first),
+                    job_manager,
+                    peers: task_managers.clone(),
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                    target: target.clone(),
+                })))
+            }));
+            if let Some((_, first)) = output {
+                let outputs = (first..first + partitions).map(PartitionId);
+                nodes.push(Node::Reader(Box::new(Host::new(Reader {
+                    segment,
+                    isolation: topic.isolation,
+                    partitions: outputs.collect(),
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                }))));
+            }
+            continue;
+        }
         #[cfg(not(feature = "lean"))]
         let compacts = has_compactor(&branch);
         let config = branch.engine.spark;
-        let executors: Vec<HostId> = (1..=config.executors)
-            .map(|n| HostId(driver.0 + n))
-            .collect();
         let sink = branch.sink.hudi;
-        nodes.push(Node::Driver(Box::new(Host::new(Driver {
-            segment,
-            config: config.clone(),
-            sink: sink.clone(),
-            store,
-            executors: executors.clone(),
-            brokers: brokers.clone(),
-            leaders: leaders.clone(),
-            input,
-            compactor: cast.find(&format!("{prefix}compactor")),
-        }))));
-        nodes.extend(executors.iter().map(|_| {
-            let executor = Executor {
+        let database =
+            (FULL && branch.sink.kind == SinkKind::Database).then_some(branch.sink.database);
+        for application in 1..=config.applications {
+            let driver = find(&format!("{prefix}{}", driver_name(application)));
+            let executors: Vec<HostId> = (1..=config.executors)
+                .map(|n| HostId(driver.0 + n))
+                .collect();
+            nodes.push(Node::Driver(Box::new(Host::new(Driver {
                 segment,
+                is_first: application == 1,
                 config: config.clone(),
                 sink: sink.clone(),
-                driver,
+                database: database.clone(),
                 store,
+                executors: executors.clone(),
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
                 input,
-            };
-            Node::Executor(Box::new(Host::new(executor)))
-        }));
+                compactor: cast.find(&format!("{prefix}compactor")),
+            }))));
+            nodes.extend(executors.iter().map(|_| {
+                let executor = Executor {
+                    segment,
+                    config: config.clone(),
+                    sink: sink.clone(),
+                    driver,
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: leaders.clone(),
+                    input,
+                };
+                Node::Executor(Box::new(Host::new(executor)))
+            }));
+        }
         #[cfg(not(feature = "lean"))]
         if compacts {
             nodes.push(Node::Compactor(Box::new(Host::new(Compactor {

@@ -7,7 +7,7 @@ use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::json;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
-use super::sinks::{SinkSection, hudi};
+use super::sinks::{SinkKind, SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
 use super::workload::Change;
@@ -360,9 +360,7 @@ impl Scenario {
     pub fn patched(&self, patch: &Patch) -> Result<Scenario, ScenarioError> {
         let mut value = self.to_value();
         let mut patch = patch.0.clone();
-        if super::FULL {
-            hudi::modern_keys(&mut patch);
-        }
+        hudi::modern_keys(&mut patch);
         merge(&mut value, &patch);
         Scenario::from_value(&value)
     }
@@ -396,11 +394,44 @@ impl Scenario {
         if self.producer.instances > 1 {
             return refused("producer.app.instances".into(), "a second instance");
         }
+        let mut faults = self.faults.iter();
+        if let Some((id, _)) = faults.find(|(_, fault)| fault.name.starts_with("checkpoint.")) {
+            return refused(format!("faults.{id}.do"), "a damaged checkpoint");
+        }
+        let own = (String::new(), &self.sink);
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once(own).chain(sinks) {
+            if sink.kind == SinkKind::Database {
+                return refused(format!("{place}sink.use"), "an outside table");
+            }
+        }
         let branches = self.branches.iter();
         let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
         for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
+            }
+            if engine.kind == EngineKind::Flink {
+                return refused(format!("{place}engine.use"), "a Flink job");
+            }
+            if let Some(key) = engine.spark.needs_full() {
+                return refused(format!("{place}engine.spark.{key}"), "this setting");
+            }
+        }
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once((String::new(), &self.sink)).chain(sinks) {
+            if sink.hudi.is_beyond_the_opening() {
+                return refused(format!("{place}sink.hudi"), "a table with these settings");
+            }
+        }
+        if self.workload.has_changes() {
+            return refused("workload".into(), "an order with several versions");
+        }
+        for (name, fault) in &self.faults {
+            if fault.strikes_a_table() {
+                return refused(format!("faults.{name}.do"), "this fault");
             }
         }
         Ok(())
@@ -522,13 +553,7 @@ fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, ScenarioEr
             }
             _ => String::new(),
         };
-        // Settings beyond what the opening scenario needs are not in that build.
-        let beyond = if super::FULL || !text.starts_with("unknown") {
-            ""
-        } else {
-            " (more settings run in the terminal; the page does not have them yet)"
-        };
-        ScenarioError::new(place, format!("{text}{hint}{beyond}"))
+        ScenarioError::new(place, format!("{text}{hint}"))
     })
 }
 

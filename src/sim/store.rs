@@ -5,11 +5,15 @@
 
 use super::FULL;
 use super::compact::gather;
+#[cfg(not(feature = "lean"))]
+use super::engines::flink::storage;
+#[cfg(not(feature = "lean"))]
+use super::engines::spark::damage;
 use super::engines::spark::progress;
 use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
-use super::sinks::{console, hudi};
+use super::sinks::{console, database, hudi};
 use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +40,10 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Database(database::Record),
     Offset(console::OffsetRow),
+    #[cfg(not(feature = "lean"))]
+    Flink(storage::File),
 }
 
 /// Everything in the store, by path.
@@ -85,6 +92,11 @@ pub enum Message {
     },
     Listing {
         objects: Objects,
+    },
+    /// Somebody deletes a part of a query's checkpoint.
+    Damage {
+        segment: SegmentId,
+        what: &'static str,
     },
     Offsets {
         positions: Positions,
@@ -187,10 +199,22 @@ impl Program for Store {
                 cx.reply(reply, answer);
             }
             Message::Refuse(refusal) => memory.refusals.push(refusal),
-            Message::Done { .. }
-            | Message::Listing { .. }
-            | Message::Offsets { .. }
-            | Message::Failed => {}
+            #[cfg(not(feature = "lean"))]
+            Message::Damage { segment, what } => {
+                let checkpoint = progress::checkpoint_path(segment, 1);
+                let doomed = damage::doomed(objects, &checkpoint, what).unwrap_or_default();
+                let files = doomed.len() as u32;
+                doomed.iter().for_each(|path| {
+                    objects.remove(path);
+                });
+                let what = what.to_string();
+                cx.note(Fact::CheckpointDamaged {
+                    segment,
+                    what,
+                    files,
+                });
+            }
+            _ => {}
         }
     }
 }
@@ -234,6 +258,19 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     }
                 }
                 for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
+            }
+            #[cfg(not(feature = "lean"))]
+            if let Object::Flink(file) = &object {
+                for fact in storage::changes(objects, file) {
+                    cx.note(fact);
+                }
+            }
+            if let Object::Database(record) = &object
+                && FULL
+            {
+                for fact in database::changes(objects, &path, record) {
                     cx.note(fact);
                 }
             }

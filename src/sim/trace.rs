@@ -3,13 +3,15 @@
 //! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
-use super::FULL;
+use super::engines::operators::Metrics;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
 use super::workload::{Record, Status, Version};
+use super::{FULL, Keep};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
+use std::rc::Rc;
 
 /// A fact by its place in the run, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,6 +114,16 @@ pub enum Recovery {
     Continue(u64),
 }
 
+impl Recovery {
+    /// The id of the batch that comes next.
+    pub const fn next_batch(self) -> u64 {
+        match self {
+            Recovery::Fresh => 0,
+            Recovery::Rerun(batch) | Recovery::Continue(batch) => batch,
+        }
+    }
+}
+
 /// Why a visible row is not visible any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Retraction {
@@ -156,6 +168,15 @@ pub enum Ending {
     Timeout,
     /// A new instance with the same transactional id was started.
     Fenced,
+}
+
+/// Why a checkpoint came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckpointFailure {
+    /// Longer than `execution.checkpointing.timeout`.
+    Expired,
+    /// The job failed before it was complete.
+    JobFailed,
 }
 
 macro_rules! facts {
@@ -272,6 +293,55 @@ facts! {
     UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
+    /// Tasks are deployed, for the first time or again, from a checkpoint or from the start.
+    JobStarted { segment: SegmentId, attempt: u32, checkpoint: Option<u64>, positions: Vec<(PartitionId, u64)> } = "job_started",
+    RestartScheduled { segment: SegmentId, delay: Span } = "restart_scheduled",
+    TaskFailed { segment: SegmentId, error: String } = "task_failed",
+    CheckpointTriggered { segment: SegmentId, checkpoint: u64 } = "checkpoint_triggered",
+    /// A source sent a barrier between two records.
+    BarrierSent { segment: SegmentId, checkpoint: u64, to: HostId } = "barrier_sent",
+    /// An operator has one of its barriers; it came from there.
+    BarrierArrived { segment: SegmentId, checkpoint: u64, from: HostId } = "barrier_arrived",
+    /// A sink's transaction is flushed and belongs to a checkpoint.
+    Precommitted { segment: SegmentId, transaction: String, checkpoint: u64, origins: Vec<(Origin, Source)> } = "precommitted",
+    /// A task's state is copied: so many windows, and so many elements that the barrier overtook.
+    SnapshotTaken { segment: SegmentId, checkpoint: u64, rows: u32, in_flight: u32 } = "snapshot_taken",
+    CheckpointAcknowledged { segment: SegmentId, checkpoint: u64, by: HostId } = "checkpoint_acknowledged",
+    /// From here on a restart begins at these positions.
+    CheckpointCompleted { segment: SegmentId, checkpoint: u64, positions: Vec<(PartitionId, u64)> } = "checkpoint_completed",
+    CheckpointFailed { segment: SegmentId, checkpoint: u64, why: CheckpointFailure } = "checkpoint_failed",
+    /// A transaction of the sink is committed; `again`: it was already.
+    SinkCommitted { segment: SegmentId, transaction: String, again: bool } = "sink_committed",
+    /// A transaction of a complete checkpoint can never be committed, and the job goes on.
+    CommitRefused { segment: SegmentId, transaction: String, error: ErrorCode, origins: Vec<(Origin, Source)> } = "commit_refused",
+    /// A source handed records on.
+    SourceRead { segment: SegmentId, origins: Vec<(Origin, Source)> } = "source_read",
+    /// Written into a transaction, and seen by nobody yet.
+    WrittenPending { segment: SegmentId, origins: Vec<(Origin, Source)> } = "written_pending",
+    /// A partition sends nothing and does not hold the watermark back, or does again.
+    SourceIdle { segment: SegmentId, partition: PartitionId, idle: bool } = "source_idle",
+    /// Too late for this window; another one has counted it.
+    WindowMissed { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "window_missed",
+    /// Too late for every window: handed to the side output.
+    SideOutput { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "side_output",
+    /// A record within the allowed lateness made a window fire once more.
+    Refired { segment: SegmentId, window: Window, amount: i64 } = "refired",
+    /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
+    Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
+    /// These are copies of what the operator had seen, and vanish.
+    DuplicatesDropped { segment: SegmentId, origins: Vec<(Origin, Source)> } = "duplicates_dropped",
+    /// What a batch did to a stateful operator, in its query's own numbers.
+    OperatorProgressed { segment: SegmentId, batch: u64, operator: String, metrics: Metrics } = "operator_progressed",
+    /// A new query knows where it begins, and its checkpoint keeps that.
+    StartingOffsetsResolved { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "starting_offsets_resolved",
+    /// The topic does not hold what was planned; the query reads on behind it (`failOnDataLoss` is false).
+    DataMissed { segment: SegmentId, range: OffsetRange } = "data_missed",
+    /// Somebody deleted a part of the checkpoint.
+    CheckpointDamaged { segment: SegmentId, what: String, files: u32 } = "checkpoint_damaged",
+    /// Operator state lets go of these events: what is to come of them is on its way to the sink.
+    Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
+    /// The query has done all that its trigger asks for.
+    QueryFinished { segment: SegmentId } = "query_finished",
     /// What the business handed over is another version of an earlier order.
     Changed { origin: Origin, order_id: u32, version: Version } = "changed",
     /// A commit took these rows in and shows another version of their orders, or none.
@@ -354,43 +424,48 @@ impl Trace {
 
     /// The text form: one fact a line, for golden files.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for (id, event) in self.iter() {
-            write_line(
-                &mut text,
-                &self.cast,
-                id,
-                event.cause,
-                event.at,
-                event.host,
-                event.setting.as_deref(),
-                &event.fact,
-            );
-        }
-        text
+        self.iter().map(|(id, _)| self.line(id)).collect()
+    }
+
+    /// One fact's line of it.
+    pub fn line(&self, id: FactId) -> String {
+        let mut line = String::new();
+        let event = self.get(id);
+        write_line(
+            &mut line,
+            &self.cast,
+            id,
+            event.cause,
+            event.at,
+            event.host,
+            event.setting.as_deref(),
+            &event.fact,
+        );
+        line
     }
 }
 
 /// Notes facts: folds the digest, keeps the trace if asked to, and hands on what is new.
 #[derive(Clone)]
 pub struct Recorder {
-    cast: Cast,
+    cast: Rc<Cast>,
     digest: Digest,
     noted: u32,
-    keep: bool,
+    keep: Keep,
+    /// Empty unless it is kept.
     trace: Trace,
     /// Facts that ledger and faults have not seen yet.
     fresh: Vec<(FactId, TraceEvent)>,
 }
 
 impl Recorder {
-    pub fn new(cast: Cast, keep: bool) -> Self {
-        let trace = Trace {
-            cast: cast.clone(),
-            events: Vec::new(),
-        };
+    pub fn new(cast: Cast, keep: Keep) -> Self {
+        let mut trace = Trace::default();
+        if keep == Keep::Trace {
+            trace.cast = cast.clone();
+        }
         Recorder {
-            cast,
+            cast: Rc::new(cast),
             digest: Digest::default(),
             noted: 0,
             keep,
@@ -409,16 +484,18 @@ impl Recorder {
     ) -> FactId {
         let id = FactId(self.noted);
         self.noted += 1;
-        write_line(
-            &mut self.digest,
-            &self.cast,
-            id,
-            cause,
-            at,
-            host,
-            setting,
-            &fact,
-        );
+        if self.keep != Keep::VerdictOnly {
+            write_line(
+                &mut self.digest,
+                &self.cast,
+                id,
+                cause,
+                at,
+                host,
+                setting,
+                &fact,
+            );
+        }
         let event = TraceEvent {
             cause,
             at,
@@ -426,7 +503,7 @@ impl Recorder {
             setting: setting.map(str::to_string),
             fact,
         };
-        if self.keep {
+        if self.keep == Keep::Trace {
             self.trace.events.push(event.clone());
         }
         self.fresh.push((id, event));
@@ -438,8 +515,18 @@ impl Recorder {
         std::mem::take(&mut self.fresh)
     }
 
+    /// Takes the empty list back, so that the next facts need no new memory.
+    pub fn give_back(&mut self, taken: Vec<(FactId, TraceEvent)>) {
+        if self.fresh.is_empty() {
+            self.fresh = taken;
+        }
+    }
+
     pub fn digest(&self) -> u64 {
-        self.digest.0
+        match self.keep {
+            Keep::VerdictOnly => 0,
+            Keep::Trace | Keep::LedgerOnly => self.digest.0,
+        }
     }
 
     pub fn noted(&self) -> u32 {
@@ -447,7 +534,7 @@ impl Recorder {
     }
 
     pub fn into_trace(self) -> Option<Trace> {
-        self.keep.then_some(self.trace)
+        (self.keep == Keep::Trace).then_some(self.trace)
     }
 
     /// The facts kept so far, for a run that is shown while it goes on.
@@ -777,6 +864,42 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
         Fact::Paused { during } => write!(out, " for {during}"),
+        Fact::Kept {
+            segment: id,
+            origins,
+        }
+        | Fact::DuplicatesDropped {
+            segment: id,
+            origins,
+        }
+        | Fact::Released {
+            segment: id,
+            origins,
+        } => write!(out, " {}{}", segment(id), Sourced(origins)),
+        Fact::StartingOffsetsResolved {
+            segment: id,
+            positions,
+        } => write!(out, " {}{}", segment(id), At(positions)),
+        Fact::OperatorProgressed {
+            segment: id,
+            batch,
+            operator,
+            metrics,
+        } => {
+            write!(
+                out,
+                " {} batch {batch} {operator} rows {} updated {} removed {} late {}",
+                segment(id),
+                metrics.rows,
+                metrics.updated,
+                metrics.removed,
+                metrics.dropped_by_watermark
+            )?;
+            match metrics.dropped_duplicates {
+                Some(copies) => write!(out, " duplicates {copies}"),
+                None => Ok(()),
+            }
+        }
         other if FULL => write_group_fact(out, cast, other),
         _ => Ok(()),
     }
@@ -861,6 +984,20 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             who,
             error,
         } => write!(out, " {} {} {error}", segment(id), host(who)),
+        Fact::DataMissed { segment: id, range } => write!(
+            out,
+            " {} {}[{},{})",
+            segment(id),
+            range.partition,
+            range.start,
+            range.end
+        ),
+        Fact::CheckpointDamaged {
+            segment: id,
+            what,
+            files,
+        } => write!(out, " {} {what} files {files}", segment(id)),
+        Fact::QueryFinished { segment: id } => write!(out, " {}", segment(id)),
         Fact::Changed {
             origin,
             order_id,
@@ -919,6 +1056,91 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             segment: id,
             instants,
         } => write!(out, " {} instants {instants}", segment(id)),
+        other => write_job_fact(out, cast, other),
+    }
+}
+
+/// The same for what a job with checkpoints notes.
+fn write_job_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
+    let Some(segment) = fact.segment() else {
+        return Ok(());
+    };
+    match cast.segments[usize::from(segment.0)].as_str() {
+        "" => write!(out, " main")?,
+        name => write!(out, " {name}")?,
+    }
+    match fact {
+        Fact::JobStarted {
+            attempt,
+            checkpoint,
+            positions,
+            ..
+        } => {
+            write!(out, " attempt {attempt} checkpoint {checkpoint:?}")?;
+            write!(out, "{}", At(positions))
+        }
+        Fact::RestartScheduled { delay, .. } => write!(out, " in {delay}"),
+        Fact::TaskFailed { error, .. } => write!(out, " {error}"),
+        Fact::CheckpointTriggered { checkpoint, .. } => write!(out, " {checkpoint}"),
+        Fact::BarrierSent { checkpoint, to, .. } => {
+            write!(out, " {checkpoint} to {}", cast.host(*to))
+        }
+        Fact::BarrierArrived {
+            checkpoint, from, ..
+        } => write!(out, " {checkpoint} from {}", cast.host(*from)),
+        Fact::Precommitted {
+            transaction,
+            checkpoint,
+            origins,
+            ..
+        } => write!(
+            out,
+            " {transaction} checkpoint {checkpoint}{}",
+            Sourced(origins)
+        ),
+        Fact::SnapshotTaken {
+            checkpoint,
+            rows,
+            in_flight,
+            ..
+        } => write!(out, " {checkpoint} rows {rows} in flight {in_flight}"),
+        Fact::CheckpointAcknowledged { checkpoint, by, .. } => {
+            write!(out, " {checkpoint} by {}", cast.host(*by))
+        }
+        Fact::CheckpointCompleted {
+            checkpoint,
+            positions,
+            ..
+        } => write!(out, " {checkpoint}{}", At(positions)),
+        Fact::CheckpointFailed {
+            checkpoint, why, ..
+        } => write!(out, " {checkpoint} {why:?}"),
+        Fact::SinkCommitted {
+            transaction, again, ..
+        } => write!(out, " {transaction}{}", if *again { " again" } else { "" }),
+        Fact::CommitRefused {
+            transaction,
+            error,
+            origins,
+            ..
+        } => write!(out, " {transaction} {error}{}", Sourced(origins)),
+        Fact::SourceRead { origins, .. } | Fact::WrittenPending { origins, .. } => {
+            write!(out, "{}", Sourced(origins))
+        }
+        Fact::SourceIdle {
+            partition, idle, ..
+        } => write!(
+            out,
+            " {partition} {}",
+            if *idle { "idle" } else { "active" }
+        ),
+        Fact::WindowMissed {
+            window, origins, ..
+        }
+        | Fact::SideOutput {
+            window, origins, ..
+        } => write!(out, " {window}{}", Sourced(origins)),
+        Fact::Refired { window, amount, .. } => write!(out, " {window} {amount}"),
         _ => Ok(()),
     }
 }

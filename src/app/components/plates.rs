@@ -56,6 +56,7 @@ pub fn engine_name(scenario: &Scenario) -> &'static str {
     match scenario.engine.kind {
         EngineKind::Spark => "Spark",
         EngineKind::Consumer => "Consumers",
+        EngineKind::Flink => "Flink",
     }
 }
 
@@ -67,6 +68,7 @@ pub fn engine_words(scenario: &Scenario) -> String {
             ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
             ms => format!("trigger {ms} ms"),
         },
+        EngineKind::Flink => "checkpoints".into(),
         EngineKind::Consumer => match consumer.commit {
             Commit::Before => "commit first".into(),
             Commit::After => "commit last".into(),
@@ -89,6 +91,7 @@ pub fn sink_name(scenario: &Scenario) -> &'static str {
         SinkKind::Hudi => "Hudi table",
         SinkKind::Console => "Effects",
         SinkKind::KafkaTopic => "Output topic",
+        SinkKind::Database => "Outside table",
     }
 }
 
@@ -109,6 +112,7 @@ pub fn sink_words(scenario: &Scenario) -> String {
     match scenario.sink.kind {
         SinkKind::Hudi => format!("{operation}, {writer}"),
         SinkKind::Console => "each as it comes".into(),
+        SinkKind::Database => "foreachBatch".into(),
         SinkKind::KafkaTopic => match scenario.sink.kafka_topic.isolation {
             Isolation::ReadCommitted => "read_committed".into(),
             Isolation::ReadUncommitted => "read_uncommitted".into(),

@@ -2,7 +2,7 @@
 
 use super::{DupOrigin, Fate};
 use crate::sim::kernel::{EventTime, HostId, Time};
-use crate::sim::trace::{FactId, Source};
+use crate::sim::trace::{FactId, Source, Window};
 
 /// One event and all that the ledger knows of it.
 #[derive(Clone)]
@@ -66,6 +66,8 @@ pub(super) struct Entry {
     pub path: String,
     /// The checkpoint, counted from 1, and the batch of it.
     pub batch: (u32, u64),
+    /// Which of several windows it is in, where each is due.
+    pub window: Option<Window>,
     /// Why it is one too many, if it is.
     pub surplus: Option<DupOrigin>,
 }

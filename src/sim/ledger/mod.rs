@@ -7,13 +7,14 @@
 
 mod account;
 mod chain;
+mod flink;
 mod orders;
 mod quantiles;
 mod verdict;
 
 pub use chain::{Closed, EndToEnd, Guarantee};
 pub use quantiles::{Quantile, nearest_rank};
-pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
+pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict, json_number};
 
 use super::FULL;
 use super::compact::{gather, sort_by_rank};
@@ -71,8 +72,12 @@ pub enum OutcomeKind {
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub segment: SegmentId,
-    /// The rows of this segment are windows.
+    /// The rows of this segment are windows or groups.
     pub windowed: bool,
+    /// An event belongs to several windows, and is due in each of them.
+    pub sliding: bool,
+    /// A group comes out again when it has changed.
+    pub refining: bool,
     /// The sink holds one row an order: versions of it stand for one another. Else each event stands alone.
     pub by_order: bool,
     /// The instances of the producing application.
@@ -132,11 +137,14 @@ pub struct Ledger {
     /// Per customer: the last event that reached the sink.
     last_of_customer: BTreeMap<u32, u32>,
     latencies: Vec<u64>,
-    freshness: Vec<u64>,
+    /// By key: the end of the window, when its row last changed, and to what.
+    windows: BTreeMap<String, (Time, Time, i64)>,
     /// Data files per instant that is not complete.
     open_files: BTreeMap<Time, u32>,
-    /// Open windows: what each holds, by where it lay in the topic.
-    held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    /// What is in operator state and was not shown yet, and where it lay in the topic.
+    held: BTreeMap<u32, BTreeSet<Source>>,
+    /// What the state let go of in the batch in hand.
+    leaving: Vec<(u32, Source)>,
     /// What consumers have polled and not worked through.
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
@@ -152,6 +160,8 @@ pub struct Ledger {
     state_history: Vec<(Time, u32)>,
     /// Per event: where the copies lay that this checkpoint's state has counted.
     counted: BTreeMap<u32, BTreeSet<Source>>,
+    /// What a job with checkpoints has told.
+    job: flink::Job,
 }
 
 /// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
@@ -201,9 +211,10 @@ impl Ledger {
             versions: BTreeMap::new(),
             last_of_customer: BTreeMap::new(),
             latencies: Vec::new(),
-            freshness: Vec::new(),
+            windows: BTreeMap::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
+            leaving: Vec::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
             transactional: Vec::new(),
@@ -214,6 +225,7 @@ impl Ledger {
             state_since: Time::ZERO,
             state_history: Vec::new(),
             counted: BTreeMap::new(),
+            job: flink::Job::default(),
         }
     }
 
@@ -225,6 +237,21 @@ impl Ledger {
             duplicates: self.verdict.dup,
             rows: self.verdict.rows,
         }
+    }
+
+    /// What has become of an order so far; none before it was handed over. Losses are told when the books are closed.
+    pub fn fate(&self, order: u32) -> Option<Fate> {
+        let account = self.accounts.get((order as usize).checked_sub(1)?)?;
+        account.exists().then_some(account.fate)
+    }
+
+    /// The same totals, counted from what is known of every single event: what the counters must say.
+    pub fn recount(&self) -> Counts {
+        let mut counts = Counts::default();
+        for account in self.accounts.iter().filter(|account| account.exists()) {
+            counts.count(account.judge());
+        }
+        counts
     }
 
     /// Index: partition. The numbers of the events in the leader's log, by offset.
@@ -283,6 +310,7 @@ impl Ledger {
         self.fold_source(id, event);
         if FULL {
             self.fold_consumer(id, event);
+            self.fold_flink(id, event);
         }
         self.fold_log(id, event);
         self.fold_engine(id, event);
@@ -630,6 +658,7 @@ impl Ledger {
         match &event.fact {
             Fact::Restored { recovery, .. } => {
                 self.running = None;
+                self.leaving.clear();
                 match recovery {
                     Recovery::Fresh => {
                         self.held.clear();
@@ -652,7 +681,9 @@ impl Ledger {
             Fact::BatchSkipped { batch, .. } => {
                 self.verdict.batches_skipped += 1;
                 let ranges = self.planned.get(batch).cloned().unwrap_or_default();
-                for order in self.orders_in(&ranges) {
+                let leaving = self.leaving.iter().map(|&(order, _)| order);
+                let leaving: Vec<u32> = leaving.collect();
+                for order in self.orders_in(&ranges).into_iter().chain(leaving) {
                     let account = &mut self.accounts[order as usize - 1];
                     account.skipped = true;
                     account.touched = id;
@@ -672,6 +703,9 @@ impl Ledger {
                     let place = self.place(range.partition);
                     self.position[place] = Some(range.end);
                 }
+                for (order, source) in std::mem::take(&mut self.leaving) {
+                    self.let_go(order, source);
+                }
             }
             Fact::TaskStarted { batch, .. } if self.running != Some(*batch) => {
                 self.running = Some(*batch);
@@ -684,46 +718,39 @@ impl Ledger {
                 }
             }
             Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
-            Fact::Accumulated {
-                window, origins, ..
-            } => {
-                let held = self.held.entry(window.start).or_default();
-                held.extend(
-                    origins
-                        .iter()
-                        .map(|&(origin, source)| (source, number(origin))),
-                );
+            Fact::Accumulated { origins, .. } | Fact::Kept { origins, .. } => {
                 for &(origin, source) in origins {
                     let order = number(origin);
-                    self.accounts[order as usize - 1].reached = true;
+                    self.held.entry(order).or_default().insert(source);
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.reached = true;
+                    // Too late for one window only.
+                    account.late = false;
                     let copies = self.counted.entry(order).or_default();
                     if copies.insert(source) && copies.len() > 1 {
                         self.verdict.state_dup += 1;
                     }
                 }
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.touch(id, &origins);
+                self.each(id, event, &origins, |_| {});
             }
             Fact::DroppedLate { origins, .. } => {
-                let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.each(id, event, &origins, |account| {
-                    account.late = true;
+                for &(origin, _) in origins {
+                    let order = number(origin);
+                    let account = &mut self.accounts[order as usize - 1];
+                    // What counts in another window, or has another copy that does, is not dropped.
+                    account.late = !self.held.contains_key(&order);
                     account.reached = true;
-                });
+                    self.judge(id, event.at, order);
+                }
             }
-            Fact::WindowClosed { window, .. } => {
-                // The row may still be on its way to the table: the window is held until the batch is committed.
-                let _ = window;
+            // Its row may still be on its way to the table: it is held until the batch is committed.
+            Fact::Released { origins, .. } => {
+                let origins = origins.iter();
+                let orders = origins.map(|&(origin, source)| (number(origin), source));
+                self.leaving.extend(orders);
             }
-            Fact::StateSaved { rows, .. } => {
-                let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
-                self.verdict.cost += rows_ms / 1000;
-                self.state_rows = *rows;
-                self.state_since = event.at;
-                self.state_history.push((event.at, *rows));
-                self.verdict.state_end = *rows;
-                self.verdict.state_peak = self.verdict.state_peak.max(*rows);
-            }
+            Fact::StateSaved { rows, .. } => self.count_state(event.at, *rows),
             _ => {}
         }
     }
@@ -818,11 +845,9 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::CompactionChanged { instant, state, .. } => {
-                // Taken back to its plan, or complete: no file of it is left over.
-                if *state != InstantState::Inflight {
-                    self.open_files.remove(instant);
-                }
+            // Taken back to its plan, or complete: no file of it is left over.
+            Fact::CompactionChanged { instant, state, .. } if *state != InstantState::Inflight => {
+                self.open_files.remove(instant);
             }
             Fact::MergedAway { origins, .. } => self.merged_away(id, event.at, origins),
             Fact::Deferred { origins, .. } => {
@@ -850,10 +875,16 @@ impl Ledger {
     fn show(&mut self, id: FactId, at: Time, batch: u64, row: &Row) {
         self.verdict.rows += 1;
         self.verdict.billed += row.amount;
+        for &(origin, source) in &row.origins {
+            self.let_go(number(origin), source);
+        }
         if let Some(window) = row.window {
-            self.held.remove(&window.start);
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
-            self.freshness.push(at.since(end).micros());
+            let shown = self.windows.entry(row.record_key.clone());
+            let shown = shown.or_insert((end, at, row.amount));
+            if shown.2 != row.amount {
+                *shown = (end, at, row.amount);
+            }
         }
         if self.terms.windowed {
             let versions = self
@@ -879,6 +910,7 @@ impl Ledger {
                     source,
                     path: row.partition_path.clone(),
                     batch: (self.checkpoints, batch),
+                    window: row.window.filter(|_| self.terms.sliding),
                     surplus: None,
                 },
             );
@@ -895,10 +927,10 @@ impl Ledger {
 
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
         let account = &self.accounts[order as usize - 1];
-        let customer = account.customer;
         // A copy that shows the same log entry as another is a replay, whatever the first copy was.
         let alike = |other: &&&Entry| other.source == entry.source;
-        let copies = self.copies(order);
+        let mut copies = self.copies(order);
+        copies.retain(|other| other.window == entry.window);
         if let Some(first) = copies.iter().find(alike).or(copies.first()) {
             let why = if account.entries.is_empty() {
                 Ledger::why_two_versions(first, &entry)
@@ -908,6 +940,13 @@ impl Ledger {
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
+            // A group that comes out again shows its surplus again.
+            let told = |outcome: &Outcome| {
+                outcome.order == order && outcome.kind == OutcomeKind::Duplicated(why)
+            };
+            if self.terms.refining && self.outcomes.iter().any(told) {
+                return self.shown(id, at, order, entry);
+            }
             self.outcomes.push(Outcome {
                 fact: id,
                 at,
@@ -915,6 +954,11 @@ impl Ledger {
                 kind: OutcomeKind::Duplicated(why),
             });
         }
+        self.shown(id, at, order, entry);
+    }
+
+    fn shown(&mut self, id: FactId, at: Time, order: u32, entry: Entry) {
+        let customer = self.accounts[order as usize - 1].customer;
         if !self.terms.windowed {
             let last = self.last_of_customer.insert(customer, order);
             self.verdict.reorder += u32::from(last.is_some_and(|last| last > order));
@@ -939,12 +983,24 @@ impl Ledger {
         if first.source != second.source {
             return self.why_stored_twice(order, first, second);
         }
-        if first.record_key != second.record_key {
+        if self.terms.refining && first.batch != second.batch && first.batch.0 == second.batch.0 {
+            DupOrigin::Refined
+        } else if first.record_key != second.record_key {
             DupOrigin::KeyPerAttempt
         } else if first.batch == second.batch {
             DupOrigin::BatchReplay
         } else {
             DupOrigin::OffsetReplay
+        }
+    }
+
+    /// State does not hold it any more, or what it holds is seen.
+    fn let_go(&mut self, order: u32, source: Source) {
+        if let Some(held) = self.held.get_mut(&order) {
+            held.remove(&source);
+            if held.is_empty() {
+                self.held.remove(&order);
+            }
         }
     }
 
@@ -970,7 +1026,9 @@ impl Ledger {
             let relieved = removed.surplus.or_else(|| {
                 family.iter().find_map(|&other| {
                     let entries = &mut self.accounts[other as usize - 1].entries;
-                    entries.iter_mut().find_map(|entry| entry.surplus.take())
+                    let mut entries = entries.iter_mut();
+                    let mut alike = entries.by_ref().filter(|e| e.window == removed.window);
+                    alike.find_map(|entry| entry.surplus.take())
                 })
             });
             if let Some(why) = relieved {
@@ -1042,16 +1100,22 @@ impl Ledger {
         let mut resting: Vec<bool> = std::iter::once(false)
             .chain(self.accounts.iter().map(held))
             .collect();
-        let in_windows = self.held.values().flatten().map(|&(_, order)| order);
+        let in_windows = self.held.keys().copied();
         let in_hands = self.hands.values().flatten().copied();
+        let prepared = self.job.prepared();
         let unread = self.logs.iter().enumerate().flat_map(|(partition, log)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
             let unread = log.get(from.min(log.len())..).unwrap_or_default();
             unread.iter().map(|&(order, _)| order)
         });
-        for order in in_windows.chain(in_hands).chain(unread) {
+        for order in in_windows.chain(in_hands).chain(prepared).chain(unread) {
             resting[order as usize] = true;
+        }
+        if FULL {
+            for order in self.job.prepared() {
+                resting[order as usize] = true;
+            }
         }
         resting
     }
@@ -1160,10 +1224,14 @@ impl Ledger {
         let until_half = self.state_history.iter().take_while(|(at, _)| *at <= half);
         verdict.state_at_half = until_half.last().map_or(0, |&(_, rows)| rows);
         self.latencies.sort_unstable();
-        self.freshness.sort_unstable();
+        let windows = self.windows.values();
+        let mut freshness: Vec<u64> = windows
+            .map(|(end, at, _)| at.since(*end).micros())
+            .collect();
+        freshness.sort_unstable();
         verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));
         verdict.p95_honest = nearest_rank(&self.latencies, 95, missing);
-        verdict.fresh_p95 = nearest_rank(&self.freshness, 95, 0);
+        verdict.fresh_p95 = nearest_rank(&freshness, 95, 0);
         let lasted = self
             .last_visible
             .since(self.first_emitted.unwrap_or_default())

@@ -25,6 +25,8 @@ pub enum DupOrigin {
     KeyMove,
     /// Another version of an order was written as a row of its own.
     UpdateInserted,
+    /// A group that had changed was added instead of put in the place of its older result.
+    Refined,
 }
 
 /// Where a silent loss comes from.
@@ -54,7 +56,7 @@ pub enum LossOrigin {
 }
 
 impl DupOrigin {
-    pub const ALL: [DupOrigin; 7] = [
+    pub const ALL: [DupOrigin; 8] = [
         DupOrigin::ProducerRetry,
         DupOrigin::AppResend,
         DupOrigin::OffsetReplay,
@@ -62,6 +64,7 @@ impl DupOrigin {
         DupOrigin::KeyPerAttempt,
         DupOrigin::KeyMove,
         DupOrigin::UpdateInserted,
+        DupOrigin::Refined,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl DupOrigin {
             DupOrigin::KeyPerAttempt => "key_per_attempt",
             DupOrigin::KeyMove => "key_move",
             DupOrigin::UpdateInserted => "update_inserted",
+            DupOrigin::Refined => "refined",
         }
     }
 }
@@ -123,7 +127,8 @@ impl Counts {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
     }
 
-    pub(super) fn add(&mut self, fate: Fate) {
+    pub(super) fn count(&mut self, fate: Fate) {
+        self.src += 1;
         *self.of(fate) += 1;
     }
 
@@ -203,6 +208,8 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Late events that were handed to a side output.
+    pub late_captured: u32,
     /// Surplus copies beyond those that the segment was given.
     pub own_dup: u32,
     /// Silent losses of the segment itself.
@@ -262,6 +269,7 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    late_captured: |v| Some(v.late_captured.into()),
     own.dup: |v| Some(v.own_dup.into()),
     own.lost: |v| Some(v.own_lost.into()),
 }
@@ -306,7 +314,8 @@ impl Verdict {
     }
 }
 
-fn json_number(value: Option<f64>) -> Value {
+/// A metric in JSON: infinite is `"inf"`, no value is null.
+pub fn json_number(value: Option<f64>) -> Value {
     match value {
         None => Value::Null,
         Some(value) if value.is_infinite() => Value::from("inf"),
