@@ -1,6 +1,7 @@
 //! The state of the page, changed by one enum. Apart from it: the playhead, which moves at frame rate (`head`), and what the
 //! learner did in a lesson (`learner`).
 
+use crate::sim::compact::gather;
 use crate::sim::catalog::{self, Mistake, Preset};
 use crate::sim::control::{self, Control};
 use crate::sim::fault::FaultSpec;
@@ -337,10 +338,9 @@ impl Reducible for Lab {
 
 /// A fault with every field named, so that merging it over another one leaves nothing of that.
 fn whole_fault(value: Value) -> Map<String, Value> {
-    let mut whole: Map<String, Value> = ["where", "at", "until", "step", "after", "chance", "for"]
-        .into_iter()
-        .map(|field| (field.to_string(), Value::Null))
-        .collect();
+    let fields = ["where", "at", "until", "step", "after", "chance", "for"];
+    let mut whole: Map<String, Value> =
+        gather(fields.map(|field| (field.to_string(), Value::Null)));
     if let Value::Object(given) = value {
         whole.extend(given);
     }

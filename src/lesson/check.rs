@@ -11,7 +11,7 @@
 //! `op` is one of `== != < <= > >=`. The metrics are those of [`Verdict::names`]; in `compare` they stand behind `d.`
 //! (B minus A) or `ratio.` (B by A). `||` binds weaker than `&&`, and a dash inside a word belongs to the word.
 
-use crate::sim::compact::decimal;
+use crate::sim::compact::{decimal, decimal_text};
 use crate::sim::control;
 use crate::sim::json::Text;
 use crate::sim::ledger::Verdict;
@@ -300,7 +300,7 @@ pub fn number(value: f64) -> String {
     if value.is_infinite() {
         "infinite".into()
     } else {
-        format!("{value}")
+        decimal_text(value)
     }
 }
 
@@ -333,7 +333,7 @@ impl fmt::Display for Name {
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expr::Number(value) => write!(f, "{value}"),
+            Expr::Number(value) => f.write_str(&decimal_text(*value)),
             Expr::Name(name) => write!(f, "{name}"),
             Expr::Times(factor, name) => write!(f, "{factor} * {name}"),
             Expr::Plus(left, right) => write!(f, "{left} + {right}"),
@@ -366,7 +366,7 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Token::Word(word) => write!(f, "\"{word}\""),
-            Token::Number(value) => write!(f, "{value}"),
+            Token::Number(value) => f.write_str(&decimal_text(*value)),
             Token::Text(text) => write!(f, "\"{text}\""),
             Token::Sign(sign) => write!(f, "\"{sign}\""),
         }

@@ -780,7 +780,7 @@ pub fn describe(fact: &Fact) -> String {
         Fact::MergedAway { why, origins, .. } => format!(
             "{} rows met another row of their key: {}",
             origins.len(),
-            format!("{why:?}").to_lowercase()
+            format!("{why:?}").to_ascii_lowercase()
         ),
         Fact::Deferred { origins, .. } => format!(
             "{} rows are in log files, which this query does not read before a compaction",
@@ -791,7 +791,7 @@ pub fn describe(fact: &Fact) -> String {
             format!("the failure of batch {batch} is ignored: it counts as written")
         }
         Fact::CompactionChanged { state, .. } => {
-            format!("a compaction is {}", format!("{state:?}").to_lowercase())
+            format!("a compaction is {}", format!("{state:?}").to_ascii_lowercase())
         }
         Fact::SliceCompacted { rows, .. } => {
             format!("a compaction writes a base file with {rows} rows, invisible")

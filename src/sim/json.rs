@@ -4,6 +4,7 @@
 //! struct brings code that tells names apart. A field that the struct does not have is always an error. Fractions, which
 //! scenarios have none of, are written without tables of their own.
 
+use super::compact::decimal_text;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _,
@@ -86,7 +87,7 @@ impl fmt::Display for Text<'_> {
             Value::Number(number) => match (number.as_u64(), number.as_i64()) {
                 (Some(whole), _) => whole.fmt(f),
                 (_, Some(whole)) => whole.fmt(f),
-                _ => number.as_f64().unwrap_or_default().fmt(f),
+                _ => f.write_str(&decimal_text(number.as_f64().unwrap_or_default())),
             },
             Value::String(text) => write_quoted(f, text),
             Value::Array(items) => {
