@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, KeyboardEvent, ResizeObserver, ResizeObserverEntry};
+use web_sys::{Element, Event, KeyboardEvent, ResizeObserver, ResizeObserverEntry};
 use yew::{Callback, NodeRef, hook, use_effect_with, use_mut_ref, use_state_eq};
 
 /// The width of an element without its padding, in CSS px; 0 until it is known.
@@ -114,6 +114,13 @@ pub fn use_keys(on_key: Callback<KeyboardEvent>) {
         });
         move || drop(listener)
     });
+}
+
+/// An event of our own on the window.
+pub fn announce(name: &str) {
+    if let (Some(window), Ok(event)) = (web_sys::window(), Event::new(name)) {
+        let _ = window.dispatch_event(&event);
+    }
 }
 
 /// Whether the page is dark, by the system or by its own switch.

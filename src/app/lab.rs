@@ -3,6 +3,7 @@
 
 use crate::share::{Link, LinkError, NoLink};
 use crate::sim::catalog::{self, Mistake, Preset};
+use crate::sim::compact::gather;
 use crate::sim::control::{self, Control};
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
@@ -405,10 +406,9 @@ impl Reducible for Lab {
 
 /// A fault with every field named, so that merging it over another one leaves nothing of that.
 fn whole_fault(value: Value) -> Map<String, Value> {
-    let mut whole: Map<String, Value> = ["where", "at", "until", "step", "after", "chance", "for"]
-        .into_iter()
-        .map(|field| (field.to_string(), Value::Null))
-        .collect();
+    let fields = ["where", "at", "until", "step", "after", "chance", "for"];
+    let mut whole: Map<String, Value> =
+        gather(fields.map(|field| (field.to_string(), Value::Null)));
     if let Value::Object(given) = value {
         whole.extend(given);
     }

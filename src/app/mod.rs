@@ -10,6 +10,8 @@ mod keys;
 mod lab;
 mod learner;
 mod link;
+pub mod plots;
+pub mod plotter;
 mod runner;
 pub mod worker;
 
@@ -105,6 +107,7 @@ fn App() -> Html {
     use_effect_with(lab.done.is_some() || lab.problem.is_some(), |&ready| {
         if ready {
             unveil();
+            plots::load();
         }
     });
     let on_frame = {
@@ -146,7 +149,7 @@ fn App() -> Html {
         ended: head.at >= done.run.end,
     });
     html! {
-        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_lowercase()}>
+        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
             <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} />
