@@ -72,6 +72,143 @@ fn a_scenario_file_runs_like_a_preset() {
     assert_eq!(json["src"], 3);
 }
 
+const SMALL: &str = r#"{"workload": {"orders": 2}, "branches": null}"#;
+
+#[test]
+fn exploring_prints_the_counts_and_patches_that_replay() {
+    let json: Value = serde_json::from_str(&printed(&[
+        "explore",
+        "order-billing",
+        "--patch",
+        SMALL,
+        "--strip",
+        "--json",
+    ]))
+    .expect("a JSON object");
+    for key in [
+        "points",
+        "merged",
+        "exact",
+        "duplicated",
+        "lost",
+        "late",
+        "stuck",
+        "counterexamples",
+    ] {
+        assert!(json.get(key).is_some(), "{key} is missing");
+    }
+    let rows = json["strip"]["rows"].as_array().expect("rows");
+    let cells: usize = rows
+        .iter()
+        .map(|row| row["points"].as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(json["points"], cells);
+    let example = &json["counterexamples"][0];
+    assert_eq!(example["guarantee"], "at-most-once");
+    let small: Value = serde_json::from_str(SMALL).expect("JSON");
+    let mut patch = example["patch"].clone();
+    patch["workload"] = small["workload"].clone();
+    patch["branches"] = Value::Null;
+    let run: Value = serde_json::from_str(&printed(&[
+        "run",
+        "order-billing",
+        "--patch",
+        &patch.to_string(),
+        "--json",
+    ]))
+    .expect("a JSON object");
+    assert!(run["dup"].as_u64() > Some(0), "{patch}");
+}
+
+#[test]
+fn the_other_verbs_print_json_and_text() {
+    let with = r#"{"producer": {"enable.idempotence": true}}"#;
+    for (words, key) in [
+        (
+            &["compare", "order-billing", "--with", with][..],
+            "first_divergence",
+        ),
+        (&["seeds", "order-billing", "--seeds", "3"][..], "refuted"),
+        (&["prevent", "order-billing", "--order", "17"][..], "helps"),
+    ] {
+        let small = [words, &["--patch", r#"{"branches": null}"#]].concat();
+        assert!(printed(&small).lines().count() > 2, "{words:?}");
+        let json: Value =
+            serde_json::from_str(&printed(&[&small[..], &["--json"]].concat())).expect("JSON");
+        assert!(json.get(key).is_some(), "{words:?}: {key} is missing");
+    }
+}
+
+#[test]
+fn a_link_is_written_and_run_again_and_so_is_a_run_file() {
+    let patch = r#"{"producer": {"acks": "1"}}"#;
+    let link = printed(&["link", "order-billing", "--patch", patch, "--at", "1500"]);
+    let link = link.trim_end();
+    let ran: Value = serde_json::from_str(&printed(&[
+        "run",
+        "order-billing",
+        "--patch",
+        patch,
+        "--json",
+    ]))
+    .expect("a JSON object");
+    let digest = ran["digest"].as_str().expect("text");
+    assert_eq!(
+        link,
+        format!("#r=1;sc=order-billing;set=acks:1;t=1500;d={digest}")
+    );
+    // As it stands in an address, too.
+    for text in [
+        link.to_string(),
+        format!("https://host.example/streamproof/{link}"),
+    ] {
+        let json: Value =
+            serde_json::from_str(&printed(&["run", &text, "--json"])).expect("a JSON object");
+        assert_eq!(
+            (&json["digest"], &json["reproduced"]),
+            (&ran["digest"], &Value::Bool(true))
+        );
+    }
+    let other = link.replace(digest, "0000000000000001");
+    assert!(printed(&["run", &other]).contains("results may differ"));
+    assert!(printed(&["run", link]).contains("reproduced exactly"));
+
+    let file = std::env::temp_dir().join(format!("streamproof-run-{}.json", std::process::id()));
+    fs::write(
+        &file,
+        printed(&[
+            "link",
+            "order-billing",
+            "--patch",
+            r#"{"branches": {"revenue": null}}"#,
+            "--file",
+        ]),
+    )
+    .expect("written");
+    let path = file.to_str().expect("a plain path");
+    assert!(printed(&["run", path]).contains("reproduced exactly"));
+    // A change makes another run of it.
+    let changed: Value = serde_json::from_str(&printed(&["run", path, "--seed", "8", "--json"]))
+        .expect("a JSON object");
+    assert_eq!(changed.get("reproduced"), None);
+    fs::remove_file(&file).expect("it can be removed");
+}
+
+#[test]
+fn settings_are_exported_all_at_once_or_in_one_format() {
+    let all = printed(&["export", "order-billing"]);
+    for part in [
+        "kafka-topics.sh",
+        "bootstrap.servers=",
+        "from pyspark.sql",
+        "hoodie.table.name=orders",
+    ] {
+        assert!(all.contains(part), "{part} is missing");
+    }
+    let hudi = printed(&["export", "order-billing", "--as", "hudi"]);
+    assert!(all.ends_with(&hudi) && hudi.starts_with("# Table \"orders\""));
+}
+
 #[test]
 fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
     for (words, named) in [
@@ -91,6 +228,60 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
             "did you mean \"acks\"?",
         ),
         (&["run", "order-billing", "--loud"][..], "\"--loud\""),
+        (&["expolre"][..], "did you mean \"explore\"?"),
+        (
+            &["explore", "order-billing", "--pears", "3"][..],
+            "did you mean \"--pairs\"?",
+        ),
+        (
+            &["explore", "order-billing", "--faults", "net.dropack"][..],
+            "did you mean \"net.drop_ack\"?",
+        ),
+        (
+            &["explore", "order-billing", "--hosts", "b7"][..],
+            "\"b7\" is no host",
+        ),
+        (&["explore", "order-billing", "--strip"][..], "--json"),
+        (
+            &["explore", "order-billing", "--pairs", "-1"][..],
+            "from 0 to 4294967295",
+        ),
+        (&["compare", "order-billing"][..], "--with"),
+        (
+            &["compare", "order-billing", "--with", r#"{"seed": 7}"#][..],
+            "one seed",
+        ),
+        (
+            &["seeds", "order-billing", "--seeds", "0"][..],
+            "1 to 100000",
+        ),
+        (
+            &["prevent", "order-billing", "--order", "99"][..],
+            "there is no order 99",
+        ),
+        (&["run", "order-billing", "--as", "hudi"][..], "\"--as\""),
+        (
+            &["run", "#r=1;sc=order-billing;set=acsk:1"][..],
+            "`set=acsk`",
+        ),
+        (&["link", "order-billing", "--at", "soon"][..], "\"soon\""),
+        (
+            &[
+                "link",
+                "order-billing",
+                "--patch",
+                r#"{"branches": {"revenue": null}}"#,
+            ][..],
+            "--file",
+        ),
+        (
+            &["export", "order-billing", "--as", "hudy"][..],
+            "did you mean \"hudi\"?",
+        ),
+        (
+            &["export", "order-billing", "--as", "consumer"][..],
+            "no part for",
+        ),
         (&["run", "order-billing", "twice"][..], "\"twice\""),
     ] {
         let output = streamproof(words);

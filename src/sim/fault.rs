@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FaultId(pub u16);
 
+/// The latest moment and the longest time that a fault may name: beyond any run.
+const LONGEST_MS: u64 = 86_400_000;
+
 /// A fault as files and links write it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -435,6 +438,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("executor crash"),
     },
     MenuEntry {
+        name: "source.replay",
+        plain: words!(
+            "the source sends earlier events once more, as they were: old versions come after newer ones"
+        ),
+        place: "p1",
+        duration: 0,
+        short: words!("source replays"),
+    },
+    MenuEntry {
         name: "checkpoint.delete",
         plain: words!(
             "somebody stops the query, deletes its whole checkpoint and starts it again: a new query"
@@ -505,15 +517,6 @@ pub const MENU: &[MenuEntry] = &[
         place: "driver",
         duration: 2_000,
         short: words!("metadata deleted"),
-    },
-    MenuEntry {
-        name: "source.replay",
-        plain: words!(
-            "the source sends earlier events once more, as they were: old versions come after newer ones"
-        ),
-        place: "p1",
-        duration: 0,
-        short: words!("source replays"),
     },
     MenuEntry {
         name: "sink.error",
@@ -669,17 +672,17 @@ pub enum Action {
     GiveUp {
         place: Place,
     },
-    /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
-    Damage {
-        place: Place,
-        what: &'static str,
-        restart_after: Span,
-    },
     /// The application sends these events again, as far as they have happened.
     Replay {
         place: Place,
         first: u32,
         last: u32,
+    },
+    /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
+    Damage {
+        place: Place,
+        what: &'static str,
+        restart_after: Span,
     },
     /// The store refuses writes of a sink.
     Refuse {
@@ -721,6 +724,19 @@ impl FaultSpec {
                 format!("no fault named \"{}\"{hint} Accepted: {known}", self.name),
             );
         };
+        for (field, ms) in [
+            ("at", self.at),
+            ("until", self.until),
+            ("for", self.duration),
+            ("by", self.by),
+        ] {
+            if let Some(ms) = ms.filter(|&ms| ms > LONGEST_MS) {
+                return refuse(
+                    field,
+                    format!("{ms} is out of range; 0 to {LONGEST_MS} ms is accepted"),
+                );
+            }
+        }
         let ways = [
             self.step.is_some(),
             self.after.is_some(),
@@ -1059,6 +1075,12 @@ impl FaultSpec {
         }
     }
 
+    /// Whether it belongs to a moment of the run, and waits for it.
+    pub fn has_moment(&self) -> bool {
+        self.natural_moment(Place::Leader, &Cast::default())
+            .is_some()
+    }
+
     /// The fact after which this fault strikes by its nature.
     fn natural_moment(
         &self,
@@ -1213,14 +1235,6 @@ impl Fact {
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
             | Fact::Fenced { segment, .. }
-            | Fact::Kept { segment, .. }
-            | Fact::DuplicatesDropped { segment, .. }
-            | Fact::Released { segment, .. }
-            | Fact::OperatorProgressed { segment, .. }
-            | Fact::StartingOffsetsResolved { segment, .. }
-            | Fact::DataMissed { segment, .. }
-            | Fact::CheckpointDamaged { segment, .. }
-            | Fact::QueryFinished { segment, .. }
             | Fact::JobStarted { segment, .. }
             | Fact::RestartScheduled { segment, .. }
             | Fact::TaskFailed { segment, .. }
@@ -1239,8 +1253,16 @@ impl Fact {
             | Fact::SourceIdle { segment, .. }
             | Fact::WindowMissed { segment, .. }
             | Fact::SideOutput { segment, .. }
-            | Fact::Refired { segment, .. } => Some(*segment),
-            Fact::MergedAway { segment, .. }
+            | Fact::Refired { segment, .. }
+            | Fact::Kept { segment, .. }
+            | Fact::DuplicatesDropped { segment, .. }
+            | Fact::Released { segment, .. }
+            | Fact::OperatorProgressed { segment, .. }
+            | Fact::StartingOffsetsResolved { segment, .. }
+            | Fact::DataMissed { segment, .. }
+            | Fact::CheckpointDamaged { segment, .. }
+            | Fact::QueryFinished { segment, .. }
+            | Fact::MergedAway { segment, .. }
             | Fact::Deferred { segment, .. }
             | Fact::WriteFailed { segment, .. }
             | Fact::BatchIgnored { segment, .. }

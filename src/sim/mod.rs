@@ -10,6 +10,7 @@ pub mod engines;
 #[cfg(not(feature = "lean"))]
 pub mod explore;
 pub mod fault;
+pub mod json;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;
@@ -1020,6 +1021,27 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
+            #[cfg(not(feature = "lean"))]
+            Action::Throw { place } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let throw = engines::flink::Message::Throw;
+                    self.deliver(host, host, Message::Flink(throw), cause);
+                }
+            }
+            #[cfg(feature = "lean")]
+            Action::Throw { .. } => {}
+            Action::Replay { place, first, last } if FULL => {
+                let Place::Host(producer) = self.resolve(place, None) else {
+                    return;
+                };
+                self.replay(producer, first, last, injected);
+            }
             Action::Damage {
                 place,
                 what,
@@ -1045,27 +1067,6 @@ impl Simulation {
                 let message = Message::Store(store::Message::Damage { segment, what });
                 let mut cx = self.kernel.context(store, cause);
                 self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
-            }
-            #[cfg(not(feature = "lean"))]
-            Action::Throw { place } => {
-                let Place::Host(host) = self.resolve(place, None) else {
-                    return;
-                };
-                let mut cx = self.kernel.context(host, None);
-                cx.note(injected);
-                let cause = cx.cause();
-                if self.nodes[usize::from(host.0)].is_alive() {
-                    let throw = engines::flink::Message::Throw;
-                    self.deliver(host, host, Message::Flink(throw), cause);
-                }
-            }
-            #[cfg(feature = "lean")]
-            Action::Throw { .. } => {}
-            Action::Replay { place, first, last } if FULL => {
-                let Place::Host(producer) = self.resolve(place, None) else {
-                    return;
-                };
-                self.replay(producer, first, last, injected);
             }
             Action::Refuse {
                 place,

@@ -261,16 +261,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 }
             }
+            #[cfg(not(feature = "lean"))]
+            if let Object::Flink(file) = &object {
+                for fact in storage::changes(objects, file) {
+                    cx.note(fact);
+                }
+            }
             if let Object::Database(record) = &object
                 && FULL
             {
                 for fact in database::changes(objects, &path, record) {
-                    cx.note(fact);
-                }
-            }
-            #[cfg(not(feature = "lean"))]
-            if let Object::Flink(file) = &object {
-                for fact in storage::changes(objects, file) {
                     cx.note(fact);
                 }
             }

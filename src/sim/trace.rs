@@ -293,22 +293,6 @@ facts! {
     UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
-    /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
-    Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
-    /// These are copies of what the operator had seen, and vanish.
-    DuplicatesDropped { segment: SegmentId, origins: Vec<(Origin, Source)> } = "duplicates_dropped",
-    /// What a batch did to a stateful operator, in its query's own numbers.
-    OperatorProgressed { segment: SegmentId, batch: u64, operator: String, metrics: Metrics } = "operator_progressed",
-    /// A new query knows where it begins, and its checkpoint keeps that.
-    StartingOffsetsResolved { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "starting_offsets_resolved",
-    /// The topic does not hold what was planned; the query reads on behind it (`failOnDataLoss` is false).
-    DataMissed { segment: SegmentId, range: OffsetRange } = "data_missed",
-    /// Somebody deleted a part of the checkpoint.
-    CheckpointDamaged { segment: SegmentId, what: String, files: u32 } = "checkpoint_damaged",
-    /// Operator state lets go of these events: what is to come of them is on its way to the sink.
-    Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
-    /// The query has done all that its trigger asks for.
-    QueryFinished { segment: SegmentId } = "query_finished",
     /// Tasks are deployed, for the first time or again, from a checkpoint or from the start.
     JobStarted { segment: SegmentId, attempt: u32, checkpoint: Option<u64>, positions: Vec<(PartitionId, u64)> } = "job_started",
     RestartScheduled { segment: SegmentId, delay: Span } = "restart_scheduled",
@@ -342,6 +326,22 @@ facts! {
     SideOutput { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "side_output",
     /// A record within the allowed lateness made a window fire once more.
     Refired { segment: SegmentId, window: Window, amount: i64 } = "refired",
+    /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
+    Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
+    /// These are copies of what the operator had seen, and vanish.
+    DuplicatesDropped { segment: SegmentId, origins: Vec<(Origin, Source)> } = "duplicates_dropped",
+    /// What a batch did to a stateful operator, in its query's own numbers.
+    OperatorProgressed { segment: SegmentId, batch: u64, operator: String, metrics: Metrics } = "operator_progressed",
+    /// A new query knows where it begins, and its checkpoint keeps that.
+    StartingOffsetsResolved { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "starting_offsets_resolved",
+    /// The topic does not hold what was planned; the query reads on behind it (`failOnDataLoss` is false).
+    DataMissed { segment: SegmentId, range: OffsetRange } = "data_missed",
+    /// Somebody deleted a part of the checkpoint.
+    CheckpointDamaged { segment: SegmentId, what: String, files: u32 } = "checkpoint_damaged",
+    /// Operator state lets go of these events: what is to come of them is on its way to the sink.
+    Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
+    /// The query has done all that its trigger asks for.
+    QueryFinished { segment: SegmentId } = "query_finished",
     /// What the business handed over is another version of an earlier order.
     Changed { origin: Origin, order_id: u32, version: Version } = "changed",
     /// A commit took these rows in and shows another version of their orders, or none.

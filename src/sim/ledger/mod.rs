@@ -1102,13 +1102,14 @@ impl Ledger {
             .collect();
         let in_windows = self.held.keys().copied();
         let in_hands = self.hands.values().flatten().copied();
+        let prepared = self.job.prepared();
         let unread = self.logs.iter().enumerate().flat_map(|(partition, log)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
             let unread = log.get(from.min(log.len())..).unwrap_or_default();
             unread.iter().map(|&(order, _)| order)
         });
-        for order in in_windows.chain(in_hands).chain(unread) {
+        for order in in_windows.chain(in_hands).chain(prepared).chain(unread) {
             resting[order as usize] = true;
         }
         if FULL {

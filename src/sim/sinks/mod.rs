@@ -62,7 +62,7 @@ impl SinkSection {
         if !fits {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
-                "engine.use \"spark\" writes to \"hudi\" or \"database\", \"consumer\" to \"console\" or \"kafka_topic\", and \"flink\" to \"hudi\", \"console\" or \"kafka_topic\"",
+                "engine.use \"spark\" writes to \"hudi\" or \"database\", \"consumer\" to \"console\" or \"kafka_topic\", and \"flink\" to any but \"database\"",
             ));
         }
         let native = self.kind == SinkKind::Hudi && self.hudi.writer == hudi::SinkWriter::Native;

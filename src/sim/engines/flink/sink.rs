@@ -101,6 +101,7 @@ impl TaskManager {
             poll: u64::from(attempt) << 32 | *epoch,
             at: cx.now(),
             row,
+            // Positions are in the checkpoint.
             offset: None,
             fencing: console.fencing,
         };
