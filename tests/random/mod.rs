@@ -10,7 +10,7 @@ use streamproof::sim::fault::{MENU, MenuEntry};
 use streamproof::sim::kernel::Draw;
 use streamproof::sim::ledger::Counts;
 use streamproof::sim::origin::number;
-use streamproof::sim::trace::{Fact, FactKind, SegmentId, Trace};
+use streamproof::sim::trace::{Fact, FactKind, Retraction, SegmentId, Trace};
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, Verdict, catalog};
 
 pub fn opening() -> Scenario {
@@ -289,15 +289,37 @@ fn hold_verdict(n: u64, scenario: &Scenario, segment: usize, verdict: &Verdict, 
     );
     // Two of the terms from the facts alone, without a ledger.
     let mut sent = 0;
-    let mut visible = BTreeSet::new();
+    let mut rows_of: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    let mut done = BTreeSet::new();
     for event in &trace.events {
         match &event.fact {
             Fact::Emitted { .. } => sent += 1,
             Fact::BecameVisible {
                 segment: of, rows, ..
             } if *of == SegmentId(segment as u8) => {
-                let origins = rows.iter().flat_map(|row| &row.origins);
-                visible.extend(origins.map(|&(origin, _)| number(origin)));
+                for row in rows {
+                    for &(origin, _) in &row.origins {
+                        let shown = rows_of.entry(number(origin)).or_default();
+                        shown.insert(row.row);
+                    }
+                }
+            }
+            // Whatever takes the place of a row has taken it in, unless it throws it away.
+            Fact::Retracted {
+                segment: of,
+                rows,
+                why,
+            } if *of == SegmentId(segment as u8) => {
+                for (order, shown) in &mut rows_of {
+                    let before = shown.len();
+                    shown.retain(|row| !rows.contains(row));
+                    if shown.len() < before {
+                        match why {
+                            Retraction::Overwritten => done.remove(order),
+                            _ => done.insert(*order),
+                        };
+                    }
+                }
             }
             // A commit took it in, and shows another version of its order or none.
             Fact::MergedAway {
@@ -305,16 +327,18 @@ fn hold_verdict(n: u64, scenario: &Scenario, segment: usize, verdict: &Verdict, 
                 origins,
                 ..
             } if *of == SegmentId(segment as u8) => {
-                visible.extend(origins.iter().map(|&(origin, _)| number(origin)));
+                done.extend(origins.iter().map(|&(origin, _)| number(origin)));
             }
             _ => {}
         }
     }
+    let shown = rows_of.iter().filter(|(_, rows)| !rows.is_empty());
+    done.extend(shown.map(|(order, _)| *order));
     assert_eq!(counts.src, sent, "scenario {n}: handed over");
     assert_eq!(
         counts.delivered,
-        visible.len() as u32,
-        "scenario {n}, segment {segment}: ever visible, or taken in"
+        done.len() as u32,
+        "scenario {n}, segment {segment}: visible, or taken in"
     );
 }
 
