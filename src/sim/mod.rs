@@ -270,7 +270,8 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     Terms {
         segment,
         windowed,
-        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        sliding: (spark && branch.engine.spark.window_type == WindowType::Sliding)
+            || (flink && branch.engine.flink.window_type == engines::flink::WindowType::Sliding),
         refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
