@@ -16,6 +16,7 @@ use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof arrivals FILE|EXAMPLE [--window KIND] [--sla PROMISES] [--json] and more, see arrivals --help
        streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        #[cfg(not(feature = "lean"))]
+        ["arrivals", rest @ ..] => arrivals(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run and conform\n\n{USAGE}"
+            "no verb named \"{verb}\"; accepted are presets, run, arrivals and conform\n\n{USAGE}"
         )),
     };
     match done {
@@ -87,6 +90,23 @@ fn conform(words: &[&str]) -> Result<usize, String> {
 #[cfg(target_arch = "wasm32")]
 fn conform(_: &[&str]) -> Result<usize, String> {
     Err("conform reads files, so it exists in native builds only".into())
+}
+
+/// The learner's own arrivals.
+#[cfg(not(feature = "lean"))]
+fn arrivals(words: &[&str]) -> Result<(), String> {
+    use streamproof::arrivals::command;
+    if words.contains(&"--help") {
+        print!("{}", command::USAGE);
+        return Ok(());
+    }
+    let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
+    let (text, files) = command::run(words, read)?;
+    for (path, content) in files {
+        std::fs::write(&path, content).map_err(|error| format!("cannot write {path}: {error}"))?;
+    }
+    print!("{text}");
+    Ok(())
 }
 
 fn run(words: &[&str]) -> Result<(), String> {

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;
+pub mod listed;
 pub mod message;
 pub mod origin;
 pub mod scenario;

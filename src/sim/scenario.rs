@@ -6,6 +6,7 @@
 use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
+use super::listed::{self, Listed};
 use super::sinks::SinkSection;
 use super::store::StoreConfig;
 use super::suggest;
@@ -78,6 +79,9 @@ pub struct Workload {
     pub zero_ms: i64,
     /// Orders that the till hands over late: number of the order, and by how many ms its event time lies back.
     pub late: BTreeMap<u32, i64>,
+    /// Events one by one, in the order of arrival, in place of drawn ones; the first `orders` of them happen.
+    #[serde(with = "super::sealed")]
+    pub listed: Vec<Listed>,
 }
 
 /// How long messages travel between hosts.
@@ -131,6 +135,7 @@ impl Default for Workload {
             customers: 6,
             zero_ms: 1_772_355_596_000, // 2026-03-01 08:59:56 UTC
             late: BTreeMap::new(),
+            listed: Vec::new(),
         }
     }
 }
@@ -358,6 +363,9 @@ impl Scenario {
             let problem = format!("{what} is not in this build; the worker `full` has it");
             Err(ScenarioError::new(place, problem))
         };
+        if !self.workload.listed.is_empty() {
+            return refused("workload.listed".into(), "a list of events");
+        }
         if self.producer.transactional_id.is_some() {
             return refused(
                 "producer.transactional.id".into(),
@@ -407,6 +415,9 @@ impl Scenario {
             1,
             100_000,
         )?;
+        if super::FULL {
+            listed::validate(&self.workload)?;
+        }
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
         within(
