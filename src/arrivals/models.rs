@@ -327,8 +327,9 @@ pub const EXAMPLES: [Example; 3] = [
     Example {
         id: "phones",
         title: "Phones in trucks: the same middle, but one record in a hundred waits for the network",
-        origin: "generated from seed 2: log-normal delays around 1.2 s, 1 % offline for 20 to 120 s; not recorded from real phones",
-        model: || steady(2, MOBILE),
+        origin: "generated from seed 8: log-normal delays around 1.2 s, 1 % offline for 20 to 120 s; not recorded from real phones",
+        // Of twelve seeds the one whose P99 is nearest to the profile's: with 60,000 records it hangs on a few of them.
+        model: || steady(8, MOBILE),
     },
     Example {
         id: "fleet",
@@ -424,7 +425,7 @@ mod tests {
         near(shares(&steady(1, CLEAN)), [800, 2_200, 3_200], 5);
         let many = Model {
             events: 400_000,
-            ..steady(2, MOBILE)
+            ..steady(8, MOBILE)
         };
         let [middle, p95, p99] = shares(&many);
         near([middle, p95, p95], [1_200, 4_100, 4_100], 5);

@@ -151,16 +151,17 @@ pub fn loaded_text(report: &Report, found: &Delays) -> String {
             found.ahead
         );
     }
-    let p95 = found
-        .over_time
-        .iter()
-        .map(|stretch| stretch.delays.percentiles[2]);
-    if let (Some(least), Some(most)) = (p95.clone().min(), p95.max()) {
+    // A stretch with few records, such as the stragglers at the end, has no P95 worth telling.
+    let few = found.all.events / found.over_time.len().max(1) as u64 / 10;
+    let told = found.over_time.iter();
+    let told = told.filter(|stretch| stretch.delays.events > few);
+    let p95 = told.map(|stretch| stretch.delays.percentiles[2]);
+    if let (Some(least), Some(most)) = (p95.clone().min(), p95.clone().max()) {
         text += &format!(
             "over time  P95 between {} and {} in {} stretches\n",
             seconds(least),
             seconds(most),
-            found.over_time.len()
+            p95.count()
         );
     }
     for (name, parts) in [

@@ -107,7 +107,7 @@ fn decimal(text: &str, times: i64, by: i64) -> Option<i64> {
     let mut place = times;
     for byte in part.bytes() {
         place /= 10;
-        value += i64::from(byte - b'0') * place;
+        value = value.checked_add(i64::from(byte - b'0') * place)?;
     }
     let value = if negative { -value } else { value };
     Some(value.div_euclid(by))
