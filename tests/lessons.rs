@@ -296,3 +296,84 @@ fn lost_ack_the_wrong_answers_are_refuted_by_runs() {
     assert!(one_in_flight.dup > 0 && one_in_flight.reorder == 0);
     assert!(of("q2", "A longer").dup > 0);
 }
+
+/// `tests/lessons/solutions.json`: by lesson and heading of a task's step, patches that pass all of its checks and patches
+/// that leave one undone, each over seeds 1 to 20.
+#[test]
+fn tasks_are_passed_by_what_solves_them_and_by_nothing_less() {
+    let text = fs::read_to_string("tests/lessons/solutions.json").expect("there is one");
+    let solutions: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let lessons = lessons();
+    let mut tried = 0;
+    for (id, steps) in solutions.as_object().expect("by lesson") {
+        let (_, lesson) = lessons
+            .iter()
+            .find(|(found, _)| found == id)
+            .expect("a lesson");
+        for (heading, patches) in steps.as_object().expect("by step") {
+            let number = step_with(lesson, heading);
+            let step = &lesson.steps[number];
+            let base = lesson.scenario(number).expect("valid");
+            let passes = |patch: &str, seed: u64, base_run: &Run| {
+                let scenario = base
+                    .patched(&Patch::parse(patch).expect("valid"))
+                    .expect("valid");
+                let run = run(&scenario, seed);
+                let evidence = Evidence {
+                    run: &run,
+                    scenario: &scenario,
+                    base: &base,
+                    base_run: Some(base_run),
+                    answered: &[],
+                    traced: &[],
+                };
+                step.tasks()
+                    .all(|task| task.check.standing(&evidence) == Standing::Passed)
+            };
+            for seed in 1..=20 {
+                let base_run = run(&base, seed);
+                assert!(
+                    !passes("{}", seed, &base_run),
+                    "{id}, {heading}: nothing to do with seed {seed}"
+                );
+                for (kind, wanted) in [("pass", true), ("fail", false)] {
+                    for patch in patches[kind].as_array().expect("a list of patches") {
+                        let patch = patch.to_string();
+                        assert_eq!(
+                            passes(&patch, seed, &base_run),
+                            wanted,
+                            "{id}, {heading}, seed {seed}: {patch}"
+                        );
+                        tried += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 100);
+}
+
+/// Every wrong answer of a prediction that names a run is wrong on that run: the claims of its step hold there or the run
+/// differs from what the answer says, so at least it must be a valid scenario that runs to its end.
+#[test]
+fn every_refutation_runs() {
+    for (id, lesson) in lessons() {
+        for (number, step) in lesson.steps.iter().enumerate() {
+            let base = lesson.scenario(number).expect("valid");
+            for ask in step.asks() {
+                let AskKind::Choice(options) = &ask.kind else {
+                    continue;
+                };
+                for patch in options
+                    .iter()
+                    .filter_map(|option| option.refuted_by.as_ref())
+                {
+                    let scenario = base
+                        .patched(patch)
+                        .unwrap_or_else(|error| panic!("{id}, {}: {error}", ask.id));
+                    assert!(run(&scenario, scenario.seed).verdict.counts.src > 0);
+                }
+            }
+        }
+    }
+}

@@ -267,6 +267,72 @@ fn a_send_that_expires_forces_an_abort_and_the_whole_unit_again() {
 }
 
 #[test]
+fn with_version_1_a_batch_that_is_given_up_costs_an_epoch_and_not_the_whole_id() {
+    let impatient = r#"{"producer": {"delivery.timeout.ms": 900, "request.timeout.ms": 400, "transaction.timeout.ms": 20000}}"#;
+    let down = r#"{"down": {"do": "broker.crash.kept", "where": "leader", "after": {"batch_appended": 12}, "for": 1500}}"#;
+    check(&[impatient, VERSION_1], down, ONE_COPY);
+    let text = text(&scenario(&[impatient, VERSION_1], down));
+    assert!(!text.contains("OUT_OF_ORDER_SEQUENCE_NUMBER"));
+    assert!(text.matches("producer_id_assigned").count() >= 2);
+}
+
+/// A till in transactions takes the first twenty orders, a plain one the others. The till's last request waits in the
+/// broker's queue until its transaction has been aborted, and the till writes it off and has nothing more to say.
+const LATE: &str = r#"{"topic": {"partitions": 1}, "limits": {"settle_ms": 4000},
+    "producer": {"app.instances": 2, "app.plain": 1, "app.deal": 20, "delivery.timeout.ms": 900,
+        "request.timeout.ms": 850, "transaction.timeout.ms": 20000, "transaction.on.abort": "drop"}}"#;
+const HELD: &str = r#"{"late": {"do": "broker.hold", "where": "b1", "request": 20, "for": 2500}}"#;
+const UNVERIFIED: &str = r#"{"brokers": {"transaction.partition.verification.enable": false}}"#;
+
+#[test]
+fn a_late_request_hangs_a_transaction_unless_the_leader_asks_the_coordinator_first() {
+    let told = "refused + phantom == 5 && lost == 0 && dup == 0 && dirty == 0";
+    // Nobody will ever end it: whoever wrote behind it waits for good.
+    let hangs = format!("{told} && phantom == 1 && pending >= 5 && rows <= 32 && txn_aborted == 1");
+    check(&[LATE, VERSION_1, UNVERIFIED], HELD, &hangs);
+    // The careless reader sees even what was given up.
+    let sees = "phantom == 1 && dirty == 4 && lost == 0 && dup == 0 && pending == 0 && rows == 40";
+    check(&[LATE, VERSION_1, UNVERIFIED, UNCOMMITTED], HELD, sees);
+    let refused = format!("{told} && phantom == 0 && pending == 0 && rows == 35");
+    check(&[LATE, VERSION_1], HELD, &refused);
+    // Version 2 asks in any case.
+    check(&[LATE, UNVERIFIED], HELD, &refused);
+    // Nothing is late: nothing to verify.
+    check(&[LATE, VERSION_1, UNVERIFIED], NOTHING, EXACT);
+}
+
+#[test]
+fn two_living_instances_with_one_id_fence_each_other_in_turn() {
+    let two = r#"{"producer": {"app.instances": 2, "transaction.timeout.ms": 20000}}"#;
+    let own = r#"{"producer": {"transactional.id.suffix": "instance"}}"#;
+    for version in [NOTHING, VERSION_1] {
+        let fences = format!("{ONE_COPY} && fenced >= 10 && txn_aborted >= 5");
+        check(&[two, version], NOTHING, &fences);
+        let exact = format!("{EXACT} && fenced == 0 && txn_aborted == 0");
+        check(&[two, own, version], NOTHING, &exact);
+    }
+    // One that ends when it is fenced leaves its share undone, and the other one its peace.
+    let ends = r#"{"producer": {"transaction.on.fenced": "stop"}}"#;
+    check(
+        &[two, ends],
+        NOTHING,
+        "fenced <= 4 && pending >= 10 && dup == 0 && dirty == 0",
+    );
+}
+
+#[test]
+fn a_plain_writer_behind_an_open_transaction_waits_for_it_too() {
+    let both = r#"{"producer": {"app.instances": 2, "app.plain": 1, "transaction.timeout.ms": 4000}, "topic": {"partitions": 1}, "limits": {"settle_ms": 8000}}"#;
+    let gone = r#"{"crash": {"do": "producer.crash.forget", "where": "p1", "after": {"batch_appended": 13}, "for": 30000}}"#;
+    let late = |patches: &[&str], faults: &str| {
+        run(&scenario(patches, faults), 42, Keep::LedgerOnly).metric("p95")
+    };
+    assert!(late(&[both], gone) > Some(2_500.0));
+    assert!(late(&[both, UNCOMMITTED], gone) < Some(500.0));
+    assert!(late(&[both], NOTHING) < Some(2_500.0));
+}
+
+#[test]
 fn an_application_that_drops_what_it_aborted_was_told_and_loses_nothing_silently() {
     let drop = r#"{"producer": {"transaction.on.abort": "drop"}}"#;
     let abort = r#"{"abort": {"do": "txn.abort", "chance": 400000}}"#;

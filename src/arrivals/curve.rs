@@ -7,7 +7,8 @@
 //! exception: a late record may be rescued by a session that happens to be open, so there the curve is an upper bound.
 
 use super::pace::{Engine, Listener, Moment, OutputMode, Pace};
-use super::replay::{Config, Outcome, Percentile};
+use super::ranks::Percentile;
+use super::replay::{Config, Outcome};
 use super::strategy::{NEVER, Strategy};
 use super::units::share_of;
 use super::windows::{Plan, Windows};

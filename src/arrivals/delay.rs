@@ -2,7 +2,7 @@
 //!
 //! Percentiles are exact, by nearest rank on all values; the histogram's bins are for the eye only.
 
-use super::strategy::rank;
+use super::ranks::{percentiles, rank};
 use super::{Arrival, Arrivals};
 use serde::{Deserialize, Serialize};
 
@@ -90,16 +90,6 @@ pub const SHOWN: usize = 20;
 pub const STRETCHES: usize = 24;
 /// How many records stand for all in a picture.
 const SAMPLE: usize = 2_000;
-
-/// Percentiles of sorted values by nearest rank; none of no values.
-pub fn percentiles(sorted: &[i64], ppms: &[u32]) -> Vec<i64> {
-    if sorted.is_empty() {
-        return Vec::new();
-    }
-    ppms.iter()
-        .map(|&ppm| sorted[rank(sorted.len(), ppm)])
-        .collect()
-}
 
 impl Delays {
     pub fn of(arrivals: &Arrivals) -> Delays {

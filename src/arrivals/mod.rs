@@ -22,6 +22,7 @@ pub mod delay;
 pub mod import;
 pub mod models;
 pub mod pace;
+pub mod ranks;
 pub mod replay;
 pub mod report;
 pub mod scenario;

@@ -390,7 +390,7 @@ fn fleet() -> Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::delay::percentiles;
+    use crate::arrivals::ranks::percentiles;
 
     fn of(delay: Delay) -> Model {
         Model {

@@ -4,7 +4,8 @@
 
 use super::Arrivals;
 use super::pace::{Engine, Flink, OutputMode, Pace, Spark};
-use super::strategy::{NEVER, Strategy, rank};
+use super::ranks::{Percentile, select};
+use super::strategy::{NEVER, Strategy};
 use super::units::{self, share_of};
 use super::windows::{Emission, Plan, Store, Windows};
 use serde::{Deserialize, Serialize};
@@ -133,27 +134,6 @@ impl Config {
             self.windows.name(),
             self.strategy.name()
         )
-    }
-}
-
-/// A percentile of times in microseconds. Signed, because the clock of a source may run ahead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Percentile {
-    /// There is nothing to take a percentile of.
-    #[default]
-    None,
-    Micros(i64),
-    /// So many are missing that it falls among them.
-    Infinite,
-}
-
-impl Percentile {
-    pub fn text(self) -> String {
-        match self {
-            Percentile::None => "-".into(),
-            Percentile::Micros(micros) => units::seconds(micros),
-            Percentile::Infinite => "for ever".into(),
-        }
     }
 }
 
@@ -286,12 +266,12 @@ impl Replay {
     /// Nothing more arrives; what is open stays open.
     pub fn finish(mut self) -> Outcome {
         self.pace.end(&mut self.store);
-        let mut latencies = self.store.latencies(&self.arrivals);
-        let mut tally = self.store.tally().clone();
+        let latencies = self.store.latencies(&self.arrivals);
+        let tally = self.store.tally();
         let delivered = latencies.len() as u64;
         let events = self.next as u64;
         let [p50, p95, p99, p95_honest] = select(
-            &mut latencies,
+            &latencies,
             [
                 (500_000, 0),
                 (950_000, 0),
@@ -299,7 +279,7 @@ impl Replay {
                 (950_000, tally.late),
             ],
         );
-        let [fresh_p95] = select(&mut tally.freshness, [(950_000, 0)]);
+        let [fresh_p95] = select(&tally.freshness, [(950_000, 0)]);
         Outcome {
             config: self.config,
             events,
@@ -325,33 +305,6 @@ impl Replay {
             course: self.course,
         }
     }
-}
-
-/// Percentiles by nearest rank without sorting: each is a share in parts per million and how many more values are infinite.
-pub fn select<const N: usize>(values: &mut [i64], wanted: [(u32, u64); N]) -> [Percentile; N] {
-    let found = values.len() as u64;
-    let mut ranked: Vec<(usize, usize)> = wanted
-        .iter()
-        .enumerate()
-        .map(|(place, &(ppm, infinite))| (rank((found + infinite) as usize, ppm), place))
-        .collect();
-    ranked.sort_unstable();
-    let mut answers = [Percentile::None; N];
-    // What lies below the last rank is done with.
-    let mut from = 0;
-    for (rank, place) in ranked {
-        answers[place] = if found + wanted[place].1 == 0 {
-            Percentile::None
-        } else if rank >= values.len() {
-            Percentile::Infinite
-        } else {
-            let rest = &mut values[from..];
-            let value = *rest.select_nth_unstable(rank - from).1;
-            from = rank;
-            Percentile::Micros(value)
-        };
-    }
-    answers
 }
 
 #[cfg(test)]
@@ -603,32 +556,6 @@ mod tests {
                 assert_eq!(sliced, Replay::run(&arrivals, config), "{windows}");
             }
         }
-    }
-
-    #[test]
-    fn percentiles_are_selected_as_if_sorted() {
-        let mut values: Vec<i64> = (0..997).map(|n| (n * 7_919) % 1_009 - 300).collect();
-        let mut sorted = values.clone();
-        sorted.sort_unstable();
-        let wanted = [
-            (990_000, 0),
-            (500_000, 0),
-            (950_000, 20),
-            (950_000, 0),
-            (999_000, 60),
-        ];
-        let answers = select(&mut values, wanted);
-        for (answer, (ppm, infinite)) in answers.into_iter().zip(wanted) {
-            let expected = sorted.get(rank(997 + infinite as usize, ppm));
-            assert_eq!(
-                answer,
-                expected.map_or(Percentile::Infinite, |&value| Percentile::Micros(value))
-            );
-        }
-        assert_eq!(
-            select(&mut [], [(500_000, 0), (500_000, 1)]),
-            [Percentile::None, Percentile::Infinite]
-        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::curve::{Answer, LatePoint};
 use super::delay::{Delays, Part, Stretch, Summary, TOLD};
 use super::import::Report;
-use super::replay::{Outcome, Percentile};
+use super::ranks::Percentile;
+use super::replay::Outcome;
 use super::sweep::Judged;
 use super::units::{percent, seconds};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,7 @@
 //! What a learner promises, and whether a configuration keeps it: `p95 < 10s && late < 1% && state < 5000`.
 
-use super::replay::{Outcome, Percentile};
+use super::ranks::Percentile;
+use super::replay::Outcome;
 use super::units;
 use crate::sim::suggest;
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,7 @@
 //! it stand still. The disorder of a record is how far it lies behind the highest event time before it; it needs no clocks
 //! that agree. It is measured for records that are dropped too, or a strategy would learn from survivors.
 
+use super::ranks::rank;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -161,12 +162,6 @@ impl Strategy {
             }
         }
     }
-}
-
-/// The rank of a percentile among `n` values, from 0. Nearest rank: the least value that at least this share does not exceed.
-pub fn rank(n: usize, ppm: u32) -> usize {
-    let rank = (n as u128 * u128::from(ppm)).div_ceil(1_000_000) as usize;
-    rank.clamp(1, n.max(1)) - 1
 }
 
 /// The share of late records that a relative error of an aggregate allows, in parts per million.

@@ -2,7 +2,8 @@
 //!
 //! A sweep advances in slices of records. What configurations share is worked out once: panes for each kind of window.
 
-use super::replay::{Config, Outcome, Percentile, Replay};
+use super::ranks::Percentile;
+use super::replay::{Config, Outcome, Replay};
 use super::sla::{Miss, Sla};
 use super::windows::Plan;
 use super::{Arrivals, Progress};

@@ -12,6 +12,8 @@ mod pipeline;
 mod producer;
 mod restart;
 mod seen;
+#[cfg(not(feature = "lean"))]
+mod spark;
 mod transaction;
 
 use serde::Deserialize;
@@ -167,6 +169,13 @@ impl Conformance {
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), RecordingError> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| RecordingError::new(file, format!("not JSON: {error}")))?;
+        #[cfg(not(feature = "lean"))]
+        if spark::is_recording(&value) {
+            let checked = spark::check(file, &value)?.into_iter();
+            let named = checked.map(|(name, checked)| (file.to_string(), name, checked));
+            self.cases.extend(named);
+            return Ok(());
+        }
         let recording: Recording = read(file, &value)?;
         if recording.schema != SCHEMA {
             let problem = format!(

@@ -1,6 +1,6 @@
 //! Recordings of a worker that consumes, processes and produces, and is killed in its second batch.
 
-use super::seen::{Order, compare};
+use super::seen::{Order, compare, from_zero};
 use super::{Case, Checked, Family, RecordingError, Skip, read};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,5 +77,5 @@ fn check(case: &Case) -> Result<Checked, RecordingError> {
         ("read_committed", "read_uncommitted")
     };
     let views = [judged, other].map(|name| (Some(name), scenario(name)));
-    compare(case, &views, workload.input_messages, Order::Recorded, true)
+    compare(case, &views, from_zero, Order::Recorded, true)
 }

@@ -174,6 +174,10 @@ pub struct Setting {
     pub every_ms: u64,
     pub producer: Map<String, Value>,
     pub brokers: u8,
+    /// How long a message travels at least, and on average beyond that, in microseconds.
+    pub network_us: [u64; 2],
+    /// How long a broker works on a request, in microseconds.
+    pub append_us: u64,
     pub faults: Map<String, Value>,
 }
 
@@ -201,6 +205,8 @@ pub fn setting(
         every_ms: 0,
         producer,
         brokers: 1,
+        network_us: [50, 50],
+        append_us: 2_000,
         faults: Map::new(),
     };
     let Some(action) = &fault.action else {
@@ -321,10 +327,10 @@ impl Setting {
         json!({
             "limits": {"horizon_ms": 40_000, "settle_ms": 2_000},
             "workload": {"orders": self.orders, "every_ms": self.every_ms, "jitter_percent": 0, "customers": 1},
-            "network": {"min_us": 50, "mean_extra_us": 50},
+            "network": {"min_us": self.network_us[0], "mean_extra_us": self.network_us[1]},
             "brokers": {
                 "count": self.brokers,
-                "append_us": 2_000,
+                "append_us": self.append_us,
                 "broker.heartbeat.interval.ms": 50,
                 "broker.session.timeout.ms": 200,
                 "replica.fetch.backoff.ms": 50

@@ -11,7 +11,7 @@ use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trac
 use crate::sim::{Outcome, Run, Scenario, assignment};
 
 use super::consumers::Group;
-use super::transactions::Transactions;
+use super::transactions::{Transaction, Transactions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -352,8 +352,13 @@ impl Board {
         let at = event.at;
         let host = event.host;
         self.group.fold(at, host, &event.fact);
-        if let Fact::TransactionEnded { id, .. } = &event.fact {
+        if let Fact::TransactionEnded { id, commit, .. } = &event.fact {
             self.group.transaction_ended(id);
+            let own = |one: &Transaction| one.id == *id && one.writer == self.hosts.producer;
+            if !commit && self.transactions.0.iter().any(own) {
+                // What it had not been told of is written off with the rest.
+                self.producer.flights.clear();
+            }
         }
         let epoch = self.producer.identity.map_or(0, |(_, epoch)| epoch);
         self.transactions.fold(at, host, epoch, &event.fact);

@@ -1,10 +1,11 @@
 //! Why an order became what it became: the way back along `cause` from the symptom to what has no cause.
 
+use crate::sim::engines::EngineKind;
 use crate::sim::kafka::protocol::BatchName;
 use crate::sim::kernel::Time;
 use crate::sim::ledger::{DupOrigin, LossOrigin, OutcomeKind};
-use crate::sim::origin::number;
-use crate::sim::trace::{Fact, FactId, Row, SegmentId, Trace, TraceEvent};
+use crate::sim::origin::{Origin, number};
+use crate::sim::trace::{Fact, FactId, Row, SegmentId, Source, Trace, TraceEvent};
 use crate::sim::{Outcome, Run, Scenario, control};
 
 /// One row of the chain.
@@ -175,6 +176,9 @@ impl Story<'_> {
             DupOrigin::KeyMove => format!(
                 "Order {order} is in the table twice because its key came back with another partition path."
             ),
+            DupOrigin::Refined => format!(
+                "Order {order} is in the table twice because its group came out again when it had changed, and the new result was added to the older one instead of taking its place."
+            ),
         };
         (heading, sentence, symptom)
     }
@@ -194,6 +198,11 @@ impl Story<'_> {
             LossOrigin::SkippedBatch => format!(
                 "Order {order} is lost: the query began with batch 0 again, and the table, which remembers higher batch ids under the same identifier, took its batch for one it already had."
             ),
+            LossOrigin::StartingOffset if self.scenario.engine.kind == EngineKind::Consumer => {
+                format!(
+                    "Order {order} is lost: a group without a committed offset began to read behind it (auto.offset.reset=latest)."
+                )
+            }
             LossOrigin::StartingOffset => format!(
                 "Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."
             ),
@@ -273,6 +282,7 @@ impl Story<'_> {
     /// From the symptom back: through the engine to the record's append, and from there along the causes.
     fn chain(&self, symptom: FactId) -> Vec<Link> {
         let mut links = vec![self.link(symptom, LinkKind::Symptom)];
+        links.extend(self.consumed(symptom));
         let mut next = self.trace.get(symptom).cause;
         if let Fact::BecameVisible {
             segment,
@@ -296,6 +306,7 @@ impl Story<'_> {
                 })
                 .map(|&(_, source)| source);
             if let Some(source) = source {
+                next = self.appended(symptom, source);
                 if let Some(crash) = self.replay_of(symptom, *segment, *batch) {
                     links.extend(crash);
                 }
@@ -303,12 +314,36 @@ impl Story<'_> {
                     *id < symptom && matches!(&event.fact, Fact::OffsetsLogged { segment: s, batch: b, .. } if s == segment && b == batch)
                 });
                 links.extend(planned.map(|(id, _)| self.link(id, LinkKind::Step)));
-                let appended = self.trace.iter().rfind(|(id, event)| {
-                    *id < symptom && holds(&event.fact, source.partition, source.offset)
-                });
-                next = appended.map(|(id, _)| id);
             }
         }
+        if let Fact::Polled { origins, .. } = &self.trace.get(symptom).fact {
+            let own = origins
+                .iter()
+                .find(|&&(origin, _)| number(origin) == self.order);
+            next = own.and_then(|&(_, source)| self.appended(symptom, source));
+        }
+        links.extend(self.walk(next));
+        // Two ways may meet.
+        let mut met = Vec::new();
+        links.retain(|link| {
+            let first = !met.contains(&link.fact);
+            met.push(link.fact);
+            first
+        });
+        links
+    }
+
+    /// Where the record that a reader had came into the log.
+    fn appended(&self, before: FactId, source: Source) -> Option<FactId> {
+        let holds = |(id, event): &(FactId, &TraceEvent)| {
+            *id < before && holds(&event.fact, source.partition, source.offset)
+        };
+        self.trace.iter().rfind(holds).map(|(id, _)| id)
+    }
+
+    /// Along the causes, from here to what has none.
+    fn walk(&self, mut next: Option<FactId>) -> Vec<Link> {
+        let mut links = Vec::new();
         while let Some(id) = next {
             let event = self.trace.get(id);
             let kind = if matches!(event.fact, Fact::Injected { .. }) {
@@ -324,26 +359,83 @@ impl Story<'_> {
         links
     }
 
+    /// What consumers did with the order before `symptom`: who polled it and why it was polled again, or why it was passed
+    /// over. Newest first; nothing where no consumer polled it.
+    fn consumed(&self, symptom: FactId) -> Vec<Link> {
+        let here = |origins: &[(Origin, Source)]| {
+            let own = origins
+                .iter()
+                .find(|&&(origin, _)| number(origin) == self.order);
+            own.map(|&(_, source)| source)
+        };
+        let polled = |(id, event): (FactId, &TraceEvent)| match &event.fact {
+            Fact::Polled {
+                segment: SegmentId::MAIN,
+                origins,
+            } if id <= symptom => here(origins).map(|source| (id, event.host, source)),
+            _ => None,
+        };
+        let polls: Vec<_> = self.trace.iter().filter_map(polled).collect();
+        let Some(&(first, holder, source)) = polls.first() else {
+            return Vec::new();
+        };
+        let of_host = |host, from: FactId, wanted: fn(&Fact) -> bool| {
+            move |&(id, event): &(FactId, &TraceEvent)| {
+                id >= from && event.host == host && wanted(&event.fact)
+            }
+        };
+        let mut links = Vec::new();
+        if let Some(&(again, host, _)) = polls.last().filter(|_| polls.len() > 1) {
+            links.push(self.link(again, LinkKind::Step));
+            let begun = of_host(host, first, |fact| matches!(fact, Fact::Positioned { .. }));
+            let begun = self.trace.iter().filter(|(id, _)| *id < again).rfind(begun);
+            links.extend(self.walk(begun.map(|(id, _)| id)));
+            let crashed = of_host(holder, first, |fact| matches!(fact, Fact::Crashed { .. }));
+            let crashed = self
+                .trace
+                .iter()
+                .filter(|(id, _)| *id < again)
+                .find(crashed);
+            links.extend(self.walk(crashed.map(|(id, _)| id)));
+        }
+        if polls.len() == 1 {
+            // Passed over: the commit went ahead, and its holder did not come to the work.
+            let passes = |(id, event): &(FactId, &TraceEvent)| {
+                let beyond = |&(partition, offset): &(_, u64)| {
+                    partition == source.partition && offset > source.offset
+                };
+                *id >= first
+                    && matches!(&event.fact, Fact::OffsetsCommitted { segment: SegmentId::MAIN, positions, .. } if positions.iter().any(beyond))
+            };
+            if let Some((committed, _)) = self.trace.iter().find(passes) {
+                let crashed = of_host(holder, first, |fact| matches!(fact, Fact::Crashed { .. }));
+                let crashed = self.trace.iter().find(crashed).map(|(id, _)| id);
+                let worked = self
+                    .facts()
+                    .any(|(_, fact, _)| matches!(fact, Fact::Worked { .. }));
+                if !worked {
+                    links.extend(self.walk(crashed));
+                    links.push(self.link(committed, LinkKind::Step));
+                }
+            }
+        }
+        let paused = of_host(holder, first, |fact| matches!(fact, Fact::Paused { .. }));
+        let paused = self
+            .trace
+            .iter()
+            .filter(|(id, _)| *id < symptom)
+            .find(paused);
+        links.extend(self.walk(paused.map(|(id, _)| id)));
+        links.push(self.link(first, LinkKind::Step));
+        links
+    }
+
     /// If the batch ran again after a crash: the restart, the crash and what struck.
     fn replay_of(&self, symptom: FactId, segment: SegmentId, batch: u64) -> Option<Vec<Link>> {
         let restored = self.trace.iter().rfind(|(id, event)| {
             *id < symptom && matches!(&event.fact, Fact::Restored { segment: s, recovery: crate::sim::trace::Recovery::Rerun(b) } if *s == segment && *b == batch)
         })?;
-        let mut links = Vec::new();
-        let mut next = Some(restored.0);
-        while let Some(id) = next {
-            let event = self.trace.get(id);
-            let kind = if matches!(event.fact, Fact::Injected { .. }) {
-                LinkKind::Fault
-            } else {
-                LinkKind::Step
-            };
-            if tells(&event.fact) {
-                links.push(self.link(id, kind));
-            }
-            next = event.cause;
-        }
-        Some(links)
+        Some(self.walk(Some(restored.0)))
     }
 
     fn link(&self, id: FactId, kind: LinkKind) -> Link {
@@ -641,6 +733,7 @@ pub fn describe(fact: &Fact) -> String {
         Fact::Revoked { .. } => "gives its partitions up".into(),
         Fact::Positioned { reset: true, .. } => "begins where auto.offset.reset says".into(),
         Fact::Positioned { .. } => "goes on from the committed offsets".into(),
+        Fact::Polled { origins, .. } if origins.len() == 1 => "poll() returns 1 record".into(),
         Fact::Polled { origins, .. } => format!("poll() returns {} records", origins.len()),
         Fact::Worked { origin, .. } => format!("the work on #{} is done", number(*origin)),
         Fact::CommitSent { .. } => "asks for its offsets to be committed".into(),
@@ -650,6 +743,28 @@ pub fn describe(fact: &Fact) -> String {
             _ => "a consumer is out of the group: it was silent for too long".into(),
         },
         Fact::Fenced { error, .. } => format!("a commit is refused: {error}"),
+        Fact::Kept { origins, .. } => format!("{} orders are kept in state", origins.len()),
+        Fact::DuplicatesDropped { origins, .. } => {
+            format!("{} copies are recognised and dropped", origins.len())
+        }
+        Fact::Released { origins, .. } => {
+            format!("{} orders leave the state", origins.len())
+        }
+        Fact::OperatorProgressed { metrics, .. } => format!(
+            "the operator has {} rows of state: {} updated, {} removed, {} late groups or rows dropped",
+            metrics.rows, metrics.updated, metrics.removed, metrics.dropped_by_watermark
+        ),
+        Fact::StartingOffsetsResolved { .. } => {
+            "the starting offsets are resolved, and kept in the checkpoint".into()
+        }
+        Fact::DataMissed { range, .. } => format!(
+            "reads on without the offsets {} to {} of {}, which are gone",
+            range.start, range.end, range.partition
+        ),
+        Fact::CheckpointDamaged { what, files, .. } => {
+            format!("somebody deletes {what} from the checkpoint, {files} files")
+        }
+        Fact::QueryFinished { .. } => "the query has done all that its trigger asks for".into(),
     }
 }
 
@@ -721,5 +836,66 @@ mod tests {
                 .iter()
                 .all(|link| link.kind != LinkKind::Fault)
         );
+    }
+
+    /// The chain of the first order that went wrong in a named scenario, as text.
+    fn chain_of(id: &str) -> Vec<String> {
+        let scenario = crate::sim::catalog::find(id).expect("is there").scenario();
+        let run = Simulation::run(&scenario, Keep::Trace);
+        let bad = run.outcomes.first().expect("something went wrong");
+        let explanation = explain(&scenario, &run, bad.order, run.end).expect("explained");
+        let chain = explanation.chain.into_iter();
+        chain
+            .map(|link| format!("{}: {}", link.place, link.text))
+            .collect()
+    }
+
+    /// Whether these words come in the chain in this order.
+    fn in_order(chain: &[String], words: &[&str]) -> bool {
+        let mut rest = chain.iter();
+        words
+            .iter()
+            .all(|word| rest.any(|link| link.contains(word)))
+    }
+
+    #[test]
+    fn a_consumer_that_commits_first_loses_by_its_commit_and_its_crash() {
+        let chain = chain_of("commit-first");
+        let words = [
+            "the process dies",
+            "in the moment its offsets are committed",
+            "offsets are committed",
+            "appends",
+        ];
+        assert!(in_order(&chain, &words), "{chain:#?}");
+    }
+
+    #[test]
+    fn work_of_a_zombie_is_explained_by_who_stood_still_and_who_took_over() {
+        let chain = chain_of("zombie-consumer");
+        let words = [
+            "consumer 1: stands still",
+            "consumer 1: poll() returns",
+            "appends",
+        ];
+        assert!(in_order(&chain, &words), "{chain:#?}");
+        assert!(
+            chain
+                .iter()
+                .any(|link| link.starts_with("consumer 2: poll() returns")),
+            "{chain:#?}"
+        );
+    }
+
+    #[test]
+    fn work_that_is_done_again_is_explained_by_the_crash_before_the_commit() {
+        let chain = chain_of("beyond-kafka");
+        let words = [
+            "poll() returns",
+            "goes on from the committed offsets",
+            "the process dies",
+            "poll() returns",
+        ];
+        assert!(in_order(&chain, &words), "{chain:#?}");
     }
 }

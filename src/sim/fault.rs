@@ -176,6 +176,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("answer stalled"),
     },
     MenuEntry {
+        name: "broker.hold",
+        plain: words!(
+            "a Produce request waits in the broker's queue and is worked on late, even if who sent it has given it up"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("request held up"),
+    },
+    MenuEntry {
         name: "producer.crash.resend",
         plain: words!(
             "the producer's process dies; after its restart the application sends again what is unconfirmed in its outbox"
@@ -343,6 +352,78 @@ pub const MENU: &[MenuEntry] = &[
         duration: 1_000,
         short: words!("executor crash"),
     },
+    MenuEntry {
+        name: "checkpoint.delete",
+        plain: words!(
+            "somebody stops the query, deletes its whole checkpoint and starts it again: a new query"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("checkpoint deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its commit log and starts it again: that batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest commit deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.commits_all",
+        plain: words!(
+            "somebody stops the query, deletes its commit log and starts it again: only the newest planned batch runs again"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("commit log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entry of its offset log and starts it again: the batch before runs again, then the query fails"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest offsets deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.offsets_all",
+        plain: words!(
+            "somebody stops the query, deletes its offset log and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("offset log deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.last",
+        plain: words!(
+            "somebody stops the query, deletes the newest entries of both logs and starts it again: the batch is planned anew under the same id"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("newest batch forgotten"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.state",
+        plain: words!(
+            "somebody stops the query, deletes its operators' state and starts it again: a stateful query does not run"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("state deleted"),
+    },
+    MenuEntry {
+        name: "checkpoint.delete.metadata",
+        plain: words!(
+            "somebody stops the query, deletes the file metadata of its checkpoint and starts it again: it does not start"
+        ),
+        place: "driver",
+        duration: 2_000,
+        short: words!("metadata deleted"),
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -451,6 +532,12 @@ pub enum Action {
     GiveUp {
         place: Place,
     },
+    /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
+    Damage {
+        place: Place,
+        what: &'static str,
+        restart_after: Span,
+    },
 }
 
 impl FaultSpec {
@@ -506,7 +593,12 @@ impl FaultSpec {
             (
                 "times",
                 self.times.is_some(),
-                &["broker.reject", "broker.reject_stored", "broker.stall"][..],
+                &[
+                    "broker.reject",
+                    "broker.reject_stored",
+                    "broker.stall",
+                    "broker.hold",
+                ][..],
             ),
         ] {
             if given && !fitting.contains(&entry.name) {
@@ -614,10 +706,16 @@ impl FaultSpec {
                 })
             }
             "broker.stall" => treat(Treatment::Stall(during)),
+            "broker.hold" => treat(Treatment::Hold(during)),
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "txn.abort" => Action::GiveUp { place },
+            name if damaged(name).is_some() => Action::Damage {
+                place,
+                what: damaged(name).unwrap_or_default(),
+                restart_after,
+            },
             "consumer.close" => Action::Close {
                 place,
                 restart_after,
@@ -756,7 +854,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "checkpoint") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             _ => None,
         }
@@ -785,6 +883,21 @@ impl FaultSpec {
             _ => return None,
         })
     }
+}
+
+/// What a fault of this name deletes.
+fn damaged(name: &str) -> Option<&'static str> {
+    Some(match name.strip_prefix("checkpoint.delete")? {
+        "" => "checkpoint",
+        ".metadata" => "metadata",
+        ".state" => "state",
+        ".commits_last" => "commits/last",
+        ".commits_all" => "commits/all",
+        ".offsets_last" => "offsets/last",
+        ".offsets_all" => "offsets/all",
+        ".last" => "offsets/last+commits/last",
+        _ => return None,
+    })
 }
 
 fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
@@ -818,7 +931,7 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver") => role == "driver",
+        Some("driver" | "checkpoint") => role.starts_with("driver"),
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
         _ => false,
@@ -831,7 +944,8 @@ pub fn is_consumer(role: &str) -> bool {
         .is_some_and(|n| n.parse::<u8>().is_ok())
 }
 
-fn segment_of(host: &str, cast: &Cast) -> SegmentId {
+/// The segment that a host belongs to.
+pub fn segment_of(host: &str, cast: &Cast) -> SegmentId {
     let branch = host.rsplit_once('.').map_or("", |(branch, _)| branch);
     let index = cast.segments.iter().position(|segment| segment == branch);
     SegmentId(index.unwrap_or(0) as u8)
@@ -886,7 +1000,15 @@ impl Fact {
             | Fact::CommitSent { segment, .. }
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
-            | Fact::Fenced { segment, .. } => Some(*segment),
+            | Fact::Fenced { segment, .. }
+            | Fact::Kept { segment, .. }
+            | Fact::DuplicatesDropped { segment, .. }
+            | Fact::Released { segment, .. }
+            | Fact::OperatorProgressed { segment, .. }
+            | Fact::StartingOffsetsResolved { segment, .. }
+            | Fact::DataMissed { segment, .. }
+            | Fact::CheckpointDamaged { segment, .. }
+            | Fact::QueryFinished { segment, .. } => Some(*segment),
             _ => None,
         }
     }

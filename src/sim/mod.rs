@@ -32,6 +32,7 @@ use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
+use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
@@ -175,6 +176,7 @@ pub struct Simulation {
     scenario: Scenario,
     kernel: Kernel,
     nodes: Vec<Node>,
+    producers: Vec<HostId>,
     script: Script,
     ledgers: Vec<Ledger>,
     segments: Vec<String>,
@@ -229,8 +231,10 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.window_type != WindowType::None,
-        producer: PRODUCER,
+        windowed: spark && branch.engine.spark.is_grouped(),
+        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
+        producers: producers(scenario),
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
@@ -239,6 +243,14 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
         from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+    }
+}
+
+/// The driver of a query's nth application: nearly always there is one.
+fn driver_name(application: u8) -> String {
+    match application {
+        1 => "driver".into(),
+        n => format!("driver{n}"),
     }
 }
 
@@ -256,9 +268,13 @@ pub fn cast(scenario: &Scenario) -> Cast {
         };
         match branch.engine.kind {
             EngineKind::Spark => {
-                hosts.push(format!("{prefix}driver"));
-                let executors = 1..=branch.engine.spark.executors;
-                hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                let spark = &branch.engine.spark;
+                for application in 1..=spark.applications {
+                    hosts.push(format!("{prefix}{}", driver_name(application)));
+                    let before = (application - 1) * spark.executors;
+                    let executors = before + 1..=before + spark.executors;
+                    hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
+                }
             }
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
@@ -269,12 +285,32 @@ pub fn cast(scenario: &Scenario) -> Cast {
             }
         }
     }
+    // Behind all others, so that one instance more moves nobody.
+    hosts.extend((2..=instances(scenario)).map(|n| format!("p{n}")));
     Cast {
         hosts,
         segments: segments.into_iter().map(|(name, _)| name).collect(),
         faults: scenario.faults.keys().cloned().collect(),
         topic: scenario.topic.name.clone(),
     }
+}
+
+/// How many instances of the producing application there are.
+fn instances(scenario: &Scenario) -> u8 {
+    if FULL { scenario.producer.instances } else { 1 }
+}
+
+/// They, in the order of their names.
+fn producers(scenario: &Scenario) -> Vec<HostId> {
+    let others = instances(scenario) - 1;
+    let hosts = if others == 0 {
+        0
+    } else {
+        cast(scenario).hosts.len() as u8
+    };
+    std::iter::once(PRODUCER)
+        .chain((hosts - others..hosts).map(HostId))
+        .collect()
 }
 
 /// Replicas in assignment order: the leaders go round the brokers.
@@ -377,6 +413,7 @@ impl Simulation {
             scenario: scenario.clone(),
             kernel,
             nodes,
+            producers: producers(scenario),
             script,
             ledgers,
             segments: cast.segments,
@@ -395,7 +432,17 @@ impl Simulation {
             ended: None,
         };
         for index in 0..simulation.nodes.len() {
-            simulation.boot(HostId(index as u8), None);
+            let host = HostId(index as u8);
+            match simulation.starts_at(host) {
+                Time::ZERO => simulation.boot(host, None),
+                later => {
+                    simulation.restarting += 1;
+                    simulation
+                        .kernel
+                        .agenda
+                        .insert(later, None, What::Restart(host));
+                }
+            }
         }
         for (at, fault) in simulation.script.timed() {
             simulation
@@ -521,7 +568,7 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                let producer = usize::from(PRODUCER.0);
+                let producer = usize::from(self.taker(n).0);
                 if self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now {
                     self.hand_over(n);
                 } else {
@@ -557,9 +604,13 @@ impl Simulation {
     fn hand_over_held(&mut self, host: HostId) {
         let up = self.nodes[usize::from(host.0)].is_alive()
             && self.paused[usize::from(host.0)] <= self.kernel.now;
-        if host == PRODUCER && up {
+        if self.producers.contains(&host) && up {
             for n in std::mem::take(&mut self.held) {
-                self.hand_over(n);
+                if self.taker(n) == host {
+                    self.hand_over(n);
+                } else {
+                    self.held.push(n);
+                }
             }
         }
     }
@@ -604,10 +655,23 @@ impl Simulation {
         }
     }
 
+    /// The instance that takes the nth order: they have their turns, of so many orders each.
+    fn taker(&self, n: u32) -> HostId {
+        let turn = (n - 1) / self.scenario.producer.deal;
+        self.producers[turn as usize % self.producers.len()]
+    }
+
+    /// Each further instance is started later than the one before it.
+    fn starts_at(&self, host: HostId) -> Time {
+        let instance = self.producers.iter().position(|&other| other == host);
+        Time::from_ms(instance.unwrap_or(0) as u64 * self.scenario.producer.stagger_ms)
+    }
+
     fn hand_over(&mut self, n: u32) {
         let now = self.kernel.now;
         let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
-        let mut cx = self.kernel.context(PRODUCER, None);
+        let producer = self.taker(n);
+        let mut cx = self.kernel.context(producer, None);
         cx.note(Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
@@ -616,7 +680,7 @@ impl Simulation {
             event_time: record.event_time,
         });
         let cause = cx.cause();
-        self.deliver(PRODUCER, PRODUCER, Message::Order(record), cause);
+        self.deliver(producer, producer, Message::Order(record), cause);
     }
 
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
@@ -769,7 +833,33 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
-            Action::GiveUp { .. } | Action::Close { .. } => {}
+            Action::Damage {
+                place,
+                what,
+                restart_after,
+            } if FULL => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                // Whoever deletes has stopped the query first, and starts it again.
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let loses = kernel::Loses::Memory;
+                    self.kernel
+                        .context(host, cause)
+                        .note(Fact::Crashed { loses });
+                    self.crash(host, loses, restart_after, cause);
+                }
+                let cast = cast(&self.scenario);
+                let store = cast.find("store").expect("every run has a store");
+                let segment = fault::segment_of(cast.host(host), &cast);
+                let message = Message::Store(store::Message::Damage { segment, what });
+                let mut cx = self.kernel.context(store, cause);
+                self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
+            }
+            Action::GiveUp { .. } | Action::Close { .. } | Action::Damage { .. } => {}
         }
     }
 
@@ -910,27 +1000,28 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let (controller, store) = (find("controller"), find("store"));
     let config = scenario.producer.clone();
     let partitions = scenario.topic.partitions;
-    let mut nodes = vec![
-        match internal.filter(|_| config.transactional_id.is_some()) {
-            #[cfg(feature = "lean")]
-            Some(_) => unreachable!("nobody needs a coordinator"),
-            None => Node::Producer(Box::new(Host::new(Producer {
-                config,
-                partitions,
-                brokers: brokers.clone(),
-                leaders: leaders.clone(),
-            }))),
-            #[cfg(not(feature = "lean"))]
-            Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
-                config,
-                version: scenario.brokers.transaction_version,
-                partitions,
-                brokers: brokers.clone(),
-                leaders: all_leaders.clone(),
-                internal,
-            }))),
-        },
-    ];
+    // Instances of the producing application, counted from 1; the last ones may write without transactions.
+    let instance = |n: u8| match internal.filter(|_| config.is_transactional(n)) {
+        #[cfg(feature = "lean")]
+        Some(_) => unreachable!("nobody needs a coordinator"),
+        None => Node::Producer(Box::new(Host::new(Producer {
+            config: config.clone(),
+            partitions,
+            brokers: brokers.clone(),
+            leaders: leaders.clone(),
+        }))),
+        #[cfg(not(feature = "lean"))]
+        Some(internal) => Node::Transactional(Box::new(Host::new(TransactionalProducer {
+            config: config.clone(),
+            instance: n,
+            version: scenario.brokers.transaction_version,
+            partitions,
+            brokers: brokers.clone(),
+            leaders: all_leaders.clone(),
+            internal,
+        }))),
+    };
+    let mut nodes = vec![instance(1)];
     nodes.extend(brokers.iter().map(|_| {
         Node::Broker(Box::new(Host::new(Broker {
             config: scenario.brokers.clone(),
@@ -997,33 +1088,40 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }
             continue;
         }
-        let driver = find(&format!("{prefix}driver"));
         let config = branch.engine.spark;
-        let executors: Vec<HostId> = (1..=config.executors)
-            .map(|n| HostId(driver.0 + n))
-            .collect();
         let sink = branch.sink.hudi;
-        nodes.push(Node::Driver(Box::new(Host::new(Driver {
-            segment,
-            config: config.clone(),
-            sink: sink.clone(),
-            store,
-            executors: executors.clone(),
-            brokers: brokers.clone(),
-            leaders: leaders.clone(),
-        }))));
-        nodes.extend(executors.iter().map(|_| {
-            let executor = Executor {
+        let database =
+            (FULL && branch.sink.kind == SinkKind::Database).then_some(branch.sink.database);
+        for application in 1..=config.applications {
+            let driver = find(&format!("{prefix}{}", driver_name(application)));
+            let executors: Vec<HostId> = (1..=config.executors)
+                .map(|n| HostId(driver.0 + n))
+                .collect();
+            nodes.push(Node::Driver(Box::new(Host::new(Driver {
                 segment,
+                is_first: application == 1,
                 config: config.clone(),
                 sink: sink.clone(),
-                driver,
+                database: database.clone(),
                 store,
+                executors: executors.clone(),
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
-            };
-            Node::Executor(Box::new(Host::new(executor)))
-        }));
+            }))));
+            nodes.extend(executors.iter().map(|_| {
+                let executor = Executor {
+                    segment,
+                    config: config.clone(),
+                    sink: sink.clone(),
+                    driver,
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: leaders.clone(),
+                };
+                Node::Executor(Box::new(Host::new(executor)))
+            }));
+        }
     }
+    nodes.extend((2..=instances(scenario)).map(instance));
     nodes
 }

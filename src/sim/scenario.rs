@@ -7,7 +7,7 @@ use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
 use super::listed::{self, Listed};
-use super::sinks::SinkSection;
+use super::sinks::{SinkKind, SinkSection};
 use super::store::StoreConfig;
 use super::suggest;
 use serde::de::DeserializeOwned;
@@ -372,11 +372,29 @@ impl Scenario {
                 "a transactional producer",
             );
         }
+        if self.producer.instances > 1 {
+            return refused("producer.app.instances".into(), "a second instance");
+        }
+        let mut faults = self.faults.iter();
+        if let Some((id, _)) = faults.find(|(_, fault)| fault.name.starts_with("checkpoint.")) {
+            return refused(format!("faults.{id}.do"), "a damaged checkpoint");
+        }
+        let own = (String::new(), &self.sink);
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once(own).chain(sinks) {
+            if sink.kind == SinkKind::Database {
+                return refused(format!("{place}sink.use"), "an outside table");
+            }
+        }
         let branches = self.branches.iter();
         let engines = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.engine));
         for (place, engine) in std::iter::once((String::new(), &self.engine)).chain(engines) {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
+            }
+            if let Some(key) = engine.spark.needs_full() {
+                return refused(format!("{place}engine.spark.{key}"), "this setting");
             }
         }
         Ok(())

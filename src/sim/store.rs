@@ -3,12 +3,15 @@
 //! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
 
+use super::FULL;
 use super::compact::gather;
+#[cfg(not(feature = "lean"))]
+use super::engines::spark::damage;
 use super::engines::spark::progress;
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
-use super::sinks::{console, hudi};
-use super::trace::Fact;
+use super::sinks::{console, database, hudi};
+use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +37,7 @@ pub enum Object {
     Progress(progress::Entry),
     Hudi(hudi::File),
     Console(console::Effect),
+    Database(database::Record),
 }
 
 /// Everything in the store, by path.
@@ -72,6 +76,11 @@ pub enum Message {
     Listing {
         objects: Objects,
     },
+    /// Somebody deletes a part of a query's checkpoint.
+    Damage {
+        segment: SegmentId,
+        what: &'static str,
+    },
 }
 
 /// The store's configuration.
@@ -109,7 +118,22 @@ impl Program for Store {
                 let answer = apply(objects, operation, cx);
                 cx.reply(reply, answer);
             }
-            Message::Done { .. } | Message::Listing { .. } => {}
+            #[cfg(not(feature = "lean"))]
+            Message::Damage { segment, what } => {
+                let checkpoint = progress::checkpoint_path(segment, 1);
+                let doomed = damage::doomed(objects, &checkpoint, what).unwrap_or_default();
+                let files = doomed.len() as u32;
+                doomed.iter().for_each(|path| {
+                    objects.remove(path);
+                });
+                let what = what.to_string();
+                cx.note(Fact::CheckpointDamaged {
+                    segment,
+                    what,
+                    files,
+                });
+            }
+            _ => {}
         }
     }
 }
@@ -136,6 +160,13 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             if let Object::Console(effect) = &object {
                 for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
+            }
+            if let Object::Database(record) = &object
+                && FULL
+            {
+                for fact in database::changes(objects, &path, record) {
                     cx.note(fact);
                 }
             }

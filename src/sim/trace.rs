@@ -4,6 +4,7 @@
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
 use super::FULL;
+use super::engines::operators::Metrics;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
@@ -86,6 +87,16 @@ pub enum Recovery {
     Rerun(u64),
     /// Everything planned is committed.
     Continue(u64),
+}
+
+impl Recovery {
+    /// The id of the batch that comes next.
+    pub const fn next_batch(self) -> u64 {
+        match self {
+            Recovery::Fresh => 0,
+            Recovery::Rerun(batch) | Recovery::Continue(batch) => batch,
+        }
+    }
 }
 
 /// Why a visible row is not visible any more.
@@ -233,6 +244,22 @@ facts! {
     UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
+    /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
+    Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
+    /// These are copies of what the operator had seen, and vanish.
+    DuplicatesDropped { segment: SegmentId, origins: Vec<(Origin, Source)> } = "duplicates_dropped",
+    /// What a batch did to a stateful operator, in its query's own numbers.
+    OperatorProgressed { segment: SegmentId, batch: u64, operator: String, metrics: Metrics } = "operator_progressed",
+    /// A new query knows where it begins, and its checkpoint keeps that.
+    StartingOffsetsResolved { segment: SegmentId, positions: Vec<(PartitionId, u64)> } = "starting_offsets_resolved",
+    /// The topic does not hold what was planned; the query reads on behind it (`failOnDataLoss` is false).
+    DataMissed { segment: SegmentId, range: OffsetRange } = "data_missed",
+    /// Somebody deleted a part of the checkpoint.
+    CheckpointDamaged { segment: SegmentId, what: String, files: u32 } = "checkpoint_damaged",
+    /// Operator state lets go of these events: what is to come of them is on its way to the sink.
+    Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
+    /// The query has done all that its trigger asks for.
+    QueryFinished { segment: SegmentId } = "query_finished",
 }
 
 impl FactKind {
@@ -721,6 +748,42 @@ fn write_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
         Fact::ConnectionLost { peer } => write!(out, " to {}", host(peer)),
         Fact::Noted { text } => write!(out, " {text}"),
         Fact::Paused { during } => write!(out, " for {during}"),
+        Fact::Kept {
+            segment: id,
+            origins,
+        }
+        | Fact::DuplicatesDropped {
+            segment: id,
+            origins,
+        }
+        | Fact::Released {
+            segment: id,
+            origins,
+        } => write!(out, " {}{}", segment(id), Sourced(origins)),
+        Fact::StartingOffsetsResolved {
+            segment: id,
+            positions,
+        } => write!(out, " {}{}", segment(id), At(positions)),
+        Fact::OperatorProgressed {
+            segment: id,
+            batch,
+            operator,
+            metrics,
+        } => {
+            write!(
+                out,
+                " {} batch {batch} {operator} rows {} updated {} removed {} late {}",
+                segment(id),
+                metrics.rows,
+                metrics.updated,
+                metrics.removed,
+                metrics.dropped_by_watermark
+            )?;
+            match metrics.dropped_duplicates {
+                Some(copies) => write!(out, " duplicates {copies}"),
+                None => Ok(()),
+            }
+        }
         other if FULL => write_group_fact(out, cast, other),
         _ => Ok(()),
     }
@@ -805,6 +868,20 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             who,
             error,
         } => write!(out, " {} {} {error}", segment(id), host(who)),
+        Fact::DataMissed { segment: id, range } => write!(
+            out,
+            " {} {}[{},{})",
+            segment(id),
+            range.partition,
+            range.start,
+            range.end
+        ),
+        Fact::CheckpointDamaged {
+            segment: id,
+            what,
+            files,
+        } => write!(out, " {} {what} files {files}", segment(id)),
+        Fact::QueryFinished { segment: id } => write!(out, " {}", segment(id)),
         _ => Ok(()),
     }
 }

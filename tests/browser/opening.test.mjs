@@ -11,11 +11,14 @@ import { accessibilityProblems, assertClean, openSite, poster } from './harness.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CURED = '{"producer": {"enable.idempotence": true}}';
 
-/// What the terminal says of the opening scenario.
-const terminal = (...more) => {
-  const words = ['run', '--quiet', '--locked', '--bin', 'streamproof', '--', 'run', 'order-billing', '--json', ...more];
-  return JSON.parse(execFileSync('cargo', words, { cwd: ROOT, encoding: 'utf8' }));
-};
+const program = (...words) =>
+  execFileSync('cargo', ['run', '--quiet', '--locked', '--bin', 'streamproof', '--', ...words], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+/// What the terminal says of a named scenario.
+const named = (id, ...more) => JSON.parse(program('run', id, '--json', ...more));
+const terminal = (...more) => named('order-billing', ...more);
 
 let site;
 before(async () => {
@@ -43,6 +46,8 @@ const expected = (json) => ({
   duplicates: json.dup,
 });
 const digest = (page) => page.locator('#digest').getAttribute('data-digest');
+const hasDigest = (page, wanted) =>
+  page.waitForFunction((wanted) => document.getElementById('digest')?.dataset.digest === wanted, wanted);
 /// Presses End, and waits until the page shows the end.
 const toEnd = async (page) => {
   await page.waitForFunction(() => document.querySelector('.now small')?.textContent.includes('playing'));
@@ -185,6 +190,24 @@ test('before the program is there the page shows the start at rest, and that pic
   await page.waitForSelector('#run:enabled');
   assert.equal(await page.locator('#shell').count(), 0, 'the shell is gone');
   assert.equal(await poster(page, '#app'), drawn, 'renew it with: node tools/poster.mjs');
+  await close();
+});
+
+test('every named scenario comes to the run that the terminal gives, shows what it says, and its cure is offered', async () => {
+  const { page, report, close } = await visit();
+  await page.click('#to-sandbox');
+  const presets = program('presets').trim().split('\n');
+  assert.ok(presets.length > 20);
+  for (const preset of presets) {
+    const [id] = preset.split('\t');
+    await page.selectOption('#scenario', id);
+    await hasDigest(page, named(id).digest);
+    await page.keyboard.press('End');
+    if (id !== 'order-billing') assert.match(await page.locator('#cure').innerText(), /^Set .*, run again$/, id);
+  }
+  await page.click('#cure');
+  await page.waitForFunction(() => document.querySelector('.verdict')?.dataset.tone !== 'dup');
+  assertClean(report);
   await close();
 });
 

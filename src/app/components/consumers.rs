@@ -122,15 +122,18 @@ pub fn lines(board: &Board, scenario: &Scenario) -> EngineLines {
             (.., false) => format!("{name} reads {}", parts.join(", ")),
         }
     };
-    let members: Vec<String> = board.group.members.iter().map(words).collect();
-    let next = board
-        .partitions
-        .iter()
-        .find_map(|partition| crash_now(board, partition));
+    let mut members: Vec<String> = board.group.members.iter().map(words).collect();
+    // There is room for two lines.
+    let rest = members.split_off(members.len().min(2));
+    if let Some(last) = members.last_mut() {
+        for more in rest {
+            *last += &format!("; {more}");
+        }
+    }
     EngineLines {
-        title: "group".into(),
-        sub: vec![members.join("; ")],
-        ticks: next.map(|(words, _)| (words, None)).into_iter().collect(),
+        title: String::new(),
+        sub: members,
+        ticks: Vec::new(),
         foot: String::new(),
     }
 }

@@ -71,7 +71,11 @@ pub fn draw(drawing: &Drawing) -> Html {
             <g class={if board.engine.alive { "" } else { "dead" }}>
                 <rect class="box" x="8" y={px(ENGINE)} width="358" height="44" rx="4" />
                 { plate(16.0, ENGINE + 7.0, if drawing.has_consumers() { 82.0 } else { 56.0 }, plates::engine_name(drawing.scenario), "") }
-                { text(if drawing.has_consumers() { 106.0 } else { 80.0 }, ENGINE + 21.0, format!("{}: {}", lines.title, if lines.sub.is_empty() { lines.foot.clone() } else { lines.sub.join(", ") }), "s12") }
+                if drawing.has_consumers() {
+                    { for lines.sub.iter().enumerate().map(|(n, line)| text(106.0, ENGINE + 19.0 + 17.0 * n as f64, line.clone(), "s12")) }
+                } else {
+                    { text(80.0, ENGINE + 21.0, format!("{}: {}", lines.title, if lines.sub.is_empty() { lines.foot.clone() } else { lines.sub.join(", ") }), "s12") }
+                }
                 { for lines.ticks.iter().enumerate().map(|(n, (name, at))| {
                     let x = 80.0 + 110.0 * n as f64;
                     html! { <>if at.is_some() { { glyphs::tick(x, ENGINE + 32.0) } } else { <circle class="dot open" cx={px(x + 6.0)} cy={px(ENGINE + 33.0)} r="3.5" /> }{ text(x + 18.0, ENGINE + 37.0, name.clone(), "m s12") }</> }

@@ -88,6 +88,7 @@ pub fn sink_name(scenario: &Scenario) -> &'static str {
         SinkKind::Hudi => "Hudi table",
         SinkKind::Console => "Effects",
         SinkKind::KafkaTopic => "Output topic",
+        SinkKind::Database => "Outside table",
     }
 }
 
@@ -105,6 +106,7 @@ pub fn sink_words(scenario: &Scenario) -> String {
     match scenario.sink.kind {
         SinkKind::Hudi => format!("{operation}, {writer}"),
         SinkKind::Console => "each as it comes".into(),
+        SinkKind::Database => "foreachBatch".into(),
         SinkKind::KafkaTopic => match scenario.sink.kafka_topic.isolation {
             Isolation::ReadCommitted => "read_committed".into(),
             Isolation::ReadUncommitted => "read_uncommitted".into(),

@@ -42,11 +42,13 @@ impl Plan {
                 continue;
             }
             let key = if by_key { row.key } else { 0 };
-            let (pane, is_new) = panes.find(start, key);
-            if is_new {
+            let pane = panes.find(start, key);
+            if slide < size && !panes.has_older[pane as usize] {
                 // Older panes may cover other records of this slide: all that reach beyond its start.
+                panes.has_older[pane as usize] = true;
                 let mut before = start - slide;
-                while before + size > start && panes.find(before, key).1 {
+                while before + size > start {
+                    panes.find(before, key);
                     before -= slide;
                 }
             }
@@ -95,23 +97,26 @@ impl Plan {
 #[derive(Default)]
 struct Panes {
     all: Vec<(i64, u32)>,
+    /// Index: pane. Whether those that overlap it from before are there.
+    has_older: Vec<bool>,
     table: Vec<u32>,
 }
 
 impl Panes {
-    /// Its number, and whether it is new.
-    fn find(&mut self, start: i64, key: u32) -> (u32, bool) {
+    /// Its number; a new one if it was not there.
+    fn find(&mut self, start: i64, key: u32) -> u32 {
         if self.table.len() < 2 * (self.all.len() + 1) {
             self.grow();
         }
         let place = self.place(start, key);
         if self.table[place] != NONE {
-            return (self.table[place], false);
+            return self.table[place];
         }
         let pane = self.all.len() as u32;
         self.all.push((start, key));
+        self.has_older.push(false);
         self.table[place] = pane;
-        (pane, true)
+        pane
     }
 
     fn known(&self, start: i64, key: u32) -> Option<u32> {

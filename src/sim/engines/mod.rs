@@ -2,6 +2,7 @@
 //! still name Spark's parts themselves.
 
 pub mod consumer;
+pub mod operators;
 pub mod spark;
 
 use super::scenario::ScenarioError;

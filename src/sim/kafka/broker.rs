@@ -287,6 +287,17 @@ impl Broker {
                 self.read_channel(memory, from, cx);
             }
             Message::HandleProduce { client } => self.handle_produce(disk, memory, client, cx),
+            Message::ReleaseProduce { client, request } if FULL => {
+                let reply = cx.reply_to(client);
+                let channel = memory.channels.entry(client).or_insert_with(|| Channel {
+                    reply,
+                    muted: false,
+                    queue: VecDeque::new(),
+                });
+                channel.muted = true;
+                channel.queue.push_front(*request);
+                self.handle_produce(disk, memory, client, cx);
+            }
             Message::AnswerProduce { request } => self.answer(memory, request, cx),
             Message::ProduceExpired { request } => self.expire(memory, request, cx),
             Message::ListOffsets { partition, spec } => {
@@ -472,7 +483,7 @@ impl Broker {
         client: HostId,
         cx: &mut Context,
     ) {
-        if self.asks_first(memory, client, cx) {
+        if self.holds(memory, client, cx) || self.asks_first(memory, client, cx) {
             return;
         }
         let Some(channel) = memory.channels.get_mut(&client) else {
@@ -555,7 +566,7 @@ impl Broker {
                 self.advance_all(disk, memory, &partitions, cx);
                 return;
             }
-            Some(Treatment::Reject(_)) | None => {}
+            Some(Treatment::Reject(_) | Treatment::Hold(_)) | None => {}
         }
         if acks == Acks::All {
             cx.after(timeout, Message::ProduceExpired { request: number });
@@ -573,6 +584,24 @@ impl Broker {
             memory.requests.insert(number, request);
         }
         self.advance_all(disk, memory, &partitions, cx);
+    }
+
+    /// Whether a fault keeps the request at the head of a channel back.
+    fn holds(&self, memory: &mut Memory, client: HostId, cx: &mut Context) -> bool {
+        let Some(&mut (Treatment::Hold(span), ref mut times)) =
+            memory.treatments.first_mut().filter(|_| FULL)
+        else {
+            return false;
+        };
+        let channel = memory.channels.get_mut(&client);
+        let Some(request) = channel.and_then(|channel| channel.queue.pop_front()) else {
+            return false;
+        };
+        *times -= 1;
+        memory.treatments.retain(|&(_, times)| times > 0);
+        let request = Box::new(request);
+        cx.after(span, Message::ReleaseProduce { client, request });
+        true
     }
 
     fn advance_all(

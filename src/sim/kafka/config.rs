@@ -99,6 +99,32 @@ pub struct ProducerConfig {
     /// What the application does with the records of a transaction that was aborted.
     #[serde(rename = "transaction.on.abort")]
     pub transaction_on_abort: OnAbort,
+    /// What it does when its producer was fenced.
+    #[serde(rename = "transaction.on.fenced")]
+    pub transaction_on_fenced: OnFenced,
+    /// How many instances of the application there are. They have their turns at the orders.
+    #[serde(rename = "app.instances")]
+    pub instances: u8,
+    /// How many of them, from the last one, write without a transactional.id.
+    #[serde(rename = "app.plain")]
+    pub plain: u8,
+    /// Orders of a turn.
+    #[serde(rename = "app.deal")]
+    pub deal: u32,
+    /// How long after the one before it each further instance is started.
+    #[serde(rename = "app.stagger.ms")]
+    pub stagger_ms: u64,
+}
+
+/// What the application does with a producer that was fenced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFenced {
+    /// It closes it and goes on with another one, as a supervisor that restarts it would.
+    #[default]
+    Restart,
+    /// It ends.
+    Stop,
 }
 
 /// What becomes of the records of a transaction that was aborted.
@@ -121,6 +147,8 @@ pub enum IdSuffix {
     None,
     /// A random suffix, or the name of a new pod.
     Random,
+    /// The number of the instance: stable, and each has its own.
+    Instance,
 }
 
 impl Default for ProducerConfig {
@@ -150,6 +178,11 @@ impl Default for ProducerConfig {
             transaction_records: 5,
             transaction_ms: 1_000,
             transaction_on_abort: OnAbort::Repeat,
+            transaction_on_fenced: OnFenced::Restart,
+            instances: 1,
+            plain: 0,
+            deal: 1,
+            stagger_ms: 0,
         }
     }
 }
@@ -160,6 +193,11 @@ impl ProducerConfig {
     pub fn idempotence(&self) -> bool {
         self.enable_idempotence
             .unwrap_or(self.client == Client::Java && self.acks == Acks::All && self.retries > 0)
+    }
+
+    /// Whether the nth instance, counted from 1, writes in transactions.
+    pub fn is_transactional(&self, instance: u8) -> bool {
+        self.transactional_id.is_some() && instance + self.plain <= self.instances
     }
 
     fn by_client<T>(&self, java: T, librdkafka: T) -> T {
@@ -269,7 +307,15 @@ impl ProducerConfig {
                 ),
             );
         }
+        if self.plain > 0 && (self.transactional_id.is_none() || self.plain > self.instances) {
+            let key = "app.plain";
+            let why = "counts instances without a transactional.id among app.instances of an application that has one";
+            return refuse(key, why.into());
+        }
         for (key, value, least, most) in [
+            ("app.instances", u64::from(self.instances), 1, 4),
+            ("app.deal", u64::from(self.deal), 1, 100_000),
+            ("app.stagger.ms", self.stagger_ms, 0, 3_600_000),
             (
                 "max.request.size",
                 self.max_request_size,

@@ -8,6 +8,7 @@ use super::config::{Client, OnError, ProducerConfig, RecordKey};
 use super::log::{last_sequence, next_sequence};
 use super::partitioner::partition_for;
 use super::protocol::{Acks, Batch, BatchName, ErrorCode, Message, PartitionId, Writer};
+use crate::sim::FULL;
 use crate::sim::compact::gather;
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
@@ -15,6 +16,9 @@ use crate::sim::message;
 use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
 use std::collections::{BTreeMap, VecDeque};
+
+/// How long a round of a thread of librdkafka takes on average, as its log shows on the loopback interface.
+const ROUND: Span = Span::from_micros(100);
 
 /// A producer's configuration.
 #[derive(Clone)]
@@ -40,8 +44,11 @@ pub struct Memory {
     connections: BTreeMap<HostId, Connection>,
     leaders: Vec<Option<HostId>>,
     asking_metadata: bool,
-    /// Not before this: the last answer knew no leader either.
+    /// Not before this: the last answer knew no leader either, or librdkafka had nobody to ask.
     metadata_at: Time,
+    /// librdkafka: when it was started, and before when it begins no further connection without a reason.
+    booted: Time,
+    connect_at: Time,
     /// Producer id and epoch, once they are assigned.
     identity: Option<(u64, u16)>,
     asking_identity: bool,
@@ -101,6 +108,8 @@ struct Connection {
     state: Link,
     failures: u32,
     requests: VecDeque<InFlight>,
+    /// librdkafka: no further request before this.
+    free_at: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -148,6 +157,19 @@ impl Queue {
         made.unwrap_or(0)
     }
 
+    /// librdkafka numbers records when they are sent to it, so one that timed out leaves a gap whether it was on the wire or
+    /// not. The epoch is bumped for it only where the partition's leader is known: what waits for a leader is looked through
+    /// by another thread, which does not think of that, and the next batch meets the gap. Source:
+    /// `rd_kafka_toppar_producer_serve`, `rd_kafka_broker_toppars_timeout_scan`.
+    fn leave_out(&mut self, batch: &Pending, led: bool) {
+        if led {
+            self.gap = true;
+        } else if batch.writer.is_none() && self.next_sequence > 0 {
+            let count = batch.records.len() as u64;
+            self.next_sequence = next_sequence(last_sequence(self.next_sequence, count));
+        }
+    }
+
     /// Sequences begin at 0 in a new epoch; a batch that is not on the wire gets a new one.
     fn begin_epoch(&mut self, epoch: u16) {
         self.epoch = epoch;
@@ -170,6 +192,7 @@ impl Program for Producer {
             state: Link::Down { until: Time::ZERO },
             failures: 0,
             requests: VecDeque::new(),
+            free_at: Time::ZERO,
         };
         let mut memory = Memory {
             queues: vec![Queue::default(); usize::from(self.partitions)],
@@ -177,6 +200,8 @@ impl Program for Producer {
             leaders: self.leaders.clone(),
             asking_metadata: false,
             metadata_at: Time::ZERO,
+            booted: cx.now(),
+            connect_at: Time::ZERO,
             identity: None,
             asking_identity: false,
             correlations: 0,
@@ -250,6 +275,11 @@ fn connection(memory: &mut Memory, broker: HostId) -> &mut Connection {
         .connections
         .get_mut(&broker)
         .expect("every broker has a connection")
+}
+
+/// Whether there is no connection to any broker.
+fn is_cut_off(memory: &Memory) -> bool {
+    !memory.connections.values().any(|c| c.state == Link::Up)
 }
 
 /// The partition that records without a key go to for now.
@@ -477,7 +507,9 @@ impl Producer {
         if ready.is_empty() || !self.is_connected(memory, broker, cx) {
             return;
         }
-        if connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize {
+        let full =
+            connection(memory, broker).requests.len() >= self.config.max_in_flight() as usize;
+        if full || (self.is_librdkafka() && !self.has_turn(memory, broker, cx)) {
             self.make_request(memory, &ready);
             return;
         }
@@ -562,6 +594,9 @@ impl Producer {
         let Some(head) = queue.batches.front() else {
             return false;
         };
+        if self.is_librdkafka() && memory.queues.iter().any(|queue| queue.gap) {
+            return false;
+        }
         if queue.batches[queue.next()].made {
             return true;
         }
@@ -607,7 +642,7 @@ impl Producer {
         }
     }
 
-    /// librdkafka makes its next request while it waits for room on the connection. What is in it is sent next, even if an
+    /// librdkafka makes its next request while it waits for room on the connection, or for the one before to be written. What is in it is sent next, even if an
     /// older batch comes back meanwhile and waits out its back-off: so with `max.in.flight=1` a repeat is overtaken too.
     /// Sequences undo that, since the broker refuses the gap.
     fn make_request(&self, memory: &mut Memory, ready: &[usize]) {
@@ -619,6 +654,19 @@ impl Producer {
                 batch.closed = true;
             }
         }
+    }
+
+    /// librdkafka makes one request in each round of a broker's thread, since no more than one may wait to be written
+    /// (`queue.buffering.backpressure.threshold` 1). A round is writing, polling and reading.
+    fn has_turn(&self, memory: &mut Memory, broker: HostId, cx: &Context) -> bool {
+        let index = memory.correlations;
+        let connection = connection(memory, broker);
+        if connection.free_at > cx.now() {
+            return false;
+        }
+        let round = cx.draw("round", index).exponential(ROUND);
+        connection.free_at = cx.now() + round;
+        true
     }
 
     /// Connects if need be; true once the connection can carry a request.
@@ -646,11 +694,16 @@ impl Producer {
         let unknown = |(index, queue): (usize, &Queue)| {
             memory.leaders[index].is_none() && !queue.batches.is_empty()
         };
-        if memory.asking_metadata
-            || memory.metadata_at > cx.now()
-            || !memory.queues.iter().enumerate().any(unknown)
-        {
+        if memory.asking_metadata || !memory.queues.iter().enumerate().any(unknown) {
             return;
+        }
+        if memory.metadata_at > cx.now() {
+            return;
+        }
+        // Nobody is there to be asked: a connection is begun, and the question waits for the next time.
+        if self.is_librdkafka() && is_cut_off(memory) {
+            memory.metadata_at = self.next_query(memory, cx.now());
+            return self.connect_any(memory, cx);
         }
         for &broker in &self.brokers {
             if self.is_connected(memory, broker, cx) {
@@ -659,6 +712,41 @@ impl Producer {
                 return;
             }
         }
+    }
+
+    fn is_librdkafka(&self) -> bool {
+        FULL && self.config.client == Client::Librdkafka
+    }
+
+    /// librdkafka without any connection begins anew with the brokers it was given: leaders are forgotten, and one broker is
+    /// connected to at once, unless that has just been tried. Source: `rd_kafka_rebootstrap_tmr_cb`, `rd_kafka_connect_any`.
+    fn begin_anew(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.leaders.fill(None);
+        memory.metadata_at = self.next_query(memory, cx.now());
+        if memory.connect_at <= cx.now() {
+            self.connect_any(memory, cx);
+        }
+    }
+
+    fn connect_any(&self, memory: &mut Memory, cx: &mut Context) {
+        memory.connect_at = cx.now() + Span::from_ms(self.config.reconnect_backoff_ms() / 2);
+        let connecting = |c: &Connection| c.state == Link::Connecting;
+        let failures = |broker: &&HostId| memory.connections[*broker].failures;
+        if !memory.connections.values().any(connecting)
+            && let Some(&broker) = self.brokers.iter().min_by_key(failures)
+        {
+            connection(memory, broker).state = Link::Connecting;
+            cx.send(broker, Message::Connect);
+        }
+    }
+
+    /// Leaders are asked for after a back-off, and by a scan of all topics once a second. Source:
+    /// `rd_kafka_metadata_fast_leader_query`, `rd_kafka_topic_scan_all`.
+    fn next_query(&self, memory: &Memory, now: Time) -> Time {
+        let second = Span::from_ms(1_000).micros();
+        let passed = now.since(memory.booted).micros();
+        let scan = memory.booted + Span::from_micros((passed / second + 1) * second);
+        scan.min(now + Span::from_ms(self.config.retry_backoff_ms))
     }
 
     fn on_response(
@@ -732,6 +820,9 @@ impl Producer {
         }
         memory.asking_metadata = false;
         memory.asking_identity = false;
+        if self.is_librdkafka() && is_cut_off(memory) {
+            self.begin_anew(memory, cx);
+        }
         if !requests.is_empty() {
             cx.note(Fact::ConnectionLost { peer: broker });
         }
@@ -769,13 +860,15 @@ impl Producer {
         let out_of_order = error == ErrorCode::OutOfOrderSequenceNumber && batch.writer.is_some();
         if let Some(writer) = batch.writer.filter(|_| out_of_order) {
             let expected = queue.last_acknowledged.map_or(0, next_sequence);
-            queue.gap |= writer.sequence == queue.unresolved.unwrap_or(expected);
+            // librdkafka bumps the epoch in any case. Source: `rd_kafka_handle_idempotent_Produce_error`.
+            queue.gap |=
+                writer.sequence == queue.unresolved.unwrap_or(expected) || self.is_librdkafka();
         }
         let in_time =
             cx.now().since(batch.created) < Span::from_ms(self.config.delivery_timeout_ms());
-        // librdkafka does not count an attempt that met the wrong broker.
+        // librdkafka does not count an attempt that met the wrong broker, or a gap in the sequences.
         let librdkafka = self.config.client == Client::Librdkafka;
-        let uncounted = librdkafka && error == ErrorCode::NotLeaderOrFollower;
+        let uncounted = librdkafka && (out_of_order || error == ErrorCode::NotLeaderOrFollower);
         let may_retry = (batch.attempts <= self.config.retries || uncounted)
             && (error.is_retriable() || out_of_order);
         if !(may_retry && in_time) {
@@ -891,8 +984,13 @@ impl Producer {
         // Its sequence is used up, so nothing after it would fit if the broker has not got it. One that was repeated may be
         // stored or not; after any other error the broker has refused it. Source: `Sender.sendProducerData`,
         // `TransactionManager.handleFailedBatch`.
-        let queue = &mut memory.queues[usize::from(batch.name.partition.0)];
-        if let Some((_, last)) = batch.sequences() {
+        let index = usize::from(batch.name.partition.0);
+        let queue = &mut memory.queues[index];
+        if self.is_librdkafka() && error == ErrorCode::DeliveryTimeout {
+            if self.config.idempotence() && memory.identity.is_some() {
+                queue.leave_out(&batch, memory.leaders[index].is_some());
+            }
+        } else if let Some((_, last)) = batch.sequences() {
             let unknown = error == ErrorCode::DeliveryTimeout || error.is_retriable();
             if !unknown {
                 queue.gap = true;
@@ -1028,7 +1126,9 @@ impl Producer {
                 bumped.push(index);
             }
         }
-        if bumped.is_empty() {
+        // librdkafka waits for all partitions. Source: `rd_kafka_idemp_check_drain_done`.
+        let flying = memory.queues.iter().any(|queue| queue.in_flight > 0);
+        if bumped.is_empty() || (flying && self.is_librdkafka()) {
             return;
         }
         *epoch += 1;
@@ -1067,6 +1167,7 @@ impl Producer {
         let next = due
             .chain(overdue)
             .chain(reconnect)
+            .chain(memory.connections.values().map(|c| c.free_at))
             .chain([memory.metadata_at])
             .chain(
                 (!memory.blocked.is_empty())
@@ -1383,11 +1484,61 @@ mod tests {
     const LIBRDKAFKA: &str =
         r#""producer.client": "librdkafka", "max.in.flight.requests.per.connection""#;
 
+    /// Enough for some rounds of a thread of librdkafka, and too short for a back-off.
+    const ROUNDS: Span = Span::from_ms(5);
+
+    /// What the next batch carries after one timed out with the leader known or not: its epoch and first sequence.
+    fn after_a_time_out(asked_at: Span) -> Option<(u16, u32)> {
+        let mut stand = producer(&format!(
+            "{{{ONE_EACH}, {LIBRDKAFKA}: 5, \"enable.idempotence\": true, \"delivery.timeout.ms\": 2500, \"retry.backoff.ms\": 5000, \"retry.backoff.max.ms\": 5000}}"
+        ));
+        assert_eq!(ordinals(&mut stand), [0]);
+        stand.tell(B1, message::Message::Disconnected);
+        let connects = |stand: &mut Stand<Producer>| {
+            let sent = stand.sent();
+            let connects = sent
+                .iter()
+                .filter(|(_, message)| matches!(message, Message::Connect));
+            connects.count()
+        };
+        assert_eq!(connects(&mut stand), 1, "at once");
+        stand.pass(asked_at);
+        stand.tell(B1, message::Message::Kafka(Message::Connected));
+        // The scan of the next second asks.
+        stand.pass(Span::from_ms(1_000));
+        let sent = stand.sent();
+        assert!(
+            sent.iter()
+                .any(|(_, message)| matches!(message, Message::MetadataRequest))
+        );
+        let leaders = vec![Some(B1)];
+        let metadata = message::Message::Kafka(Message::Metadata { leaders });
+        let early = asked_at < Span::from_ms(1_000);
+        if early {
+            stand.tell(B1, metadata.clone());
+        }
+        stand.pass(Span::from_ms(2_500));
+        if !early {
+            stand.tell(B1, metadata);
+        }
+        order(&mut stand, 2..=2);
+        stand.pass(ROUNDS);
+        wire(&mut stand).first().and_then(|&(_, _, writer)| writer)
+    }
+
+    #[test]
+    fn librdkafka_bumps_the_epoch_for_a_time_out_only_where_it_knows_the_leader() {
+        assert_eq!(after_a_time_out(Span::from_ms(500)), Some((1, 0)));
+        assert_eq!(after_a_time_out(Span::from_ms(1_500)), Some((0, 1)));
+    }
+
     #[test]
     fn librdkafka_sends_again_in_the_old_order_after_a_lost_connection() {
         let mut stand = producer(&format!("{{{ONE_EACH}, {LIBRDKAFKA}: 5}}"));
         order(&mut stand, 2..=5);
-        assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
+        assert_eq!(ordinals(&mut stand), [0], "one request a round");
+        stand.pass(ROUNDS);
+        assert_eq!(ordinals(&mut stand), [1, 2, 3, 4]);
         break_and_reconnect(&mut stand);
         stand.pass(Span::from_ms(200));
         assert_eq!(ordinals(&mut stand), [0, 1, 2, 3, 4]);
@@ -1403,6 +1554,7 @@ mod tests {
             let sent = wire(&mut stand);
             assert_eq!(sent.len(), 1);
             answer(&mut stand, sent[0].0, Err(ErrorCode::NotEnoughReplicas));
+            stand.pass(ROUNDS);
             let next = wire(&mut stand);
             let told: Vec<u32> = next.iter().map(|&(_, ordinal, _)| ordinal).collect();
             assert_eq!(told, passed, "{client}");

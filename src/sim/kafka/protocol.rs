@@ -187,6 +187,8 @@ pub enum Treatment {
     Stall(Span),
     /// Stored, and the connection closed instead of an answer.
     HangUp,
+    /// Worked on so much later, whether who sent it is still there or not.
+    Hold(Span),
 }
 
 /// How many replicas must have a batch before the producer is told so.
@@ -285,6 +287,8 @@ pub struct Marker {
 /// What the coordinator knows of a transactional id.
 #[derive(Clone, Debug)]
 pub struct TransactionEntry {
+    /// The epoch of an instance that asked for this one: its question may come again.
+    pub before: Option<u16>,
     pub id: String,
     pub producer_id: u64,
     pub epoch: u16,
@@ -506,6 +510,8 @@ pub enum Message {
     // transactional writer and coordinator
     InitTransactions {
         id: String,
+        /// Of an instance that goes on: it wants the next epoch, and must be the one that has the id. Source: KIP-360.
+        current: Option<(u64, u16)>,
         timeout: Span,
     },
     InitTransactionsResponse {
@@ -606,6 +612,11 @@ pub enum Message {
     },
     HandleProduce {
         client: HostId,
+    },
+    /// A request that was held is worked on now.
+    ReleaseProduce {
+        client: HostId,
+        request: Box<Message>,
     },
     AnswerProduce {
         request: u64,

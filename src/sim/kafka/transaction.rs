@@ -149,7 +149,11 @@ impl Broker {
         };
         let here = self.leads(memory, Some(internal.transactions), cx);
         match message {
-            Message::InitTransactions { id, timeout } => {
+            Message::InitTransactions {
+                id,
+                current,
+                timeout,
+            } => {
                 let reply = cx.reply_to(from);
                 let refuse = |result| Message::InitTransactionsResponse { result };
                 if !here {
@@ -158,7 +162,20 @@ impl Broker {
                 if timeout > Span::from_ms(self.config.transaction_max_timeout_ms) {
                     return cx.send(from, refuse(Err(ErrorCode::InvalidTransactionTimeout)));
                 }
-                self.initialise(disk, memory, id, timeout, reply, cx);
+                let entry = memory.transactions.by_id.get(&id);
+                let passed = |entry: &TransactionEntry| {
+                    current.is_some_and(|(producer_id, epoch)| {
+                        let known = epoch == entry.epoch || Some(epoch) == entry.before;
+                        producer_id != entry.producer_id || !known
+                    })
+                };
+                if let Some(entry) = entry.filter(|entry| passed(entry)) {
+                    let error = ErrorCode::ProducerFenced;
+                    self.note_fenced(memory, entry.producer_id, error, cx);
+                    return cx.send(from, refuse(Err(error)));
+                }
+                let epoch = current.map(|(_, epoch)| epoch);
+                self.initialise(disk, memory, id, epoch, timeout, reply, cx);
             }
             Message::AddPartitions {
                 producer_id,
@@ -263,11 +280,16 @@ impl Broker {
 
     /// `initTransactions()`: fences whoever used the id before, and cleans up behind it. Source:
     /// `TransactionCoordinator.handleInitProducerId`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a request and its surroundings"
+    )]
     fn initialise(
         &self,
         disk: &mut Disk,
         memory: &mut Memory,
         id: String,
+        current: Option<u16>,
         timeout: Span,
         reply: Reply,
         cx: &mut Context,
@@ -285,6 +307,7 @@ impl Broker {
             .or_insert_with(|| {
                 bumped = false;
                 TransactionEntry {
+                    before: None,
                     id: id.clone(),
                     producer_id: fresh,
                     epoch: 0,
@@ -301,7 +324,10 @@ impl Broker {
         if entry.state.is_prepared() {
             return cx.reply(reply, busy);
         }
-        entry.epoch += u16::from(bumped);
+        // A question that comes again has its epoch already.
+        let again = current.is_some() && current == entry.before;
+        entry.epoch += u16::from(bumped && !again);
+        entry.before = current;
         if entry.state == TransactionState::Ongoing {
             cx.reply(reply, busy);
             return self.prepare(disk, memory, &id, false, Ending::Fenced, None, cx);

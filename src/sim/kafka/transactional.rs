@@ -91,6 +91,8 @@ pub struct Client {
     leaders: Vec<Option<HostId>>,
     asked_metadata: usize,
     identity: (u64, u16),
+    /// Version 1: a batch with a sequence was given up, so nothing fits behind it in this epoch.
+    bumps: bool,
     sequences: BTreeMap<PartitionId, u32>,
     /// Batches made, by partition.
     made: BTreeMap<PartitionId, u32>,
@@ -115,6 +117,7 @@ impl Client {
             leaders,
             asked_metadata: 0,
             identity: (0, 0),
+            bumps: false,
             sequences: BTreeMap::new(),
             made: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -222,6 +225,7 @@ impl Client {
                 let message = match self.settings.id.clone() {
                     Some(id) => Message::InitTransactions {
                         id,
+                        current: self.bumps.then_some(self.identity),
                         timeout: self.settings.timeout,
                     },
                     None => Message::InitProducerId,
@@ -247,7 +251,7 @@ impl Client {
                 }
                 if self.touched.is_empty() {
                     // Nothing was sent, so the coordinator knows of nothing.
-                    self.phase = Phase::Ready;
+                    self.phase = self.after_end();
                     return Some(News::Ended { commit });
                 }
                 let (producer_id, epoch) = self.identity;
@@ -410,7 +414,20 @@ impl Client {
         expired.then_some(ErrorCode::DeliveryTimeout)
     }
 
+    /// A new epoch begins sequences at 0. With version 2 every end brings one; with version 1 it is asked for where it is
+    /// needed. Source: `TransactionManager.bumpIdempotentEpochAndResetIdIfNeeded`, `epochBumpRequired`; KIP-360.
+    fn after_end(&self) -> Phase {
+        if self.bumps {
+            Phase::Starting
+        } else {
+            Phase::Ready
+        }
+    }
+
     fn fail(&mut self, error: ErrorCode, cx: &mut Context) -> News {
+        let numbered = |batch: &Pending| batch.writer.is_some();
+        let given_up = self.queues.values().flatten().any(numbered);
+        self.bumps |= self.settings.version < 2 && self.settings.id.is_some() && given_up;
         for queue in self.queues.values_mut() {
             queue.clear();
         }
@@ -532,7 +549,7 @@ impl Client {
                         }
                         self.touched.clear();
                         self.added.clear();
-                        self.phase = Phase::Ready;
+                        self.phase = self.after_end();
                         Some(News::Ended { commit })
                     }
                     Err(error) => self.on_error(from, error, cx),
@@ -544,6 +561,7 @@ impl Client {
 
     fn take_identity(&mut self, identity: (u64, u16), cx: &mut Context) {
         self.identity = identity;
+        self.bumps = false;
         self.sequences.clear();
         let (producer_id, epoch) = identity;
         cx.note(Fact::ProducerIdAssigned { producer_id, epoch });

@@ -4,7 +4,7 @@
 //! Simplified: what is not committed stays in the application's outbox on disk; after an abort of any kind the whole unit
 //! is repeated, or written off; an instance that was fenced is closed and another one is started at once.
 
-use super::config::{IdSuffix, OnAbort, ProducerConfig};
+use super::config::{IdSuffix, OnAbort, OnFenced, ProducerConfig};
 use super::partitioner::partition_for;
 use super::protocol::{ErrorCode, Internal, Message};
 use super::transactional::{Client, News, Settings, TICK};
@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone)]
 pub struct TransactionalProducer {
     pub config: ProducerConfig,
+    /// Counted from 1.
+    pub instance: u8,
     /// `transaction.version`
     pub version: u8,
     pub partitions: u16,
@@ -42,12 +44,13 @@ pub struct Memory {
     began: Time,
     /// The application will give up the transaction that is open.
     gives_up: bool,
-    refused: bool,
+    /// It has ended: it was refused at its start, or fenced.
+    ended: bool,
 }
 
 impl Memory {
     pub fn is_idle(&self) -> bool {
-        self.refused || (self.backlog.is_empty() && self.current.is_empty())
+        self.ended || (self.backlog.is_empty() && self.current.is_empty())
     }
 }
 
@@ -60,7 +63,10 @@ impl Program for TransactionalProducer {
         let name = config.transactional_id.clone().unwrap_or_default();
         let id = match config.transactional_id_suffix {
             IdSuffix::None => name,
-            IdSuffix::Random => format!("{name}-{}", cx.incarnation()),
+            // Instances share no pod name either.
+            IdSuffix::Random if self.instance == 1 => format!("{name}-{}", cx.incarnation()),
+            IdSuffix::Random => format!("{name}-{}-{}", self.instance, cx.incarnation()),
+            IdSuffix::Instance => format!("{name}-{}", self.instance),
         };
         let settings = Settings {
             id: Some(id),
@@ -86,7 +92,7 @@ impl Program for TransactionalProducer {
             current: Vec::new(),
             began: cx.now(),
             gives_up: false,
-            refused: false,
+            ended: false,
         }
     }
 
@@ -148,7 +154,12 @@ impl TransactionalProducer {
             Some(News::Fatal(ErrorCode::InvalidTransactionTimeout)) => {
                 let text = "InvalidTxnTimeoutException: transaction.timeout.ms is above the broker's transaction.max.timeout.ms";
                 cx.note_setting("transaction.timeout.ms", Fact::Noted { text: text.into() });
-                memory.refused = true;
+                memory.ended = true;
+            }
+            Some(News::Fatal(_)) if self.config.transaction_on_fenced == OnFenced::Stop => {
+                let text = "ProducerFencedException: the application ends";
+                cx.note_setting("transaction.on.fenced", Fact::Noted { text: text.into() });
+                memory.ended = true;
             }
             Some(News::Fatal(_)) => {
                 memory.client = memory.client.renewed();

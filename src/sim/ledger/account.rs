@@ -1,13 +1,15 @@
 //! The page of one business event in the ledger.
 
 use super::{DupOrigin, Fate};
-use crate::sim::kernel::{EventTime, Time};
-use crate::sim::trace::{FactId, Source};
+use crate::sim::kernel::{EventTime, HostId, Time};
+use crate::sim::trace::{FactId, Source, Window};
 
 /// One event and all that the ledger knows of it.
 #[derive(Clone)]
 pub(super) struct Account {
     pub fate: Fate,
+    /// The instance of the application that took it.
+    pub producer: HostId,
     pub emitted_at: Time,
     pub customer: u32,
     pub event_time: EventTime,
@@ -51,6 +53,8 @@ pub(super) struct Entry {
     pub source: Source,
     /// The checkpoint, counted from 1, and the batch of it.
     pub batch: (u32, u64),
+    /// Which of several windows it is in, where each is due.
+    pub window: Option<Window>,
     /// Why it is one too many, if it is.
     pub surplus: Option<DupOrigin>,
 }
@@ -59,6 +63,7 @@ impl Default for Account {
     fn default() -> Self {
         Account {
             fate: Fate::Pending,
+            producer: HostId(0),
             emitted_at: Time::ZERO,
             customer: 0,
             event_time: EventTime::default(),
@@ -85,8 +90,15 @@ impl Default for Account {
 }
 
 impl Account {
-    pub fn emitted(at: Time, customer: u32, event_time: EventTime, id: FactId) -> Self {
+    pub fn emitted(
+        at: Time,
+        producer: HostId,
+        customer: u32,
+        event_time: EventTime,
+        id: FactId,
+    ) -> Self {
         Account {
+            producer,
             emitted_at: at,
             customer,
             event_time,

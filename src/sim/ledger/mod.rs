@@ -65,9 +65,14 @@ pub enum OutcomeKind {
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub segment: SegmentId,
-    /// The rows of this segment are windows.
+    /// The rows of this segment are windows or groups.
     pub windowed: bool,
-    pub producer: HostId,
+    /// An event belongs to several windows, and is due in each of them.
+    pub sliding: bool,
+    /// A group comes out again when it has changed.
+    pub refining: bool,
+    /// The instances of the producing application.
+    pub producers: Vec<HostId>,
     pub driver: HostId,
     pub partitions: u16,
     pub replicas: u64,
@@ -115,17 +120,22 @@ pub struct Ledger {
     /// Per customer: the last event that reached the sink.
     last_of_customer: BTreeMap<u32, u32>,
     latencies: Vec<u64>,
-    freshness: Vec<u64>,
+    /// By key: the end of the window, when its row last changed, and to what.
+    windows: BTreeMap<String, (Time, Time, i64)>,
     /// Data files per instant that is not complete.
     open_files: BTreeMap<Time, u32>,
-    /// Open windows: what each holds, by where it lay in the topic.
-    held: BTreeMap<EventTime, BTreeSet<(Source, u32)>>,
+    /// What is in operator state and was not shown yet, and where it lay in the topic.
+    held: BTreeMap<u32, BTreeSet<Source>>,
+    /// What the state let go of in the batch in hand.
+    leaving: Vec<(u32, Source)>,
     /// What consumers have polled and not worked through.
     hands: BTreeMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
     aborted: BTreeSet<Source>,
-    transactional: bool,
-    down_since: Option<Time>,
+    /// Instances that write in transactions.
+    transactional: Vec<HostId>,
+    /// Index: instance. Since when it is down.
+    down_since: Vec<Option<Time>>,
     first_emitted: Option<Time>,
     last_visible: Time,
     state_rows: u32,
@@ -135,7 +145,7 @@ pub struct Ledger {
     counted: BTreeMap<u32, BTreeSet<Source>>,
 }
 
-/// Who lies at an offset, and which batch of the producer it came in: its session and number. Order 0 is a marker, which
+/// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
 /// ends a transaction and is nobody's.
 type LogEntry = (u32, u64);
 
@@ -151,6 +161,7 @@ struct VisibleRow {
 impl Ledger {
     pub fn new(terms: Terms) -> Self {
         let partitions = usize::from(terms.partitions);
+        let down_since = vec![None; terms.producers.len()];
         Ledger {
             terms,
             accounts: Vec::new(),
@@ -173,13 +184,14 @@ impl Ledger {
             versions: BTreeMap::new(),
             last_of_customer: BTreeMap::new(),
             latencies: Vec::new(),
-            freshness: Vec::new(),
+            windows: BTreeMap::new(),
             open_files: BTreeMap::new(),
             held: BTreeMap::new(),
+            leaving: Vec::new(),
             hands: BTreeMap::new(),
             aborted: BTreeSet::new(),
-            transactional: false,
-            down_since: None,
+            transactional: Vec::new(),
+            down_since,
             first_emitted: None,
             last_visible: Time::ZERO,
             state_rows: 0,
@@ -271,7 +283,8 @@ impl Ledger {
                 if self.accounts.len() < index {
                     self.accounts.resize_with(index, Account::default);
                 }
-                self.accounts[index - 1] = Account::emitted(event.at, *customer, *event_time, id);
+                self.accounts[index - 1] =
+                    Account::emitted(event.at, event.host, *customer, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
                 self.verdict.owed += amount;
                 self.counts.src += 1;
@@ -281,7 +294,8 @@ impl Ledger {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
             }
-            Fact::Acknowledged { batch, .. } if batch.producer != self.terms.producer => {}
+            Fact::Acknowledged { batch, .. } if !self.terms.producers.contains(&batch.producer) => {
+            }
             // The last report counts: a failed send may have been repeated by the application.
             Fact::Acknowledged { origins, .. } => self.each(id, event, origins, |account| {
                 account.acknowledged = true;
@@ -301,22 +315,24 @@ impl Ledger {
                 });
             }
             Fact::AttemptFailed { .. } => self.verdict.retries += 1,
-            Fact::Crashed { loses } if event.host == self.terms.producer => {
-                self.down_since = Some(event.at);
+            Fact::Crashed { loses } if self.terms.producers.contains(&event.host) => {
+                if let Some(since) = self.down_since(event.host) {
+                    *since = Some(event.at);
+                }
                 if *loses == Loses::Disk {
-                    let transactional = self.transactional;
-                    let held = |account: &&mut Account| account.is_held(transactional);
+                    let transactional = self.transactional.contains(&event.host);
+                    let held = |account: &&mut Account| {
+                        account.producer == event.host && account.is_held(transactional)
+                    };
                     for account in self.accounts.iter_mut().filter(held) {
                         account.forgotten = true;
                         account.touched = id;
                     }
                 }
             }
-            Fact::Restarted if event.host == self.terms.producer => {
-                self.verdict.down_ms += self
-                    .down_since
-                    .take()
-                    .map_or(0, |since| event.at.since(since).ms());
+            Fact::Restarted => {
+                let since = self.down_since(event.host).and_then(Option::take);
+                self.verdict.down_ms += since.map_or(0, |since| event.at.since(since).ms());
             }
             Fact::Crashed { .. } if event.host == self.terms.driver => {
                 self.verdict.garbage_at_crash = self.open_files.values().sum();
@@ -325,12 +341,25 @@ impl Ledger {
         }
     }
 
+    fn down_since(&mut self, host: HostId) -> Option<&mut Option<Time>> {
+        let instance = self
+            .terms
+            .producers
+            .iter()
+            .position(|&other| other == host)?;
+        self.down_since.get_mut(instance)
+    }
+
     // ---- the topic ---------------------------------------------------------------------------------------------
 
     fn fold_log(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::TransactionBegan { .. } if event.host == self.terms.producer => {
-                self.transactional = true;
+            Fact::TransactionBegan { .. }
+                if FULL
+                    && self.terms.producers.contains(&event.host)
+                    && !self.transactional.contains(&event.host) =>
+            {
+                self.transactional.push(event.host);
             }
             Fact::BatchAppended {
                 batch,
@@ -409,7 +438,8 @@ impl Ledger {
         origins: &[Origin],
     ) {
         let place = usize::from(batch.partition.0);
-        let name = u64::from(batch.session) << 32 | u64::from(batch.ordinal);
+        let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
+        let name = sender | u64::from(batch.ordinal);
         let entries = origins.iter().map(|&origin| (number(origin), name));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
@@ -563,6 +593,7 @@ impl Ledger {
         match &event.fact {
             Fact::Restored { recovery, .. } => {
                 self.running = None;
+                self.leaving.clear();
                 match recovery {
                     Recovery::Fresh => {
                         self.held.clear();
@@ -584,7 +615,9 @@ impl Ledger {
             Fact::BatchSkipped { batch, .. } => {
                 self.verdict.batches_skipped += 1;
                 let ranges = self.planned.get(batch).cloned().unwrap_or_default();
-                for order in self.orders_in(&ranges) {
+                let leaving = self.leaving.iter().map(|&(order, _)| order);
+                let leaving: Vec<u32> = leaving.collect();
+                for order in self.orders_in(&ranges).into_iter().chain(leaving) {
                     let account = &mut self.accounts[order as usize - 1];
                     account.skipped = true;
                     account.touched = id;
@@ -593,6 +626,9 @@ impl Ledger {
             Fact::BatchCommitted { batch, .. } => {
                 for range in self.planned.remove(batch).unwrap_or_default() {
                     self.position[usize::from(range.partition.0)] = Some(range.end);
+                }
+                for (order, source) in std::mem::take(&mut self.leaving) {
+                    self.let_go(order, source);
                 }
             }
             Fact::TaskStarted { batch, .. } if self.running != Some(*batch) => {
@@ -605,36 +641,37 @@ impl Ledger {
                 }
             }
             Fact::TaskFinished { records, .. } => self.verdict.cost += 10 + u64::from(*records),
-            Fact::Accumulated {
-                window, origins, ..
-            } => {
-                let held = self.held.entry(window.start).or_default();
-                held.extend(
-                    origins
-                        .iter()
-                        .map(|&(origin, source)| (source, number(origin))),
-                );
+            Fact::Accumulated { origins, .. } | Fact::Kept { origins, .. } => {
                 for &(origin, source) in origins {
                     let order = number(origin);
-                    self.accounts[order as usize - 1].reached = true;
+                    self.held.entry(order).or_default().insert(source);
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.reached = true;
+                    // Too late for one window only.
+                    account.late = false;
                     let copies = self.counted.entry(order).or_default();
                     if copies.insert(source) && copies.len() > 1 {
                         self.verdict.state_dup += 1;
                     }
                 }
                 let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.touch(id, &origins);
+                self.each(id, event, &origins, |_| {});
             }
             Fact::DroppedLate { origins, .. } => {
-                let origins: Vec<Origin> = origins.iter().map(|&(origin, _)| origin).collect();
-                self.each(id, event, &origins, |account| {
-                    account.late = true;
+                for &(origin, _) in origins {
+                    let order = number(origin);
+                    let account = &mut self.accounts[order as usize - 1];
+                    // What counts in another window, or has another copy that does, is not dropped.
+                    account.late = !self.held.contains_key(&order);
                     account.reached = true;
-                });
+                    self.judge(id, event.at, order);
+                }
             }
-            Fact::WindowClosed { window, .. } => {
-                // The row may still be on its way to the table: the window is held until the batch is committed.
-                let _ = window;
+            // Its row may still be on its way to the table: it is held until the batch is committed.
+            Fact::Released { origins, .. } => {
+                let origins = origins.iter();
+                let orders = origins.map(|&(origin, source)| (number(origin), source));
+                self.leaving.extend(orders);
             }
             Fact::StateSaved { rows, .. } => {
                 let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
@@ -755,10 +792,16 @@ impl Ledger {
     fn show(&mut self, id: FactId, at: Time, batch: u64, row: &Row) {
         self.verdict.rows += 1;
         self.verdict.billed += row.amount;
+        for &(origin, source) in &row.origins {
+            self.let_go(number(origin), source);
+        }
         if let Some(window) = row.window {
-            self.held.remove(&window.start);
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);
-            self.freshness.push(at.since(end).micros());
+            let shown = self.windows.entry(row.record_key.clone());
+            let shown = shown.or_insert((end, at, row.amount));
+            if shown.2 != row.amount {
+                *shown = (end, at, row.amount);
+            }
         }
         let versions = self
             .versions
@@ -781,6 +824,7 @@ impl Ledger {
                     record_key: row.record_key.clone(),
                     source,
                     batch: (self.checkpoints, batch),
+                    window: row.window.filter(|_| self.terms.sliding),
                     surplus: None,
                 },
             );
@@ -797,15 +841,23 @@ impl Ledger {
 
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
         let account = &self.accounts[order as usize - 1];
-        let customer = account.customer;
         // A copy that shows the same log entry as another is a replay, whatever the first copy was.
+        let copies = account.entries.iter();
+        let mut copies = copies.filter(|other| other.window == entry.window);
         let alike = |other: &&Entry| other.source == entry.source;
-        let twin = account.entries.iter().find(alike);
-        if let Some(first) = twin.or(account.entries.first()) {
+        let twin = copies.clone().find(alike);
+        if let Some(first) = twin.or(copies.next()) {
             let why = self.why_doubled(first, &entry);
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
+            // A group that comes out again shows its surplus again.
+            let told = |outcome: &Outcome| {
+                outcome.order == order && outcome.kind == OutcomeKind::Duplicated(why)
+            };
+            if self.terms.refining && self.outcomes.iter().any(told) {
+                return self.shown(id, at, order, entry);
+            }
             self.outcomes.push(Outcome {
                 fact: id,
                 at,
@@ -813,6 +865,11 @@ impl Ledger {
                 kind: OutcomeKind::Duplicated(why),
             });
         }
+        self.shown(id, at, order, entry);
+    }
+
+    fn shown(&mut self, id: FactId, at: Time, order: u32, entry: Entry) {
+        let customer = self.accounts[order as usize - 1].customer;
         if !self.terms.windowed {
             let last = self.last_of_customer.insert(customer, order);
             self.verdict.reorder += u32::from(last.is_some_and(|last| last > order));
@@ -850,12 +907,24 @@ impl Ledger {
                 DupOrigin::AppResend
             };
         }
-        if first.record_key != second.record_key {
+        if self.terms.refining && first.batch != second.batch && first.batch.0 == second.batch.0 {
+            DupOrigin::Refined
+        } else if first.record_key != second.record_key {
             DupOrigin::KeyPerAttempt
         } else if first.batch == second.batch {
             DupOrigin::BatchReplay
         } else {
             DupOrigin::OffsetReplay
+        }
+    }
+
+    /// State does not hold it any more, or what it holds is seen.
+    fn let_go(&mut self, order: u32, source: Source) {
+        if let Some(held) = self.held.get_mut(&order) {
+            held.remove(&source);
+            if held.is_empty() {
+                self.held.remove(&order);
+            }
         }
     }
 
@@ -880,7 +949,8 @@ impl Ledger {
             let relieved = removed.surplus.or_else(|| {
                 account
                     .entries
-                    .first_mut()
+                    .iter_mut()
+                    .find(|entry| entry.window == removed.window)
                     .and_then(|entry| entry.surplus.take())
             });
             if let Some(why) = relieved {
@@ -943,13 +1013,11 @@ impl Ledger {
     fn rests(&self, order: u32) -> bool {
         let account = &self.accounts[order as usize - 1];
         // Its producer still holds it, or the application's outbox does.
-        if account.is_held(self.transactional) && !account.forgotten {
+        let transactional = self.transactional.contains(&account.producer);
+        if account.is_held(transactional) && !account.forgotten {
             return true;
         }
-        let in_window = self
-            .held
-            .values()
-            .any(|held| held.iter().any(|&(_, held)| held == order));
+        let in_window = self.held.contains_key(&order);
         let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
@@ -1039,10 +1107,14 @@ impl Ledger {
         let until_half = self.state_history.iter().take_while(|(at, _)| *at <= half);
         verdict.state_at_half = until_half.last().map_or(0, |&(_, rows)| rows);
         self.latencies.sort_unstable();
-        self.freshness.sort_unstable();
+        let windows = self.windows.values();
+        let mut freshness: Vec<u64> = windows
+            .map(|(end, at, _)| at.since(*end).micros())
+            .collect();
+        freshness.sort_unstable();
         verdict.latency = [50, 95, 99].map(|percent| nearest_rank(&self.latencies, percent, 0));
         verdict.p95_honest = nearest_rank(&self.latencies, 95, missing);
-        verdict.fresh_p95 = nearest_rank(&self.freshness, 95, 0);
+        verdict.fresh_p95 = nearest_rank(&freshness, 95, 0);
         let lasted = self
             .last_visible
             .since(self.first_emitted.unwrap_or_default())

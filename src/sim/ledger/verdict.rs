@@ -23,6 +23,8 @@ pub enum DupOrigin {
     KeyPerAttempt,
     /// The key came back with another partition path.
     KeyMove,
+    /// A group that had changed was added instead of put in the place of its older result.
+    Refined,
 }
 
 /// Where a silent loss comes from.
@@ -52,13 +54,14 @@ pub enum LossOrigin {
 }
 
 impl DupOrigin {
-    pub const ALL: [DupOrigin; 6] = [
+    pub const ALL: [DupOrigin; 7] = [
         DupOrigin::ProducerRetry,
         DupOrigin::AppResend,
         DupOrigin::OffsetReplay,
         DupOrigin::BatchReplay,
         DupOrigin::KeyPerAttempt,
         DupOrigin::KeyMove,
+        DupOrigin::Refined,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl DupOrigin {
             DupOrigin::BatchReplay => "batch_replay",
             DupOrigin::KeyPerAttempt => "key_per_attempt",
             DupOrigin::KeyMove => "key_move",
+            DupOrigin::Refined => "refined",
         }
     }
 }

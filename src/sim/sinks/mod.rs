@@ -2,10 +2,12 @@
 //! executor and the store still name Hudi's parts themselves.
 
 pub mod console;
+pub mod database;
 pub mod hudi;
 pub mod kafka_topic;
 
 use super::engines::consumer::Commit;
+use super::engines::operators::OutputMode;
 use super::engines::{EngineKind, EngineSection};
 use super::scenario::ScenarioError;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,8 @@ pub enum SinkKind {
     Console,
     /// What a consumer produces, read by an audit reader.
     KafkaTopic,
+    /// An outside table that a query's `foreachBatch` writes.
+    Database,
 }
 
 /// The sink of a segment: all variants keep their settings, so switching back finds them.
@@ -33,18 +37,28 @@ pub struct SinkSection {
     pub console: console::ConsoleConfig,
     #[serde(with = "super::sealed")]
     pub kafka_topic: kafka_topic::KafkaTopicConfig,
+    #[serde(with = "super::sealed")]
+    pub database: database::DatabaseConfig,
 }
 
 impl SinkSection {
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
-            EngineKind::Spark => self.kind == SinkKind::Hudi,
-            EngineKind::Consumer => self.kind != SinkKind::Hudi,
+            EngineKind::Spark => matches!(self.kind, SinkKind::Hudi | SinkKind::Database),
+            EngineKind::Consumer => matches!(self.kind, SinkKind::Console | SinkKind::KafkaTopic),
         };
         if !fits {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
-                "engine.use \"spark\" writes to \"hudi\", and engine.use \"consumer\" to \"console\" or \"kafka_topic\"",
+                "engine.use \"spark\" writes to \"hudi\" or \"database\", and engine.use \"consumer\" to \"console\" or \"kafka_topic\"",
+            ));
+        }
+        let native = self.kind == SinkKind::Hudi && self.hudi.writer == hudi::SinkWriter::Native;
+        let spark = engine.kind == EngineKind::Spark;
+        if spark && native && engine.spark.output_mode != OutputMode::Append {
+            return Err(ScenarioError::new(
+                format!("{place}.hudi.sink.writer"),
+                "\"native\" overwrites the whole table in every output.mode but append; use \"foreach_batch\"",
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;

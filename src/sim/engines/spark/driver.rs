@@ -1,32 +1,44 @@
 //! The driver: plans a micro-batch, has it run, ticks it off. One batch at a time.
 //!
 //! Mirrors: `MicroBatchExecution.runActivatedStream`, `constructNextBatch`, `populateStartOffsets`; `HoodieStreamingSink.addBatch`.
-//! Simplified: the checkpoint is never damaged; a query that failed stays down; the first batch waits for the first multiple
-//! of the trigger; `failOnDataLoss` is always on; a lost task does not wait for an executor to come back.
+//! Simplified: a lost task does not wait for an executor to come back; `availableNow` and `once` fix their end offsets at the
+//! first plan, after an uncommitted batch has run again.
 
 use super::super::super::kafka::protocol::{Isolation, Message as Kafka, OffsetSpec, PartitionId};
+use super::super::super::sinks::database::{self, BatchWrite, DatabaseConfig};
 use super::super::super::sinks::hudi::{
     self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask,
 };
 use super::super::super::store::{self, Object, Objects, Operation};
 use super::super::super::trace::{Fact, InstantState, OffsetRange, Recovery, Row, SegmentId};
+use super::super::operators::query::Operator;
+use super::super::operators::{Element, Emitted};
 use super::leaders::Leaders;
+use super::micro_batch::MicroBatch;
 use super::progress::{self, Entry};
-use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, Work};
+use super::{CheckpointLocation, Message, Output, SparkConfig, StartingOffsets, TriggerType, Work};
+use crate::sim::FULL;
 use crate::sim::compact::{gather, sort_by_rank};
-use crate::sim::kernel::{Context, EventTime, HostId, Program, Time};
+use crate::sim::kernel::{Context, EventTime, HostId, Program, Span, Time};
 use crate::sim::message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Why a query ends whose offsets the topic does not have.
 const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
 
+/// When the second application on a checkpoint is started.
+const SECOND_APPLICATION: Span = Span::from_ms(3_100);
+
 /// A driver's configuration.
 #[derive(Clone)]
 pub struct Driver {
     pub segment: SegmentId,
+    /// Whether nobody else can have written to the checkpoint when this application starts.
+    pub is_first: bool,
     pub config: SparkConfig,
     pub sink: HudiConfig,
+    /// What `foreachBatch` writes instead of the Hudi table.
+    pub database: Option<DatabaseConfig>,
     pub store: HostId,
     pub executors: Vec<HostId>,
     pub brokers: Vec<HostId>,
@@ -38,17 +50,15 @@ pub struct Memory {
     phase: Phase,
     leaders: Leaders,
     checkpoint: String,
-    next_batch: u64,
-    /// Where the next batch begins; empty until the starting offsets are known.
+    batches: MicroBatch,
+    /// Where the next batch begins; incomplete until the starting offsets are known.
     position: BTreeMap<PartitionId, u64>,
-    /// The global watermark, which the next batch evicts by.
-    watermark: EventTime,
-    /// The watermark that the next batch judges late rows by: that of the batch before.
-    late: EventTime,
-    /// The eviction watermark of the previous batch of this run: only then may a batch without data follow.
-    last_evict: Option<EventTime>,
-    /// The highest event time seen by this run less the delay. Not restored after a restart.
-    tracked: Option<EventTime>,
+    /// What the first batch of this run will fail with, because the state is not that of its operator.
+    misfit: Option<&'static str>,
+    /// `availableNow`, `once`: up to where this run reads, once it has looked.
+    target: BTreeMap<PartitionId, u64>,
+    /// Batches of this run.
+    done: u64,
     batch: Option<Batch>,
     /// Store operations still to be done, one after the other.
     steps: VecDeque<Operation>,
@@ -66,6 +76,7 @@ struct Batch {
     ranges: Vec<OffsetRange>,
     instant: Time,
     timeline: Option<Timeline>,
+    elements: Vec<Element>,
     rows: Vec<Row>,
     slices: Vec<Slice>,
     event_time_max: Option<EventTime>,
@@ -84,16 +95,25 @@ struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Restoring,
+    /// The file `metadata` of a new query.
+    Creating,
+    /// The offsets that a new query begins at.
+    Starting,
+    KeepingStart,
     /// The next trigger.
     Idle,
     Planning,
     LoggingOffsets,
+    /// Whether an outside table has the batch.
+    FindingBatch,
+    /// The function of `foreachBatch` writes its rows.
+    WritingOut,
     ReadingTimeline,
     FindingMarkers,
     RollingBack,
     Requesting,
     Reading,
-    Aggregating,
+    Operating,
     Tagging,
     MarkingInflight,
     Writing,
@@ -101,12 +121,16 @@ enum Phase {
     Completing,
     LoggingCommit,
     Failed,
+    /// The query has done what its trigger asks for.
+    Finished,
+    /// It is over, and whoever watches over it starts it again.
+    Down,
 }
 
 impl Memory {
-    /// Whether the query waits for its next trigger, or will never do anything again.
+    /// Whether the query waits for its next trigger, or will never do anything again. One that somebody starts again is neither.
     pub fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Idle | Phase::Failed)
+        matches!(self.phase, Phase::Idle | Phase::Failed | Phase::Finished)
     }
 }
 
@@ -115,37 +139,13 @@ impl Program for Driver {
     type Memory = Memory;
 
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
-        // A checkpoint on the driver's own disk begins anew with every driver.
-        let life = if self.config.checkpoint_location == CheckpointLocation::Lost {
-            cx.incarnation()
-        } else {
-            1
-        };
-        let zero = EventTime::from_ms(0);
-        let mut memory = Memory {
-            phase: Phase::Restoring,
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
-            checkpoint: format!("checkpoint-{}-{life}/", self.segment.0),
-            next_batch: 0,
-            position: BTreeMap::new(),
-            watermark: zero,
-            late: zero,
-            last_evict: None,
-            tracked: None,
-            batch: None,
-            steps: VecDeque::new(),
-            tasks: BTreeMap::new(),
-            made: cx.incarnation() << 16,
-            lost: BTreeSet::new(),
-            last_trigger: cx.now(),
-        };
-        if cx.incarnation() == 1 {
-            self.restore(&mut memory, &Objects::new(), cx);
-        } else {
-            let prefix = memory.checkpoint.clone();
-            self.ask_store(Operation::List { prefix }, cx);
+        let mut memory = self.run(cx.incarnation() << 16, cx);
+        if FULL && cx.incarnation() == 1 && !self.is_first {
+            memory.phase = Phase::Down;
+            cx.after(SECOND_APPLICATION, Message::Start);
+            return memory;
         }
-        memory
+        self.look_up_checkpoint(memory, cx.incarnation() == 1 && self.is_first, cx)
     }
 
     fn on_message(
@@ -160,6 +160,10 @@ impl Program for Driver {
             message::Message::Spark(Message::Trigger) if memory.phase == Phase::Idle => {
                 self.plan(memory, cx)
             }
+            message::Message::Spark(Message::Start) if memory.phase == Phase::Down => {
+                let run = self.run(memory.made, cx);
+                *memory = self.look_up_checkpoint(run, false, cx);
+            }
             message::Message::Spark(Message::AskLeaders) => memory.leaders.ask(cx),
             message::Message::Spark(Message::Finished {
                 batch,
@@ -173,9 +177,12 @@ impl Program for Driver {
                 self.ask_offsets(memory, cx);
             }
             message::Message::Kafka(Kafka::Offset { partition, result })
-                if memory.phase == Phase::Planning =>
+                if matches!(memory.phase, Phase::Starting | Phase::Planning) =>
             {
                 match result {
+                    Ok(offset) if memory.phase == Phase::Starting => {
+                        self.begins_at(memory, partition, offset, cx)
+                    }
                     Ok(offset) => self.planned(memory, partition, offset, cx),
                     Err(_) => {
                         memory.leaders.forget(from);
@@ -216,17 +223,78 @@ impl Driver {
     }
 
     fn fail(&self, memory: &mut Memory, error: &str, cx: &mut Context) {
-        memory.phase = Phase::Failed;
         cx.note(Fact::QueryFailed {
             segment: self.segment,
             error: error.to_string(),
         });
+        self.end(memory, Phase::Failed, cx);
+    }
+
+    /// The trigger's work is done.
+    fn finish(&self, memory: &mut Memory, cx: &mut Context) {
+        let segment = self.segment;
+        cx.note(Fact::QueryFinished { segment });
+        self.end(memory, Phase::Finished, cx);
+    }
+
+    fn end(&self, memory: &mut Memory, phase: Phase, cx: &mut Context) {
+        memory.phase = phase;
+        memory.batch = None;
+        memory.tasks.clear();
+        memory.steps.clear();
+        if FULL && self.config.restart > 0 {
+            memory.phase = Phase::Down;
+            cx.after(Span::from_ms(self.config.restart), Message::Start);
+        }
     }
 
     // ---- start and restart -------------------------------------------------------------------------------------
 
+    /// The memory of a new run, before it has seen its checkpoint. `made`: how many tasks the driver has made so far.
+    fn run(&self, made: u32, cx: &mut Context) -> Memory {
+        // A checkpoint on the driver's own disk begins anew with every driver.
+        let life = if self.config.checkpoint_location == CheckpointLocation::Lost {
+            cx.incarnation()
+        } else {
+            1
+        };
+        let query = self.config.query();
+        let nothing = progress::resume(&Objects::new()).expect("nothing is not damaged");
+        Memory {
+            phase: Phase::Restoring,
+            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            checkpoint: progress::checkpoint_path(self.segment, life),
+            batches: MicroBatch::resumed(&query, &nothing),
+            position: BTreeMap::new(),
+            misfit: None,
+            target: BTreeMap::new(),
+            done: 0,
+            batch: None,
+            steps: VecDeque::new(),
+            tasks: BTreeMap::new(),
+            made,
+            lost: BTreeSet::new(),
+            last_trigger: cx.now(),
+        }
+    }
+
+    /// `empty`: nobody can have been there before.
+    fn look_up_checkpoint(&self, mut memory: Memory, empty: bool, cx: &mut Context) -> Memory {
+        if empty {
+            self.restore(&mut memory, &Objects::new(), cx);
+        } else {
+            let prefix = memory.checkpoint.clone();
+            self.ask_store(Operation::List { prefix }, cx);
+        }
+        memory
+    }
+
     fn restore(&self, memory: &mut Memory, checkpoint: &Objects, cx: &mut Context) {
-        let resume = progress::resume(checkpoint);
+        let query = self.config.query();
+        let resume = match progress::resume(checkpoint) {
+            Ok(resume) => resume,
+            Err(condition) => return self.fail(memory, condition, cx),
+        };
         cx.note_setting(
             "checkpointLocation",
             Fact::Restored {
@@ -234,36 +302,84 @@ impl Driver {
                 recovery: resume.recovery,
             },
         );
-        memory.watermark = resume.watermark;
-        memory.late = resume.late;
+        memory.batches = MicroBatch::resumed(&query, &resume);
+        memory.misfit = progress::check_operator(
+            checkpoint,
+            resume.recovery.next_batch(),
+            query.operator_name(),
+        )
+        .err();
         match resume.recovery {
-            Recovery::Fresh => self.wait(memory, cx),
-            Recovery::Continue(batch) => {
-                memory.next_batch = batch;
-                memory.position = gather(
-                    resume
-                        .ranges
-                        .iter()
-                        .map(|range| (range.partition, range.end)),
-                );
-                self.wait(memory, cx);
+            Recovery::Fresh => {
+                memory.position = gather(resume.start);
+                let metadata = Operation::Put {
+                    path: progress::metadata_path(&memory.checkpoint),
+                    object: Object::Progress(Entry::Metadata),
+                    if_absent: false,
+                    note: None,
+                };
+                self.do_steps(memory, Phase::Creating, vec![metadata], cx);
             }
-            Recovery::Rerun(batch) => {
-                memory.next_batch = batch;
-                memory.position = gather(
-                    resume
-                        .ranges
-                        .iter()
-                        .map(|range| (range.partition, range.start)),
-                );
+            Recovery::Continue(_) => {
+                let ends = resume.ranges.iter();
+                memory.position = gather(ends.map(|range| (range.partition, range.end)));
+                self.plan(memory, cx);
+            }
+            Recovery::Rerun(_) => {
+                let starts = resume.ranges.iter();
+                memory.position = gather(starts.map(|range| (range.partition, range.start)));
                 self.open_batch(memory, resume.ranges, cx);
                 self.begin_sink(memory, cx);
             }
         }
     }
 
+    // ---- where a new query begins ------------------------------------------------------------------------------
+
+    /// `startingOffsets` are resolved once, when the query starts, and kept in its checkpoint.
+    fn start(&self, memory: &mut Memory, cx: &mut Context) {
+        let known = memory.position.len();
+        if known == memory.leaders.partitions().count() {
+            return self.plan(memory, cx);
+        }
+        memory.phase = Phase::Starting;
+        self.ask_offsets(memory, cx);
+    }
+
+    fn begins_at(
+        &self,
+        memory: &mut Memory,
+        partition: PartitionId,
+        offset: u64,
+        cx: &mut Context,
+    ) {
+        memory.position.entry(partition).or_insert(offset);
+        if memory.position.len() < memory.leaders.partitions().count() {
+            return;
+        }
+        let positions: Vec<(PartitionId, u64)> = memory
+            .position
+            .iter()
+            .map(|(&partition, &offset)| (partition, offset))
+            .collect();
+        let keep = Operation::Put {
+            path: progress::start_path(&memory.checkpoint),
+            object: Object::Progress(Entry::Start(positions.clone())),
+            if_absent: false,
+            note: Some(Fact::StartingOffsetsResolved {
+                segment: self.segment,
+                positions,
+            }),
+        };
+        self.do_steps(memory, Phase::KeepingStart, vec![keep], cx);
+    }
+
     /// Sleeps until the next trigger: multiples of the interval; a batch that took too long is followed at once.
     fn wait(&self, memory: &mut Memory, cx: &mut Context) {
+        // These do not wait: they go on until there is nothing more to do.
+        if FULL && self.config.trigger_type != TriggerType::ProcessingTime {
+            return self.plan(memory, cx);
+        }
         memory.phase = Phase::Idle;
         // The default trigger polls an idle source every 10 ms (`spark.sql.streaming.pollingDelay`).
         let interval = if self.config.trigger == 0 {
@@ -287,43 +403,39 @@ impl Driver {
     fn plan(&self, memory: &mut Memory, cx: &mut Context) {
         memory.phase = Phase::Planning;
         self.open_batch(memory, Vec::new(), cx);
+        for (partition, end) in memory.target.clone() {
+            self.planned(memory, partition, end, cx);
+        }
         self.ask_offsets(memory, cx);
     }
 
-    /// Asks for the end of every partition that is not known yet.
+    /// Asks for the beginning or the end of every partition whose is not known yet.
     fn ask_offsets(&self, memory: &mut Memory, cx: &mut Context) {
-        if memory.phase != Phase::Planning {
-            return;
-        }
-        let known: Vec<PartitionId> = memory
-            .batch
-            .iter()
-            .flat_map(|batch| &batch.ranges)
-            .map(|range| range.partition)
-            .collect();
-        for partition in memory
-            .leaders
-            .partitions()
-            .filter(|partition| !known.contains(partition))
-        {
+        let known: Vec<PartitionId> = match memory.phase {
+            Phase::Starting => memory.position.keys().copied().collect(),
+            Phase::Planning => {
+                let ranges = memory.batch.iter().flat_map(|batch| &batch.ranges);
+                ranges.map(|range| range.partition).collect()
+            }
+            _ => return,
+        };
+        let from_earliest = self.config.starting_offsets == StartingOffsets::Earliest;
+        let spec = match self.config.isolation {
+            _ if memory.phase == Phase::Starting && from_earliest => OffsetSpec::Earliest,
+            Isolation::ReadUncommitted => OffsetSpec::Latest,
+            Isolation::ReadCommitted => OffsetSpec::LatestStable,
+        };
+        let partitions = memory.leaders.partitions();
+        for partition in partitions.filter(|partition| !known.contains(partition)) {
             if let Some(leader) = memory.leaders.of(partition, cx) {
-                cx.send(
-                    leader,
-                    Kafka::ListOffsets {
-                        partition,
-                        spec: match self.config.isolation {
-                            Isolation::ReadUncommitted => OffsetSpec::Latest,
-                            Isolation::ReadCommitted => OffsetSpec::LatestStable,
-                        },
-                    },
-                );
+                cx.send(leader, Kafka::ListOffsets { partition, spec });
             }
         }
     }
 
     fn planned(&self, memory: &mut Memory, partition: PartitionId, latest: u64, cx: &mut Context) {
         let partitions = memory.leaders.partitions().count();
-        let Some(batch) = &memory.batch else {
+        let Some(batch) = &mut memory.batch else {
             return;
         };
         if batch
@@ -333,19 +445,26 @@ impl Driver {
         {
             return;
         }
-        let beginning = match self.config.starting_offsets {
-            StartingOffsets::Earliest => 0,
-            StartingOffsets::Latest => latest,
-        };
-        let start = *memory.position.entry(partition).or_insert(beginning);
-        // `failOnDataLoss` is true by default. Source: `KafkaMicroBatchStream`, `KafkaOffsetReader` (reportDataLoss).
+        let mut start = *memory.position.entry(partition).or_insert(latest);
+        // Source: `KafkaMicroBatchStream`, `KafkaOffsetReader` (reportDataLoss).
         if latest < start {
-            self.fail(memory, DATA_LOSS, cx);
-            return;
+            if !FULL || self.config.fail_on_data_loss {
+                return self.fail(memory, DATA_LOSS, cx);
+            }
+            let range = OffsetRange {
+                partition,
+                start: latest,
+                end: start,
+            };
+            cx.note_setting(
+                "failOnDataLoss",
+                Fact::DataMissed {
+                    segment: self.segment,
+                    range,
+                },
+            );
+            start = latest;
         }
-        let Some(batch) = &mut memory.batch else {
-            return;
-        };
         batch.ranges.push(OffsetRange {
             partition,
             start,
@@ -355,23 +474,28 @@ impl Driver {
         if batch.ranges.len() < partitions {
             return;
         }
-        limit(&mut batch.ranges, self.config.max_offsets_per_trigger);
+        let kind = self.config.trigger_type;
+        if FULL && kind != TriggerType::ProcessingTime && memory.target.is_empty() {
+            let ends = batch.ranges.iter();
+            memory.target = gather(ends.map(|range| (range.partition, range.end)));
+        }
+        if !(FULL && kind == TriggerType::Once) {
+            limit(&mut batch.ranges, self.config.max_offsets_per_trigger);
+        }
         let data = batch.ranges.iter().any(|range| range.start < range.end);
-        // A batch without data only to evict what the watermark has passed, and only after a batch of this run.
-        let no_data = self.config.is_stateful()
-            && memory
-                .last_evict
-                .is_some_and(|evict| memory.watermark > evict);
-        if !data && !no_data {
+        let once_more = !(FULL && kind == TriggerType::Once && memory.done > 0);
+        if !(memory.batches.is_due(&self.config.query(), data) && once_more) {
             memory.batch = None;
-            self.wait(memory, cx);
-            return;
+            if FULL && kind != TriggerType::ProcessingTime {
+                return self.finish(memory, cx);
+            }
+            return self.wait(memory, cx);
         }
         let ranges = batch.ranges.clone();
         self.open_batch(memory, ranges.clone(), cx);
-        let batch = memory.next_batch;
-        let watermark = memory.watermark;
-        let operation = Operation::Put {
+        let batch = memory.batches.next;
+        let watermark = memory.batches.bounds().evict;
+        let mut steps = vec![Operation::Put {
             path: progress::offsets_path(&memory.checkpoint, batch),
             object: Object::Progress(Entry::Offsets {
                 batch,
@@ -385,16 +509,25 @@ impl Driver {
                 ranges,
                 watermark,
             }),
-        };
-        self.do_steps(memory, Phase::LoggingOffsets, vec![operation], cx);
+        }];
+        if let Some(operator) = self.config.query().operator_name().filter(|_| batch == 0) {
+            steps.push(Operation::Put {
+                path: progress::operator_path(&memory.checkpoint),
+                object: Object::Progress(Entry::Operator(operator)),
+                if_absent: false,
+                note: None,
+            });
+        }
+        self.do_steps(memory, Phase::LoggingOffsets, steps, cx);
     }
 
     fn open_batch(&self, memory: &mut Memory, ranges: Vec<OffsetRange>, cx: &Context) {
         memory.batch = Some(Batch {
-            id: memory.next_batch,
+            id: memory.batches.next,
             ranges,
             instant: cx.now(),
             timeline: None,
+            elements: Vec::new(),
             rows: Vec::new(),
             slices: Vec::new(),
             event_time_max: None,
@@ -405,6 +538,12 @@ impl Driver {
     // ---- the sink ----------------------------------------------------------------------------------------------
 
     fn begin_sink(&self, memory: &mut Memory, cx: &mut Context) {
+        if let Some(condition) = memory.misfit {
+            return self.fail(memory, condition, cx);
+        }
+        if FULL && self.database.is_some() {
+            return self.read(memory, cx);
+        }
         memory.phase = Phase::ReadingTimeline;
         self.ask_store(
             Operation::List {
@@ -418,6 +557,7 @@ impl Driver {
         match memory.phase {
             Phase::Restoring => self.restore(memory, objects, cx),
             Phase::ReadingTimeline => self.timeline_read(memory, objects, cx),
+            Phase::FindingBatch => self.batch_found(memory, objects, cx),
             Phase::FindingMarkers => {
                 let batch = memory.batch.as_mut().expect("a batch is in hand");
                 let failed = batch
@@ -443,6 +583,44 @@ impl Driver {
             }
             _ => {}
         }
+    }
+
+    /// `foreachBatch`: calls its function with the rows.
+    fn call(&self, memory: &mut Memory, database: &DatabaseConfig, cx: &mut Context) {
+        if database.write != BatchWrite::BatchId {
+            return self.write_out(memory, database, cx);
+        }
+        memory.phase = Phase::FindingBatch;
+        let prefix = database::prefix(self.segment);
+        self.ask_store(Operation::List { prefix }, cx);
+    }
+
+    /// The function's transaction knows which batches it has had.
+    fn batch_found(&self, memory: &mut Memory, table: &Objects, cx: &mut Context) {
+        let id = memory.batch.as_ref().expect("a batch is in hand").id;
+        if database::newest_batch(table).is_some_and(|newest| newest >= id) {
+            cx.note_setting(
+                "foreach_batch.write",
+                Fact::BatchSkipped {
+                    segment: self.segment,
+                    batch: id,
+                },
+            );
+            return self.log_commit(memory, cx);
+        }
+        if let Some(database) = &self.database {
+            self.write_out(memory, database, cx);
+        }
+    }
+
+    fn write_out(&self, memory: &mut Memory, database: &DatabaseConfig, cx: &mut Context) {
+        let batch = memory.batch.as_mut().expect("a batch is in hand");
+        let rows = std::mem::take(&mut batch.rows);
+        let writes = database.writes(self.segment, batch.id, cx.now(), rows);
+        if writes.is_empty() {
+            return self.log_commit(memory, cx);
+        }
+        self.do_steps(memory, Phase::WritingOut, writes, cx);
     }
 
     fn timeline_read(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
@@ -496,27 +674,30 @@ impl Driver {
 
     fn rows_read(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        sort_by_rank(&mut batch.rows, Row::rank);
-        batch.event_time_max = batch.rows.iter().map(|row| row.event_time).max();
-        if self.config.is_stateful() {
-            let rows = std::mem::take(&mut batch.rows);
-            let version = batch.id;
-            memory.phase = Phase::Aggregating;
-            let work = Work::Aggregate {
-                rows,
-                late: memory.late,
-                evict: memory.watermark,
-                version,
-                checkpoint: memory.checkpoint.clone(),
-            };
-            self.launch(memory, vec![work], cx);
-        } else {
-            self.look_up(memory, cx);
+        let mut elements = std::mem::take(&mut batch.elements);
+        sort_by_rank(&mut elements, Element::rank);
+        batch.event_time_max = elements.iter().map(|element| element.event_time).max();
+        if self.config.query().operator == Operator::Stateless {
+            let passed = elements.into_iter().map(Emitted::Passed);
+            batch.rows = gather(passed.map(Emitted::into_row));
+            return self.look_up(memory, cx);
         }
+        let version = batch.id;
+        memory.phase = Phase::Operating;
+        let work = Work::Operate {
+            elements,
+            bounds: memory.batches.bounds(),
+            version,
+            checkpoint: memory.checkpoint.clone(),
+        };
+        self.launch(memory, vec![work], cx);
     }
 
     /// Index lookup, for operations that look for equal keys.
     fn look_up(&self, memory: &mut Memory, cx: &mut Context) {
+        if FULL && let Some(database) = &self.database {
+            return self.call(memory, database, cx);
+        }
         memory.phase = Phase::Tagging;
         if self.sink.operation == WriteOperation::Upsert {
             self.ask_store(
@@ -579,15 +760,8 @@ impl Driver {
     fn log_commit(&self, memory: &mut Memory, cx: &mut Context) {
         let batch = memory.batch.as_ref().expect("a batch is in hand");
         let id = batch.id;
-        let delay = self.config.watermark_delay as i64;
-        let behind = batch
-            .event_time_max
-            .filter(|_| self.config.is_stateful())
-            .map(|max| EventTime::from_ms(max.ms() - delay));
-        memory.tracked = memory.tracked.max(behind);
-        let watermark = memory
-            .tracked
-            .map_or(memory.watermark, |tracked| tracked.max(memory.watermark));
+        let seen = batch.event_time_max;
+        let watermark = memory.batches.observe(&[seen]);
         let operation = Operation::Put {
             path: progress::commit_path(&memory.checkpoint, id),
             object: Object::Progress(Entry::Commit {
@@ -612,18 +786,13 @@ impl Driver {
                 .iter()
                 .map(|range| (range.partition, range.end)),
         );
-        memory.next_batch = batch.id + 1;
-        memory.last_evict = Some(memory.watermark);
-        memory.late = memory.watermark;
-        if let Some(tracked) = memory.tracked
-            && tracked > memory.watermark
-        {
-            memory.watermark = tracked;
+        memory.done += 1;
+        if let Some(to) = memory.batches.commit() {
             cx.note_setting(
                 "watermark.delay",
                 Fact::WatermarkAdvanced {
                     segment: self.segment,
-                    to: tracked,
+                    to,
                 },
             );
         }
@@ -632,7 +801,7 @@ impl Driver {
 
     fn stored(&self, memory: &mut Memory, ok: bool, cx: &mut Context) {
         if !ok {
-            self.fail(memory, "CONCURRENT_STREAM_LOG_UPDATE", cx);
+            self.fail(memory, progress::CONCURRENT_UPDATE, cx);
             return;
         }
         if let Some(step) = memory.steps.pop_front() {
@@ -640,6 +809,8 @@ impl Driver {
             return;
         }
         match memory.phase {
+            Phase::Creating => self.start(memory, cx),
+            Phase::KeepingStart => self.plan(memory, cx),
             Phase::LoggingOffsets => self.begin_sink(memory, cx),
             Phase::RollingBack => self.roll_back_or_request(memory, cx),
             Phase::Requesting => self.read(memory, cx),
@@ -647,7 +818,7 @@ impl Driver {
                 memory.phase = Phase::Writing;
                 self.start_tasks(memory, cx);
             }
-            Phase::Completing => self.log_commit(memory, cx),
+            Phase::Completing | Phase::WritingOut => self.log_commit(memory, cx),
             Phase::LoggingCommit => self.committed(memory, cx),
             _ => {}
         }
@@ -732,6 +903,7 @@ impl Driver {
         memory.tasks.remove(&task);
         let batch = memory.batch.as_mut().expect("checked just now");
         match output {
+            Output::Elements(elements) => batch.elements.extend(elements),
             Output::Rows(rows) => batch.rows.extend(rows),
             Output::Slice(slice) => batch.slices.push(slice),
             Output::OffsetsGone => return self.fail(memory, DATA_LOSS, cx),
@@ -749,7 +921,7 @@ impl Driver {
         }
         match memory.phase {
             Phase::Reading => self.rows_read(memory, cx),
-            Phase::Aggregating => self.look_up(memory, cx),
+            Phase::Operating => self.look_up(memory, cx),
             Phase::Writing => self.reconcile(memory, cx),
             _ => {}
         }

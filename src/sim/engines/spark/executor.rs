@@ -1,16 +1,18 @@
-//! An executor: reads from the log, aggregates, writes files. It keeps nothing over a crash.
+//! An executor: reads from the log, runs the operator, writes files. It keeps nothing over a crash.
 //!
 //! Mirrors: `Executor` and `Task`, `KafkaDataConsumer` (reads exactly the planned range), `StateStore` (load version N, save
 //! N+1). Simplified: no slots, no speculation, no cached consumers; state is read from the store for every batch.
 
-use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId};
+use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::sinks::hudi::{self, HudiConfig};
 use super::super::super::store::{self, Object, Operation};
-use super::super::super::trace::{Fact, Row, SegmentId, Source};
+use super::super::super::trace::{Fact, OffsetRange, Row, SegmentId, Source};
+use super::super::operators::{Element, Emitted, State};
 use super::leaders::Leaders;
 use super::progress::{self, Entry};
-use super::window::{self, State};
 use super::{Message, Output, SparkConfig, Work};
+use crate::sim::FULL;
+use crate::sim::compact::gather;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
 use crate::sim::workload::Record;
@@ -51,7 +53,7 @@ enum Stage {
     Starting(Work),
     Reading {
         work: Work,
-        rows: Vec<Row>,
+        elements: Vec<Element>,
         next: u64,
     },
     LoadingState(Work),
@@ -136,6 +138,10 @@ impl Program for Executor {
                         self.take(memory, task, (offset, next), records, cx);
                     }
                 }
+                Err(ErrorCode::OffsetOutOfRange) if FULL && !self.config.fail_on_data_loss => {
+                    let spec = OffsetSpec::Earliest;
+                    cx.send(from, Kafka::ListOffsets { partition, spec });
+                }
                 Err(ErrorCode::OffsetOutOfRange) => {
                     if let Some(task) = reader_of(memory, partition) {
                         self.finish(memory, task, Output::OffsetsGone, cx);
@@ -145,6 +151,10 @@ impl Program for Executor {
                     memory.leaders.forget(from);
                     self.read_all(memory, cx);
                 }
+            },
+            message::Message::Kafka(Kafka::Offset { partition, result }) if FULL => match result {
+                Ok(earliest) => self.skip(memory, partition, earliest, cx),
+                Err(_) => self.read_all(memory, cx),
             },
             message::Message::Store(store::Message::Listing { objects }) => {
                 if let Some(task) = memory.asked.pop_front() {
@@ -196,12 +206,12 @@ impl Executor {
             Work::Read { start, .. } => {
                 running.stage = Stage::Reading {
                     next: *start,
-                    rows: Vec::new(),
+                    elements: Vec::new(),
                     work,
                 };
                 self.read_on(memory, task, cx);
             }
-            Work::Aggregate {
+            Work::Operate {
                 version,
                 checkpoint,
                 ..
@@ -275,7 +285,7 @@ impl Executor {
         let attempt = running.attempt;
         let Stage::Reading {
             work: Work::Read { partition, end, .. },
-            rows,
+            elements,
             next,
         } = &mut running.stage
         else {
@@ -299,23 +309,68 @@ impl Executor {
                 offset,
                 cx.now(),
             );
-            rows.push(Row {
-                row: 0,
-                record_key,
-                amount: record.value.amount,
+            elements.push(Element {
+                id: record.value.order_id,
+                key: record.key.0,
                 event_time: record.event_time,
-                window: None,
-                origins: vec![(record.origin, source)],
+                value: record.value.amount,
+                record_key,
+                source,
+                origin: Some(record.origin),
             });
         }
         if *next >= *end {
-            let rows = std::mem::take(rows);
-            self.finish(memory, task, Output::Rows(rows), cx);
+            let elements = std::mem::take(elements);
+            self.finish(memory, task, Output::Elements(elements), cx);
         } else if empty {
             // The records are above the high watermark for now.
             cx.after(super::leaders::RETRY, Message::RetryRead { task, attempt });
         } else {
             self.read_on(memory, task, cx);
+        }
+    }
+
+    /// `failOnDataLoss` is false: goes on with the earliest offset that is there, or with nothing.
+    fn skip(&self, memory: &mut Memory, partition: PartitionId, earliest: u64, cx: &mut Context) {
+        let Some(task) = reader_of(memory, partition) else {
+            return;
+        };
+        let Some(Running {
+            stage:
+                Stage::Reading {
+                    work: Work::Read { end, .. },
+                    elements,
+                    next,
+                },
+            ..
+        }) = memory.running.get_mut(&task)
+        else {
+            return;
+        };
+        // Below what is asked for: the log ends before it, and nothing of the range is there.
+        let to = if earliest > *next {
+            earliest.min(*end)
+        } else {
+            *end
+        };
+        let range = OffsetRange {
+            partition,
+            start: *next,
+            end: to,
+        };
+        cx.note_setting(
+            "failOnDataLoss",
+            Fact::DataMissed {
+                segment: self.segment,
+                range,
+            },
+        );
+        *next = to;
+        if to < *end {
+            self.read_on(memory, task, cx);
+        } else {
+            let elements = std::mem::take(elements);
+            self.finish(memory, task, Output::Elements(elements), cx);
         }
     }
 
@@ -325,10 +380,9 @@ impl Executor {
         };
         let attempt = running.attempt;
         match running.stage.clone() {
-            Stage::LoadingState(Work::Aggregate {
-                rows,
-                late,
-                evict,
+            Stage::LoadingState(Work::Operate {
+                elements,
+                bounds,
                 version,
                 checkpoint,
             }) => {
@@ -337,24 +391,25 @@ impl Executor {
                     _ if version == 0 => State::default(),
                     _ => return self.finish(memory, task, Output::StateMissing, cx),
                 };
-                let outcome = window::aggregate(
-                    state,
-                    &rows,
-                    self.config.window_size,
-                    late,
-                    evict,
-                    self.segment,
-                );
+                let query = self.config.query();
+                let outcome = query.run(state, elements, Vec::new(), bounds, self.segment);
                 for fact in outcome.facts {
                     cx.note(fact);
                 }
+                let metrics = outcome.metrics.unwrap_or_default();
+                cx.note(Fact::OperatorProgressed {
+                    segment: self.segment,
+                    batch: version,
+                    operator: query.operator_name().unwrap_or_default().to_string(),
+                    metrics,
+                });
                 let saved = Fact::StateSaved {
                     segment: self.segment,
                     version: version + 1,
-                    rows: outcome.state.windows.len() as u32,
+                    rows: metrics.rows as u32,
                 };
                 running.stage = Stage::SavingState {
-                    rows: outcome.emitted,
+                    rows: gather(outcome.emitted.into_iter().map(Emitted::into_row)),
                 };
                 let operation = Operation::Put {
                     path: progress::state_path(&checkpoint, version + 1),
@@ -401,6 +456,7 @@ impl Executor {
             return;
         };
         let records = match &output {
+            Output::Elements(elements) => elements.len() as u32,
             Output::Rows(rows) => rows.len() as u32,
             _ => 0,
         };
