@@ -138,6 +138,8 @@ pub struct Loaded {
     pub module: String,
     /// `1.2`
     pub number: String,
+    /// All lessons of the course: id, and how it is offered.
+    pub others: Vec<(String, String)>,
 }
 
 pub type LoadedLesson = Shared<Loaded>;

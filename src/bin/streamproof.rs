@@ -11,6 +11,8 @@ use streamproof::conform::Conformance;
 use streamproof::replay::anomalies::{self, Anomaly, Class};
 use streamproof::replay::promises::{self, Promise};
 use streamproof::sim::catalog;
+use streamproof::sim::ledger::Guarantee;
+use streamproof::sim::tiers::{MAIN, Tiers};
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
 
 const USAGE: &str = "\
@@ -238,11 +240,69 @@ fn to_json(scenario: &Scenario, run: &Run) -> Value {
         let promise = |promise: &Promise| json!({"promise": promise.says, "because": promise.because, "violations": promise.broken});
         object.insert("promises".into(), promises.iter().map(promise).collect());
     }
+    let whole = &run.end_to_end;
+    object.insert(
+        "end_to_end".into(),
+        json!({
+            "ends": whole.ends.iter().map(|name| segment_name(name)).collect::<Vec<_>>(),
+            "src": whole.counts.src, "delivered": whole.counts.delivered, "lost": whole.counts.lost,
+            "refused": whole.counts.refused, "late": whole.counts.late, "pending": whole.counts.pending,
+            "dup": whole.dup, "stale": whole.stale, "not_refuted": whole.guarantee(),
+        }),
+    );
     object.insert("digest".into(), run.digest_text().into());
     object.insert("ended".into(), json!(run.ended));
     object.insert("end_ms".into(), run.end.ms().into());
     object.insert("events".into(), run.events.into());
     Value::Object(object)
+}
+
+/// How a segment is called where it stands beside others.
+fn segment_name(name: &str) -> &str {
+    if name.is_empty() { MAIN } else { name }
+}
+
+/// One line a segment and one for the whole, if the pipeline has several tiers or more than one branch.
+fn tiers_to_text(scenario: &Scenario, run: &Run) -> String {
+    let tiers = Tiers::of(scenario);
+    if !tiers.are_chained() && run.branches.len() < 2 {
+        return String::new();
+    }
+    let mut text =
+        String::from("\nsegment by segment: what was not refuted, and what each added itself\n");
+    let verdicts = std::iter::once(&run.verdict).chain(run.branches.values());
+    let names = std::iter::once("").chain(run.branches.keys().map(String::as_str));
+    let names: Vec<&str> = names.map(segment_name).collect();
+    for ((&name, verdict), before) in names.iter().zip(verdicts).zip(&tiers.before) {
+        let from = before.map_or(scenario.topic.name.as_str(), |place| names[place]);
+        let counts = verdict.counts;
+        let found = Guarantee::not_refuted(verdict.dup, counts.lost).name();
+        text += &format!(
+            "  {name} (from {from}): {found}; {} of {} delivered, {} duplicates ({} own), {} lost ({} own), {} stale\n",
+            counts.delivered,
+            counts.src,
+            verdict.dup,
+            verdict.own_dup,
+            counts.lost,
+            verdict.own_lost,
+            verdict.stale
+        );
+    }
+    let whole = &run.end_to_end;
+    let ends: Vec<&str> = whole.ends.iter().map(|name| segment_name(name)).collect();
+    text + &format!(
+        "  end to end ({}): {}; {} of {} everywhere, {} duplicates, {} lost, {} refused, {} late, {} in flight, {} stale\n\n",
+        ends.join(", "),
+        whole.guarantee().name(),
+        whole.counts.delivered,
+        whole.counts.src,
+        whole.dup,
+        whole.counts.lost,
+        whole.counts.refused,
+        whole.counts.late,
+        whole.counts.pending,
+        whole.stale
+    )
 }
 
 fn to_text(scenario: &Scenario, run: &Run) -> String {
@@ -304,6 +364,7 @@ fn to_text(scenario: &Scenario, run: &Run) -> String {
             text += &format!("promise: {} ({}): {kept}\n", promise.says, promise.because);
         }
     }
+    text += &tiers_to_text(scenario, run);
     text + &format!(
         "digest {}, ended {:?} at {} s after {} events\n",
         run.digest_text(),

@@ -174,7 +174,10 @@ impl Story<'_> {
                 "Order {order} is in the table twice because every write attempt made another record key for it, so upsert found nothing to replace."
             ),
             DupOrigin::KeyMove => format!(
-                "Order {order} is in the table twice because its key came back with another partition path."
+                "Order {order} is in the table twice because its key came back with another partition path, and a non-global index looks in that partition only."
+            ),
+            DupOrigin::UpdateInserted => format!(
+                "The order of event {order} is in the table twice because its change was written as a row of its own: nothing looked for the row that it changes."
             ),
             DupOrigin::Refined => format!(
                 "Order {order} is in the table twice because its group came out again when it had changed, and the new result was added to the older one instead of taking its place."
@@ -765,6 +768,32 @@ pub fn describe(fact: &Fact) -> String {
             format!("somebody deletes {what} from the checkpoint, {files} files")
         }
         Fact::QueryFinished { .. } => "the query has done all that its trigger asks for".into(),
+        Fact::Changed {
+            order_id, version, ..
+        } => format!("order {order_id} is {} now", version.status.name()),
+        Fact::MergedAway { why, origins, .. } => format!(
+            "{} rows met another row of their key: {}",
+            origins.len(),
+            format!("{why:?}").to_lowercase()
+        ),
+        Fact::Deferred { origins, .. } => format!(
+            "{} rows are in log files, which this query does not read before a compaction",
+            origins.len()
+        ),
+        Fact::WriteFailed { error, .. } => format!("the write fails: {error}"),
+        Fact::BatchIgnored { batch, .. } => {
+            format!("the failure of batch {batch} is ignored: it counts as written")
+        }
+        Fact::CompactionChanged { state, .. } => {
+            format!("a compaction is {}", format!("{state:?}").to_lowercase())
+        }
+        Fact::SliceCompacted { rows, .. } => {
+            format!("a compaction writes a base file with {rows} rows, invisible")
+        }
+        Fact::Cleaned { files, .. } => format!("{files} old files are deleted"),
+        Fact::Archived { instants, .. } => {
+            format!("{instants} actions leave the active timeline")
+        }
     }
 }
 

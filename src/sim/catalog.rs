@@ -44,6 +44,7 @@ presets! {
     "Kafka: transactions": "read-uncommitted", "random-transactional-id", "shared-transactional-id", "transaction-too-slow", "beyond-kafka", "exactly-once-topic";
     "Spark: checkpoint and sink": "append-after-write", "checkpoint-deleted", "new-checkpoint-latest", "two-applications", "data-loss-ignored";
     "Spark: windows and state": "update-added", "complete-never-forgets", "last-window-waits", "one-wrong-clock", "duplicates-never-forgotten", "replay-behind-dedup";
+    "Pipelines": "four-branches";
 }
 
 impl Preset {

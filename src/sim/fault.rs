@@ -424,6 +424,38 @@ pub const MENU: &[MenuEntry] = &[
         duration: 2_000,
         short: words!("metadata deleted"),
     },
+    MenuEntry {
+        name: "sink.error",
+        plain: words!(
+            "the store refuses what the sink wants to write, so an attempt to write the batch fails"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("write refused"),
+    },
+    MenuEntry {
+        name: "sink.post_commit_error",
+        plain: words!(
+            "C5r: an error right after the table's commit, inside the same attempt: the data is there and the attempt counts as failed"
+        ),
+        place: "driver",
+        duration: 0,
+        short: words!("error after the commit"),
+    },
+    MenuEntry {
+        name: "rollback.crash",
+        plain: words!("CR: the driver dies while it rolls a failed write back"),
+        place: "driver",
+        duration: 1_500,
+        short: words!("crash in the rollback"),
+    },
+    MenuEntry {
+        name: "compaction.crash",
+        plain: words!("the compaction dies after its first base file; the plan stays"),
+        place: "compactor",
+        duration: 3_000,
+        short: words!("compaction crash"),
+    },
 ];
 
 /// A fault lowered to a trigger and an action.
@@ -538,6 +570,12 @@ pub enum Action {
         what: &'static str,
         restart_after: Span,
     },
+    /// The store refuses writes of a sink.
+    Refuse {
+        place: Place,
+        times: u32,
+        after_commit: bool,
+    },
 }
 
 impl FaultSpec {
@@ -598,6 +636,8 @@ impl FaultSpec {
                     "broker.reject_stored",
                     "broker.stall",
                     "broker.hold",
+                    "sink.error",
+                    "sink.post_commit_error",
                 ][..],
             ),
         ] {
@@ -711,6 +751,11 @@ impl FaultSpec {
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             "txn.abort" => Action::GiveUp { place },
+            "sink.error" | "sink.post_commit_error" => Action::Refuse {
+                place,
+                times: self.times.unwrap_or(1).max(1),
+                after_commit: entry.name == "sink.post_commit_error",
+            },
             name if damaged(name).is_some() => Action::Damage {
                 place,
                 what: damaged(name).unwrap_or_default(),
@@ -854,7 +899,7 @@ impl FaultSpec {
         match self.name.split('.').next() {
             Some("net" | "producer") => Some(FactKind::BatchSent),
             Some("broker") => Some(FactKind::BatchAppended),
-            Some("driver" | "checkpoint") => Some(FactKind::OffsetsLogged),
+            Some("driver" | "checkpoint" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
             _ => None,
         }
@@ -878,7 +923,9 @@ impl FaultSpec {
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
             "driver.crash.C3" => (FactKind::DataFileWritten, None),
             "driver.crash.C4" => (FactKind::Reconciled, None),
-            "driver.crash.C5" => (FactKind::TableCommitted, None),
+            "driver.crash.C5" | "sink.post_commit_error" => (FactKind::TableCommitted, None),
+            "rollback.crash" => (FactKind::RollbackRequested, None),
+            "compaction.crash" => (FactKind::SliceCompacted, None),
             "driver.crash.C6" => (FactKind::BatchCommitted, None),
             _ => return None,
         })
@@ -931,7 +978,9 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     match name.split('.').next() {
         Some("producer" | "txn") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
-        Some("driver" | "checkpoint") => role.starts_with("driver"),
+        Some("driver" | "rollback" | "checkpoint") => role.starts_with("driver"),
+        Some("sink") => role.starts_with("driver") || role.starts_with("exec"),
+        Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
         _ => false,
@@ -1008,7 +1057,15 @@ impl Fact {
             | Fact::StartingOffsetsResolved { segment, .. }
             | Fact::DataMissed { segment, .. }
             | Fact::CheckpointDamaged { segment, .. }
-            | Fact::QueryFinished { segment, .. } => Some(*segment),
+            | Fact::QueryFinished { segment, .. }
+            | Fact::MergedAway { segment, .. }
+            | Fact::Deferred { segment, .. }
+            | Fact::WriteFailed { segment, .. }
+            | Fact::BatchIgnored { segment, .. }
+            | Fact::CompactionChanged { segment, .. }
+            | Fact::SliceCompacted { segment, .. }
+            | Fact::Cleaned { segment, .. }
+            | Fact::Archived { segment, .. } => Some(*segment),
             _ => None,
         }
     }
@@ -1065,6 +1122,8 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::RollbackRequested
+            || self == FactKind::SliceCompacted
     }
 }
 

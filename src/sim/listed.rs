@@ -58,8 +58,16 @@ pub fn validate(workload: &Workload) -> Result<(), ScenarioError> {
             ),
         );
     }
-    if !workload.late.is_empty() {
-        return refuse("late", "a listed event says itself when it happened".into());
+    if !workload.late.is_empty() || !workload.silence.is_empty() {
+        let field = if workload.late.is_empty() {
+            "silence"
+        } else {
+            "late"
+        };
+        return refuse(
+            field,
+            "a listed event says itself when it happened and when it is handed over".into(),
+        );
     }
     let mut before = 0;
     for (index, event) in listed.iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use super::engines::{consumer, spark};
 use super::kafka::protocol as kafka;
+#[cfg(not(feature = "lean"))]
+use super::sinks::hudi::compactor;
 use super::store;
 use super::workload::Record;
 
@@ -15,6 +17,8 @@ pub enum Message {
     Order(Record),
     /// The application decides to abort the transaction in hand.
     GiveUp,
+    #[cfg(not(feature = "lean"))]
+    Hudi(compactor::Message),
     /// The connection to the sender of this message is broken.
     Disconnected,
 }
@@ -25,6 +29,8 @@ impl Message {
     pub fn name(&self) -> Option<u64> {
         match self {
             Message::Kafka(message) => message.name(),
+            #[cfg(not(feature = "lean"))]
+            Message::Hudi(_) => None,
             Message::Store(_)
             | Message::Spark(_)
             | Message::Consumer(_)
@@ -38,6 +44,13 @@ impl Message {
 impl From<kafka::Message> for Message {
     fn from(message: kafka::Message) -> Self {
         Message::Kafka(message)
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl From<compactor::Message> for Message {
+    fn from(message: compactor::Message) -> Self {
+        Message::Hudi(message)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod sealed;
 pub mod sinks;
 pub mod store;
 pub mod suggest;
+pub mod tiers;
 pub mod trace;
 pub mod workload;
 
@@ -47,14 +48,18 @@ use kafka::transactional::Settings;
 #[cfg(not(feature = "lean"))]
 use kafka::transactional_producer::TransactionalProducer;
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
-use ledger::{Counters, Terms};
+use ledger::{Closed, Counters, EndToEnd, Terms};
 use message::Message;
 use scenario::Branch;
 use serde::{Deserialize, Serialize};
 use sinks::SinkKind;
+#[cfg(not(feature = "lean"))]
+use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
 use store::Store;
+use tiers::{Tiers, segments};
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
+use workload::Till;
 
 const PRODUCER: HostId = HostId(0);
 
@@ -89,6 +94,8 @@ pub struct Run {
     pub digest: u64,
     pub verdict: Verdict,
     pub branches: BTreeMap<String, Verdict>,
+    /// Over all segments at the ends of the pipeline.
+    pub end_to_end: EndToEnd,
     /// What became of events and when, of the main segment and of each branch.
     pub outcomes: Vec<Outcome>,
     pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
@@ -131,6 +138,8 @@ enum Node {
     Transactional(Box<Host<TransactionalProducer>>),
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
+    #[cfg(not(feature = "lean"))]
+    Compactor(Box<Host<Compactor>>),
 }
 
 macro_rules! each_node {
@@ -148,6 +157,8 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor($host) => $do,
         }
     };
 }
@@ -186,6 +197,8 @@ pub struct Simulation {
     keep: Keep,
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
+    till: Till,
+    store: HostId,
     arrived: u32,
     last_fact: Time,
     last_appender: HostId,
@@ -200,21 +213,6 @@ pub struct Simulation {
     ended: Option<Ended>,
 }
 
-/// The segments of a scenario: the main one, then its branches in the order of their names.
-fn segments(scenario: &Scenario) -> Vec<(String, Branch)> {
-    let main = Branch {
-        engine: scenario.engine.clone(),
-        sink: scenario.sink.clone(),
-    };
-    let branches = scenario
-        .branches
-        .iter()
-        .map(|(name, branch)| (name.clone(), branch.clone()));
-    std::iter::once((String::new(), main))
-        .chain(branches)
-        .collect()
-}
-
 /// What the ledger of a segment must know of the scenario.
 ///
 /// # Panics
@@ -227,19 +225,24 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     } else {
         format!("{name}.")
     };
+    let tiers = Tiers::of(scenario);
     let spark = branch.engine.kind == EngineKind::Spark;
+    let windowed = spark && branch.engine.spark.is_grouped();
     let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
     Terms {
         segment,
-        windowed: spark && branch.engine.spark.is_grouped(),
+        windowed,
         sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
         refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
+        by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
         partitions: scenario.topic.partitions,
         replicas: u64::from(scenario.topic.replication_factor),
+        input: tiers.inputs[usize::from(segment.0)],
+        upstream: tiers.upstream(usize::from(segment.0)),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
         from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
@@ -252,6 +255,11 @@ fn driver_name(application: u8) -> String {
         1 => "driver".into(),
         n => format!("driver{n}"),
     }
+}
+
+/// Whether somebody compacts the table of a segment.
+fn has_compactor(branch: &Branch) -> bool {
+    FULL && branch.sink.kind == SinkKind::Hudi && branch.sink.hudi.compacts()
 }
 
 /// Everybody who takes part in a run of this scenario.
@@ -275,12 +283,15 @@ pub fn cast(scenario: &Scenario) -> Cast {
                     let executors = before + 1..=before + spark.executors;
                     hosts.extend(executors.map(|n| format!("{prefix}exec{n}")));
                 }
+                if has_compactor(branch) {
+                    hosts.push(format!("{prefix}compactor"));
+                }
             }
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
-                    hosts.push("reader".into());
+                    hosts.push(format!("{prefix}reader"));
                 }
             }
         }
@@ -343,7 +354,16 @@ fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
     let transactional = scenario.producer.transactional_id.is_some();
     let needed = transactional || segments(scenario).iter().any(consumes);
-    (FULL && needed).then(|| Internal::behind(scenario.topic.partitions))
+    (FULL && needed).then(|| {
+        let mut internal = Internal::behind(scenario.topic.partitions);
+        let inputs = Tiers::of(scenario).inputs;
+        internal
+            .inputs
+            .iter_mut()
+            .zip(inputs)
+            .for_each(|(to, from)| *to = from);
+        internal
+    })
 }
 
 /// Those of the topic and behind them those of the coordinators, on up to three brokers each
@@ -354,15 +374,12 @@ fn all_partitions(scenario: &Scenario) -> Vec<PartitionState> {
     let Some(internal) = internal(scenario) else {
         return states;
     };
-    let outputs = if scenario.sink.kind == SinkKind::KafkaTopic {
-        scenario.topic.partitions
-    } else {
-        0
-    };
+    let topics = Tiers::of(scenario).outputs.into_iter().flatten().count() as u16;
+    let outputs = internal.first_output()..internal.first_output() + topics * internal.partitions();
     let own = [internal.groups, internal.transactions].map(|p| (p, brokers.min(3)));
     let copies = u16::from(scenario.topic.replication_factor);
-    let output = |n: u16| (internal.output(PartitionId(n)), copies);
-    for (partition, copies) in own.into_iter().chain((0..outputs).map(output)) {
+    let output = |n: u16| (PartitionId(n), copies);
+    for (partition, copies) in own.into_iter().chain(outputs.map(output)) {
         let replica = |n: u16| HostId(1 + ((partition.0 + n) % brokers) as u8);
         let replicas: Vec<HostId> = (0..copies).map(replica).collect();
         states.push(PartitionState {
@@ -405,6 +422,7 @@ impl Simulation {
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
+        let store = cast.find("store").expect("the cast has a store");
         let hosts = nodes.len();
         let ledgers = (0..cast.segments.len())
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
@@ -421,6 +439,8 @@ impl Simulation {
             tally: Vec::new(),
             keep,
             held: Vec::new(),
+            till: Till::default(),
+            store,
             arrived: 0,
             last_fact: Time::ZERO,
             last_appender: HostId(1),
@@ -511,19 +531,31 @@ impl Simulation {
     pub fn finish(self) -> Run {
         let times = self.times;
         let at = |fact: FactId| times[fact.0 as usize];
-        let mut closed = self.ledgers.into_iter().map(|ledger| ledger.close(at));
-        let (verdict, outcomes) = closed.next().expect("the main segment has a ledger");
+        let tiers = Tiers::of(&self.scenario);
+        let mut closed: BTreeMap<usize, Closed> = BTreeMap::new();
+        let mut ledgers: Vec<Option<Ledger>> = self.ledgers.into_iter().map(Some).collect();
+        for segment in tiers.order() {
+            let ledger = ledgers[segment].take().expect("each is closed once");
+            let before = tiers.before[segment].and_then(|before| closed.get(&before));
+            let books = ledger.close(before, at);
+            closed.insert(segment, books);
+        }
+        let end = |segment: usize| (self.segments[segment].clone(), &closed[&segment]);
+        let end_to_end = EndToEnd::of(tiers.ends().map(end));
+        let main = closed.remove(&0).expect("the main segment has a ledger");
         let mut branches = BTreeMap::new();
         let mut branch_outcomes = BTreeMap::new();
-        for (name, (verdict, outcomes)) in self.segments.iter().skip(1).zip(closed) {
-            branches.insert(name.clone(), verdict);
-            branch_outcomes.insert(name.clone(), outcomes);
+        for (segment, books) in closed {
+            let name = &self.segments[segment];
+            branches.insert(name.clone(), books.verdict);
+            branch_outcomes.insert(name.clone(), books.outcomes);
         }
         Run {
             digest: self.kernel.recorder.digest(),
-            verdict,
+            verdict: main.verdict,
             branches,
-            outcomes,
+            end_to_end,
+            outcomes: main.outcomes,
             branch_outcomes,
             tally: self.tally,
             ended: self.ended.unwrap_or(Ended::EventLimit),
@@ -669,7 +701,8 @@ impl Simulation {
 
     fn hand_over(&mut self, n: u32) {
         let now = self.kernel.now;
-        let record = workload::order(&self.scenario.workload, self.scenario.seed, n, now);
+        let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
+        let record = self.till.event(workload, seed, n, now);
         let producer = self.taker(n);
         let mut cx = self.kernel.context(producer, None);
         cx.note(Fact::Emitted {
@@ -679,6 +712,14 @@ impl Simulation {
             amount: record.value.amount,
             event_time: record.event_time,
         });
+        let version = record.value.version;
+        if version.seq > 0 {
+            cx.note(Fact::Changed {
+                origin: record.origin,
+                order_id: record.value.order_id,
+                version,
+            });
+        }
         let cause = cx.cause();
         self.deliver(producer, producer, Message::Order(record), cause);
     }
@@ -859,12 +900,33 @@ impl Simulation {
                 let mut cx = self.kernel.context(store, cause);
                 self.nodes[usize::from(store.0)].handle(host, message, &mut cx);
             }
-            Action::GiveUp { .. } | Action::Close { .. } | Action::Damage { .. } => {}
+            Action::Refuse {
+                place,
+                times,
+                after_commit,
+            } if FULL => {
+                let Place::Host(by) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(by, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                let refusal = store::Refusal {
+                    by,
+                    times,
+                    after_commit,
+                };
+                self.tell(self.store, store::Message::Refuse(refusal), cause);
+            }
+            Action::GiveUp { .. }
+            | Action::Close { .. }
+            | Action::Refuse { .. }
+            | Action::Damage { .. } => {}
         }
     }
 
     /// Tells a host how it misbehaves from now on; that is no step of its own.
-    fn tell(&mut self, host: HostId, message: kafka::protocol::Message, cause: Option<FactId>) {
+    fn tell(&mut self, host: HostId, message: impl Into<Message>, cause: Option<FactId>) {
         let mut cx = self.kernel.context(host, cause);
         self.nodes[usize::from(host.0)].handle(host, message.into(), &mut cx);
     }
@@ -986,6 +1048,11 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::Compactor(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(sinks::hudi::compactor::Memory::is_idle),
         }
     }
 }
@@ -994,6 +1061,7 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
     let find = |name: &str| cast.find(name).expect("the cast has everybody");
     let initial = all_partitions(scenario);
     let internal = internal(scenario);
+    let tiers = Tiers::of(scenario);
     let all_leaders: Vec<Option<HostId>> = initial.iter().map(|state| state.leader).collect();
     let leaders = all_leaders[..usize::from(scenario.topic.partitions)].to_vec();
     let brokers: Vec<HostId> = (1..=scenario.brokers.count).map(HostId).collect();
@@ -1048,10 +1116,13 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             format!("{name}.")
         };
         let segment = SegmentId(index as u8);
+        let input = tiers.inputs[index];
+        let leaders = all_leaders[usize::from(input)..][..usize::from(partitions)].to_vec();
         #[cfg(not(feature = "lean"))]
         if let (EngineKind::Consumer, Some(internal)) = (branch.engine.kind, internal) {
             let config = branch.engine.consumer;
             let topic = &branch.sink.kafka_topic;
+            let output_first = tiers.outputs[index];
             let output = (branch.sink.kind == SinkKind::KafkaTopic).then(|| Settings {
                 id: (config.commit == Commit::Transaction).then(|| "worker".to_string()),
                 timeout: Span::from_ms(topic.transaction_timeout_ms),
@@ -1074,10 +1145,12 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                     leaders: all_leaders.clone(),
                     internal,
                     output: output.clone(),
+                    output_first: output_first.unwrap_or_default(),
                 })))
             }));
             if output.is_some() {
-                let outputs = (0..partitions).map(|n| internal.output(PartitionId(n)));
+                let first = output_first.unwrap_or_default();
+                let outputs = (first..first + partitions).map(PartitionId);
                 nodes.push(Node::Reader(Box::new(Host::new(Reader {
                     segment,
                     isolation: topic.isolation,
@@ -1088,6 +1161,8 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }
             continue;
         }
+        #[cfg(not(feature = "lean"))]
+        let compacts = has_compactor(&branch);
         let config = branch.engine.spark;
         let sink = branch.sink.hudi;
         let database =
@@ -1107,6 +1182,8 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                 executors: executors.clone(),
                 brokers: brokers.clone(),
                 leaders: leaders.clone(),
+                input,
+                compactor: cast.find(&format!("{prefix}compactor")),
             }))));
             nodes.extend(executors.iter().map(|_| {
                 let executor = Executor {
@@ -1117,9 +1194,18 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
                     store,
                     brokers: brokers.clone(),
                     leaders: leaders.clone(),
+                    input,
                 };
                 Node::Executor(Box::new(Host::new(executor)))
             }));
+        }
+        #[cfg(not(feature = "lean"))]
+        if compacts {
+            nodes.push(Node::Compactor(Box::new(Host::new(Compactor {
+                segment,
+                config: sink,
+                store,
+            }))));
         }
     }
     nodes.extend((2..=instances(scenario)).map(instance));

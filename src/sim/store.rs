@@ -1,4 +1,4 @@
-//! The object store: put, put-if-absent, list, delete. It keeps checkpoints and tables, and never fails.
+//! The object store: put, put-if-absent, list, delete. It keeps checkpoints and tables, and fails only where a fault says so.
 //!
 //! Mirrors: an object store with strong consistency (each operation is atomic, a put is visible to the next list).
 //! Simplified: every operation takes the same time; nothing is throttled or charged.
@@ -13,7 +13,7 @@ use super::message;
 use super::sinks::{console, database, hudi};
 use super::trace::{Fact, SegmentId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How fast the store is. Not a setting of any system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,11 @@ pub enum Operation {
     List {
         prefix: String,
     },
+    /// A put that nobody waits for.
+    Touch {
+        path: String,
+        object: Object,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +86,21 @@ pub enum Message {
         segment: SegmentId,
         what: &'static str,
     },
+    /// The store refused the operation: nothing of it happened.
+    Failed,
+    /// To oneself: the next writes of a host to a table are refused.
+    Refuse(Refusal),
+}
+
+/// Writes to a table that the store refuses.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Whose writes.
+    pub by: HostId,
+    /// How many attempts of its sink fail.
+    pub times: u32,
+    /// Only what comes right after a commit.
+    pub after_commit: bool,
 }
 
 /// The store's configuration.
@@ -89,16 +109,49 @@ pub struct Store {
     pub config: StoreConfig,
 }
 
+/// What the store will refuse.
+#[derive(Clone, Default)]
+pub struct Memory {
+    refusals: Vec<Refusal>,
+    /// Hosts whose table commit was the last thing that the store did for them.
+    committed: BTreeSet<HostId>,
+}
+
+impl Memory {
+    /// Whether this operation is refused. Reads are not, and neither is what is no part of a table.
+    fn refuses(&mut self, by: HostId, operation: &Operation) -> bool {
+        let in_table = |path: &String| path.starts_with("table-");
+        let writes = match operation {
+            Operation::Put { path, .. } => in_table(path),
+            Operation::Delete { paths, .. } => paths.iter().all(in_table),
+            Operation::List { .. } | Operation::Touch { .. } => false,
+        };
+        if !writes {
+            return false;
+        }
+        let after = self.committed.remove(&by);
+        let strikes = |r: &&mut Refusal| r.by == by && (after || !r.after_commit);
+        let Some(refusal) = self.refusals.iter_mut().find(strikes) else {
+            return false;
+        };
+        refusal.times -= 1;
+        self.refusals.retain(|refusal| refusal.times > 0);
+        true
+    }
+}
+
 impl Program for Store {
     type Disk = Objects;
-    type Memory = ();
+    type Memory = Memory;
 
-    fn boot(&self, _: &mut Objects, _: &mut Context) {}
+    fn boot(&self, _: &mut Objects, _: &mut Context) -> Memory {
+        Memory::default()
+    }
 
     fn on_message(
         &self,
         objects: &mut Objects,
-        (): &mut (),
+        memory: &mut Memory,
         from: HostId,
         message: message::Message,
         cx: &mut Context,
@@ -114,10 +167,23 @@ impl Program for Store {
                     Message::Apply { reply, operation },
                 );
             }
+            Message::Apply {
+                operation: Operation::Touch { path, object },
+                ..
+            } => {
+                objects.insert(path, object);
+            }
+            Message::Apply { reply, operation } if FULL && memory.refuses(reply.to, &operation) => {
+                cx.reply(reply, Message::Failed);
+            }
             Message::Apply { reply, operation } => {
+                if FULL && commits_a_table(&operation) {
+                    memory.committed.insert(reply.to);
+                }
                 let answer = apply(objects, operation, cx);
                 cx.reply(reply, answer);
             }
+            Message::Refuse(refusal) => memory.refusals.push(refusal),
             #[cfg(not(feature = "lean"))]
             Message::Damage { segment, what } => {
                 let checkpoint = progress::checkpoint_path(segment, 1);
@@ -136,6 +202,14 @@ impl Program for Store {
             _ => {}
         }
     }
+}
+
+fn commits_a_table(operation: &Operation) -> bool {
+    let note = match operation {
+        Operation::Put { note, .. } => note,
+        _ => return false,
+    };
+    matches!(note, Some(Fact::TableCommitted { .. }))
 }
 
 fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Message {
@@ -193,6 +267,7 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::Touch { .. } => Message::Done { ok: true },
         Operation::List { prefix } => {
             let under = objects
                 .range(prefix.clone()..)

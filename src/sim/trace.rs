@@ -8,6 +8,7 @@ use super::engines::operators::Metrics;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
+use super::workload::{Record, Status, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
 
@@ -48,7 +49,7 @@ pub struct Source {
 }
 
 /// What a reader of the sink sees. An aggregate carries the origins of all it was made from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Row {
     /// Which physical row this is: a rewritten row gets a new number.
     pub row: u64,
@@ -58,9 +59,32 @@ pub struct Row {
     pub event_time: EventTime,
     pub window: Option<Window>,
     pub origins: Vec<(Origin, Source)>,
+    /// Which version of its order it shows; the default in an aggregate.
+    pub version: Version,
+    /// The partition of the table that it lies in; empty in other sinks.
+    pub partition_path: String,
 }
 
 impl Row {
+    /// The row that a record becomes if nothing is aggregated.
+    pub fn of(record: &Record, source: Source, record_key: String) -> Self {
+        Row {
+            row: 0,
+            record_key,
+            amount: record.value.amount,
+            event_time: record.event_time,
+            window: None,
+            origins: vec![(record.origin, source)],
+            version: record.value.version,
+            partition_path: String::new(),
+        }
+    }
+
+    /// Whether it says that its order is to be deleted (`_hoodie_is_deleted`).
+    pub fn is_tombstone(&self) -> bool {
+        self.version.status == Status::Cancelled
+    }
+
     /// Rows in the order of where their records lay in the topic.
     pub fn rank(&self) -> (u64, u64) {
         let first = self.origins.first();
@@ -106,6 +130,21 @@ pub enum Retraction {
     Replaced,
     /// The write threw it away.
     Overwritten,
+    /// A record said that its order is to be deleted.
+    Deleted,
+}
+
+/// Why a row of a batch is in no file of its own: it met another row of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Absorption {
+    /// Another row of the same batch was kept.
+    Combined,
+    /// The row in the table was kept.
+    Outdated,
+    /// The policy for copies dropped it.
+    Dropped,
+    /// It says that its order is to be deleted, and is done with.
+    Deleted,
 }
 
 /// Why a consumer is no member of its group any more.
@@ -260,6 +299,23 @@ facts! {
     Released { segment: SegmentId, origins: Vec<(Origin, Source)> } = "released",
     /// The query has done all that its trigger asks for.
     QueryFinished { segment: SegmentId } = "query_finished",
+    /// What the business handed over is another version of an earlier order.
+    Changed { origin: Origin, order_id: u32, version: Version } = "changed",
+    /// A commit took these rows in and shows another version of their orders, or none.
+    MergedAway { segment: SegmentId, instant: Time, why: Absorption, origins: Vec<(Origin, Source)> } = "merged_away",
+    /// A commit took these rows in; the query that counts here does not see them before a compaction.
+    Deferred { segment: SegmentId, instant: Time, origins: Vec<(Origin, Source)> } = "deferred",
+    /// An attempt to write a batch to the table failed; the sink tries again after a pause, if it does.
+    WriteFailed { segment: SegmentId, batch: u64, attempt: u32, error: String, retry_in: Option<Span> } = "write_failed",
+    /// The sink took a failed batch for done.
+    BatchIgnored { segment: SegmentId, batch: u64 } = "batch_ignored",
+    CompactionChanged { segment: SegmentId, instant: Time, state: InstantState } = "compaction_changed",
+    /// Old slices were deleted: nobody can read that far back any more.
+    Cleaned { segment: SegmentId, files: u32 } = "cleaned",
+    /// A compaction wrote a new base file, which nobody reads before it is complete.
+    SliceCompacted { segment: SegmentId, instant: Time, file: String, rows: u32 } = "slice_compacted",
+    /// Completed actions left the active timeline.
+    Archived { segment: SegmentId, instants: u32 } = "archived",
 }
 
 impl FactKind {
@@ -882,6 +938,64 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             files,
         } => write!(out, " {} {what} files {files}", segment(id)),
         Fact::QueryFinished { segment: id } => write!(out, " {}", segment(id)),
+        Fact::Changed {
+            origin,
+            order_id,
+            version,
+        } => write!(
+            out,
+            " #{} order {order_id} {} in region {}",
+            number(*origin),
+            version.status.name(),
+            version.region
+        ),
+        Fact::MergedAway {
+            segment: id,
+            instant,
+            why,
+            origins,
+        } => write!(
+            out,
+            " {} {instant} {why:?}{}",
+            segment(id),
+            Sourced(origins)
+        ),
+        Fact::Deferred {
+            segment: id,
+            instant,
+            origins,
+        } => write!(out, " {} {instant}{}", segment(id), Sourced(origins)),
+        Fact::WriteFailed {
+            segment: id,
+            batch,
+            attempt,
+            error,
+            retry_in,
+        } => {
+            write!(
+                out,
+                " {} batch {batch} attempt {attempt} {error}",
+                segment(id)
+            )?;
+            retry_in.map_or(Ok(()), |pause| write!(out, " retry in {pause}"))
+        }
+        Fact::BatchIgnored { segment: id, batch } => write!(out, " {} batch {batch}", segment(id)),
+        Fact::CompactionChanged {
+            segment: id,
+            instant,
+            state,
+        } => write!(out, " {} {instant} {state:?}", segment(id)),
+        Fact::SliceCompacted {
+            segment: id,
+            instant,
+            file,
+            rows,
+        } => write!(out, " {} {instant} {file} rows {rows}", segment(id)),
+        Fact::Cleaned { segment: id, files } => write!(out, " {} files {files}", segment(id)),
+        Fact::Archived {
+            segment: id,
+            instants,
+        } => write!(out, " {} instants {instants}", segment(id)),
         _ => Ok(()),
     }
 }

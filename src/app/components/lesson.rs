@@ -12,8 +12,10 @@ use crate::lesson::course::Course;
 use crate::lesson::{Ask, AskKind, Lesson, Part, Step, StepKind, Task};
 use crate::sim::kernel::Time;
 use crate::sim::{Patch, catalog};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlSelectElement;
 use yew::{
-    Callback, Html, Properties, UseReducerDispatcher, UseReducerHandle, component, html,
+    Callback, Event, Html, Properties, UseReducerDispatcher, UseReducerHandle, component, html,
     use_effect_with, use_memo, use_mut_ref, use_node_ref, use_reducer_eq, use_state,
 };
 
@@ -33,12 +35,27 @@ pub struct LessonPanelProps {
 #[component]
 pub fn LessonPanel(props: &LessonPanelProps) -> Html {
     let loaded = use_state(|| None::<Result<LoadedLesson, String>>);
+    let chosen = use_state(|| false);
+    let wanted = use_state(|| parameter("lesson").unwrap_or_else(|| OPENING.to_string()));
     {
         let loaded = loaded.clone();
-        use_effect_with((), move |()| {
-            wasm_bindgen_futures::spawn_local(async move { loaded.set(Some(load().await)) });
+        use_effect_with((*wanted).clone(), move |id| {
+            let id = id.clone();
+            wasm_bindgen_futures::spawn_local(async move { loaded.set(Some(load(&id).await)) });
         });
     }
+    let on_choose = {
+        let (wanted, chosen) = (wanted.clone(), chosen.clone());
+        Callback::from(move |event: Event| {
+            let select = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlSelectElement>().ok());
+            if let Some(select) = select {
+                wanted.set(select.value());
+                chosen.set(true);
+            }
+        })
+    };
     let LessonPanelProps {
         lab,
         head,
@@ -51,26 +68,33 @@ pub fn LessonPanel(props: &LessonPanelProps) -> Html {
             { match &*loaded {
                 None => html! { <p class="crumb" role="status">{ "Loading the lesson" }</p> },
                 Some(Err(problem)) => html! { <p class="problem" role="alert">{ problem.clone() }</p> },
-                Some(Ok(loaded)) => html! { <Reader loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} /> },
+                Some(Ok(loaded)) => html! { <>
+                    <select id="lessons" aria-label="Lessons" onchange={on_choose}>
+                        { for loaded.others.iter().map(|(id, name)| html! { <option value={id.clone()} selected={*id == *wanted}>{ name.clone() }</option> }) }
+                    </select>
+                    <Reader key={(*wanted).clone()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} chosen={*chosen} />
+                </> },
             } }
         </main>
     }
 }
 
-/// The lesson that the address names, else the first one.
-async fn load() -> Result<LoadedLesson, String> {
+/// The lesson that the page opens with, unless the address names another.
+const OPENING: &str = "lost-ack";
+
+/// Fetches the course and a lesson of it.
+async fn load(id: &str) -> Result<LoadedLesson, String> {
     const COURSE: &str = "./lessons/course.json";
     let course = Course::parse("lessons/course.json", &fetch::text(COURSE).await?)
         .map_err(|error| error.to_string())?;
-    let first = course
-        .modules
-        .iter()
-        .flat_map(|module| &module.lessons)
-        .next();
-    let id = parameter("lesson")
-        .or_else(|| first.cloned())
-        .ok_or("the course has no lessons")?;
-    let place = course.place(&id, "en").ok_or_else(|| {
+    let others = course.modules.iter().zip(1..).flat_map(|(module, m)| {
+        let name = move |(id, n): (&String, u32)| {
+            (id.clone(), format!("{m}.{n} {}", id.replace('-', " ")))
+        };
+        module.lessons.iter().zip(1..).map(name)
+    });
+    let others = others.collect();
+    let place = course.place(id, "en").ok_or_else(|| {
         format!("the address asks for lesson \"{id}\", and the course has none of this name")
     })?;
     let text = fetch::text(&format!("./lessons/{}", place.path)).await?;
@@ -80,6 +104,7 @@ async fn load() -> Result<LoadedLesson, String> {
         lesson,
         module: place.title,
         number: format!("{}.{}", place.module, place.lesson),
+        others,
     }))
 }
 
@@ -91,6 +116,8 @@ struct ReaderProps {
     watched: bool,
     playing: bool,
     on_lit: Callback<Vec<String>>,
+    /// The learner chose this lesson, so its scenario takes the place of any other.
+    chosen: bool,
 }
 
 /// One step of the lesson at a time.
@@ -103,6 +130,7 @@ fn Reader(props: &ReaderProps) -> Html {
         watched,
         playing,
         on_lit,
+        chosen,
     } = props;
     let lesson = &loaded.lesson;
     let learner = use_reducer_eq(Learner::default);
@@ -125,14 +153,14 @@ fn Reader(props: &ReaderProps) -> Html {
             Vec::new()
         };
         let preset = catalog::find(&lesson.setup.scenario);
-        let entered = entered.clone();
+        let (entered, chosen) = (entered.clone(), *chosen);
         use_effect_with(number, move |&number| {
-            // Opening a lesson takes no other scenario away that was chosen meanwhile; going on in it does.
-            let first = !entered.replace(true);
+            // The lesson that the page opens with takes no scenario away that was chosen meanwhile.
+            let keeps = !entered.replace(true) && !chosen && lab.base_id != catalog::OPENING;
             if let Ok(scenario) = &scenarios[number]
                 && let Some(preset) = preset
                 && *scenario != lab.base
-                && (!first || lab.base_id == preset.id)
+                && !keeps
             {
                 head.dispatch(Move::Seek(Time::ZERO));
                 lab.dispatch(Action::Base(preset.id, Box::new(scenario.clone())));

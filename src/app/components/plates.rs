@@ -98,6 +98,9 @@ pub fn sink_words(scenario: &Scenario) -> String {
         WriteOperation::Upsert => "upsert",
         WriteOperation::Insert => "insert",
         WriteOperation::BulkInsert => "bulk_insert",
+        WriteOperation::Delete => "delete",
+        WriteOperation::InsertOverwrite => "insert_overwrite",
+        WriteOperation::InsertOverwriteTable => "insert_overwrite_table",
     };
     let writer = match hudi.writer {
         SinkWriter::Native => "native",

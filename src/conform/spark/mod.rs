@@ -17,6 +17,7 @@ use crate::sim::engines::operators::{Element, Emitted, OutputMode};
 use crate::sim::kafka::protocol::PartitionId;
 use crate::sim::kernel::EventTime;
 use crate::sim::trace::Source;
+use crate::sim::workload::Version;
 use run::{Batch, Checkpoint, Plan, Run, Tables, Trigger};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -186,6 +187,7 @@ impl Names {
                 event_time: EventTime::from_ms(*at),
                 value: *value,
                 record_key: String::new(),
+                version: Version::default(),
                 source: Source {
                     partition: PartitionId(partition),
                     offset,

@@ -63,11 +63,11 @@ impl Group {
     }
 
     /// Source: `RangeAssignor`; members in the order of their hosts.
-    fn assign(&mut self, partitions: u16) {
+    fn assign(&mut self, first: u16, partitions: u16) {
         let mut members: Vec<&mut Member> = self.members.values_mut().collect();
         members.sort_by_key(|member| member.host);
         let count = members.len() as u16;
-        let mut next = 0;
+        let mut next = first;
         for (index, member) in members.into_iter().enumerate() {
             let share = partitions / count + u16::from((index as u16) < partitions % count);
             member.assignment = (next..next + share).map(PartitionId).collect();
@@ -455,8 +455,9 @@ impl Broker {
         if known.members.is_empty() {
             return;
         }
-        let partitions = self.internal.map_or(0, |internal| internal.groups.0);
-        known.assign(partitions);
+        if let Some(internal) = self.internal {
+            known.assign(internal.input(group), internal.partitions());
+        }
         let mut answers = Vec::new();
         for (&id, member) in &mut known.members {
             if let Some(reply) = member.joining.take() {

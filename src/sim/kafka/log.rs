@@ -313,6 +313,7 @@ mod tests {
             value: Value {
                 order_id: n,
                 amount: 100,
+                ..Value::default()
             },
             event_time: EventTime::from_ms(0),
             origin: Origin::nth(n),

@@ -240,7 +240,12 @@ pub struct Internal {
     pub groups: PartitionId,
     /// Of `__transaction_state`.
     pub transactions: PartitionId,
+    /// Index: group. The first partition of the topic that it reads.
+    pub inputs: [u16; GROUPS],
 }
+
+/// The most groups that a scenario can have: the main segment and its branches.
+pub const GROUPS: usize = 9;
 
 impl Internal {
     /// Behind the partitions of the topic.
@@ -248,12 +253,28 @@ impl Internal {
         Internal {
             groups: PartitionId(partitions),
             transactions: PartitionId(partitions + 1),
+            inputs: [0; GROUPS],
         }
     }
 
-    /// The partition of the output topic that belongs to a partition of the input.
+    /// The first partition behind those of the coordinators: output topics begin there.
+    pub const fn first_output(self) -> u16 {
+        self.transactions.0 + 1
+    }
+
+    /// How many partitions every topic has.
+    pub const fn partitions(self) -> u16 {
+        self.groups.0
+    }
+
+    /// The partition of the first output topic that belongs to a partition of the topic.
     pub fn output(self, partition: PartitionId) -> PartitionId {
-        PartitionId(self.transactions.0 + 1 + partition.0)
+        PartitionId(self.first_output() + partition.0)
+    }
+
+    /// What this group reads.
+    pub fn input(self, group: SegmentId) -> u16 {
+        self.inputs[usize::from(group.0)]
     }
 }
 

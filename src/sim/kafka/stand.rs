@@ -115,6 +115,7 @@ pub fn record(order: u32) -> Record {
         value: Value {
             order_id: order,
             amount: 100,
+            ..Value::default()
         },
         event_time: EventTime::from_ms(0),
         origin: Origin::nth(order),

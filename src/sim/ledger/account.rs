@@ -12,6 +12,7 @@ pub(super) struct Account {
     pub producer: HostId,
     pub emitted_at: Time,
     pub customer: u32,
+    pub order_id: u32,
     pub event_time: EventTime,
     /// The last fact that touched it; none before it was emitted.
     pub touched: FactId,
@@ -41,6 +42,16 @@ pub(super) struct Account {
     pub reached: bool,
     /// A row of it was replaced by a newer write of its key.
     pub superseded: bool,
+    /// It says that its order is to be deleted.
+    pub cancelled: bool,
+    /// The table took it in and shows another version of its order.
+    pub absorbed: bool,
+    /// A write threw away what it had become.
+    pub overwritten: bool,
+    /// A batch that held it failed, and the failure was ignored.
+    pub ignored: bool,
+    /// It is in the table, and the query that counts does not see it yet.
+    pub deferred: bool,
     pub entries: Vec<Entry>,
     pub first_visible: Option<Time>,
 }
@@ -51,6 +62,8 @@ pub(super) struct Entry {
     pub row: u64,
     pub record_key: String,
     pub source: Source,
+    /// The partition of the table.
+    pub path: String,
     /// The checkpoint, counted from 1, and the batch of it.
     pub batch: (u32, u64),
     /// Which of several windows it is in, where each is due.
@@ -66,6 +79,7 @@ impl Default for Account {
             producer: HostId(0),
             emitted_at: Time::ZERO,
             customer: 0,
+            order_id: 0,
             event_time: EventTime::default(),
             touched: FactId(0),
             exists: false,
@@ -83,6 +97,11 @@ impl Default for Account {
             late: false,
             reached: false,
             superseded: false,
+            cancelled: false,
+            absorbed: false,
+            overwritten: false,
+            ignored: false,
+            deferred: false,
             entries: Vec::new(),
             first_visible: None,
         }
@@ -94,6 +113,7 @@ impl Account {
         at: Time,
         producer: HostId,
         customer: u32,
+        order_id: u32,
         event_time: EventTime,
         id: FactId,
     ) -> Self {
@@ -101,6 +121,7 @@ impl Account {
             producer,
             emitted_at: at,
             customer,
+            order_id,
             event_time,
             touched: id,
             exists: true,
@@ -130,7 +151,8 @@ impl Account {
 
     /// What the facts so far say. A loss cannot be told before the end.
     pub fn judge(&self) -> Fate {
-        if !self.entries.is_empty() || self.superseded {
+        let settled = (self.superseded || self.absorbed) && !self.overwritten;
+        if !self.entries.is_empty() || settled {
             Fate::Delivered
         } else if self.failed && !self.is_readable() {
             Fate::Refused

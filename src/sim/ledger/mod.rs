@@ -6,9 +6,12 @@
 //! that touched the event.
 
 mod account;
+mod chain;
+mod orders;
 mod quantiles;
 mod verdict;
 
+pub use chain::{Closed, EndToEnd, Guarantee};
 pub use quantiles::{Quantile, nearest_rank};
 pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
 
@@ -18,10 +21,13 @@ use super::kafka::protocol::{BatchName, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Time};
 use super::origin::{Origin, number};
 use super::trace::{
-    Ending, Fact, FactId, OffsetRange, Recovery, Row, SegmentId, Source, TraceEvent,
+    Ending, Fact, FactId, InstantState, OffsetRange, Recovery, Retraction, Row, SegmentId, Source,
+    TraceEvent,
 };
-use super::workload::RECORD_BYTES;
+use super::workload::{RECORD_BYTES, Status};
 use account::{Account, Entry};
+use chain::Upstream;
+use orders::Orders;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,10 +77,16 @@ pub struct Terms {
     pub sliding: bool,
     /// A group comes out again when it has changed.
     pub refining: bool,
+    /// The sink holds one row an order: versions of it stand for one another. Else each event stands alone.
+    pub by_order: bool,
     /// The instances of the producing application.
     pub producers: Vec<HostId>,
     pub driver: HostId,
     pub partitions: u16,
+    /// The first partition of what the segment reads: 0 for the topic itself.
+    pub input: u16,
+    /// The first partitions of the logs before that, from the topic on; none for a segment that reads the topic.
+    pub upstream: Vec<u16>,
     pub replicas: u64,
     /// Calendar time of simulated time zero, in ms.
     pub zero_ms: i64,
@@ -88,6 +100,8 @@ pub struct Terms {
 pub struct Ledger {
     terms: Terms,
     accounts: Vec<Account>,
+    upstream: Upstream,
+    orders: Orders,
     counts: Counts,
     verdict: Verdict,
     outcomes: Vec<Outcome>,
@@ -151,6 +165,12 @@ type LogEntry = (u32, u64);
 
 const MARKER: LogEntry = (0, 0);
 
+/// A batch as its producer counts it: its session and number.
+fn batch_number(batch: &BatchName) -> u64 {
+    let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
+    sender | u64::from(batch.ordinal)
+}
+
 #[derive(Clone)]
 struct VisibleRow {
     record_key: String,
@@ -163,8 +183,10 @@ impl Ledger {
         let partitions = usize::from(terms.partitions);
         let down_since = vec![None; terms.producers.len()];
         Ledger {
+            upstream: Upstream::of(&terms),
             terms,
             accounts: Vec::new(),
+            orders: Orders::default(),
             counts: Counts::default(),
             verdict: Verdict::default(),
             outcomes: Vec::new(),
@@ -237,7 +259,6 @@ impl Ledger {
             return;
         }
         // Coordinators' partitions hold nothing of the business; the output's log is judged by who reads it.
-        let partitions = self.terms.partitions;
         if let Fact::MarkerAppended {
             partition,
             commit: false,
@@ -245,7 +266,7 @@ impl Ledger {
             ..
         } = &event.fact
             && FULL
-            && partition.0 >= partitions
+            && !self.terms.reads(*partition)
         {
             let partition = *partition;
             let sources = offsets.iter().map(|&offset| Source { partition, offset });
@@ -255,7 +276,14 @@ impl Ledger {
             self.verdict.dirty += shown.count() as u32;
             self.aborted.extend(sources);
         }
-        if event.fact.partition().is_some_and(|p| p.0 >= partitions) {
+        if let Fact::BatchAppended { batch, origins, .. } = &event.fact
+            && FULL
+        {
+            let name = batch_number(batch);
+            self.upstream.appended(&self.terms, batch, name, origins);
+        }
+        let foreign = |partition| !self.terms.reads(partition);
+        if event.fact.partition().is_some_and(foreign) {
             return;
         }
         self.fold_source(id, event);
@@ -274,9 +302,9 @@ impl Ledger {
             Fact::Emitted {
                 origin,
                 customer,
+                order_id,
                 amount,
                 event_time,
-                ..
             } => {
                 let order = number(*origin);
                 let index = order as usize;
@@ -284,12 +312,18 @@ impl Ledger {
                     self.accounts.resize_with(index, Account::default);
                 }
                 self.accounts[index - 1] =
-                    Account::emitted(event.at, event.host, *customer, *event_time, id);
+                    Account::emitted(event.at, event.host, *customer, *order_id, *event_time, id);
                 self.first_emitted.get_or_insert(event.at);
-                self.verdict.owed += amount;
+                let more = self.orders.emitted(*order_id, order, *event_time, *amount);
+                self.verdict.owed += if self.terms.by_order { more } else { *amount };
                 self.counts.src += 1;
                 self.counts.pending += 1;
             }
+            Fact::Changed {
+                origin,
+                order_id,
+                version,
+            } => self.changed(*origin, *order_id, version.status == Status::Cancelled),
             Fact::BatchSent { origins, .. } => {
                 self.verdict.requests += 1;
                 self.touch(id, origins);
@@ -301,6 +335,7 @@ impl Ledger {
                 account.acknowledged = true;
                 account.failed = false;
             }),
+            Fact::SendFailed { batch, .. } if !self.terms.producers.contains(&batch.producer) => {}
             Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
                 self.each(id, event, origins, |account| {
                     account.failed = true;
@@ -368,9 +403,9 @@ impl Ledger {
                 ..
             } => self.appended(id, event, batch, *base_offset, origins),
             Fact::HighWatermarkAdvanced { partition, offset }
-                if self.leaders[usize::from(partition.0)][0] == Some(event.host) =>
+                if self.leaders[self.place(*partition)][0] == Some(event.host) =>
             {
-                let place = usize::from(partition.0);
+                let place = self.place(*partition);
                 let (from, to) = (self.high_watermarks[place], *offset);
                 self.high_watermarks[place] = to;
                 self.markers[place] += self.count_markers(place, from, to);
@@ -383,7 +418,7 @@ impl Ledger {
                 why,
                 offsets,
             } if FULL => {
-                let place = usize::from(partition.0);
+                let place = self.place(*partition);
                 let own = self.replica(event.host, *partition);
                 assert_eq!(own.len() as u64, *offset, "a marker takes the next offset");
                 own.push(MARKER);
@@ -437,9 +472,8 @@ impl Ledger {
         base_offset: u64,
         origins: &[Origin],
     ) {
-        let place = usize::from(batch.partition.0);
-        let sender = u64::from(batch.producer.0) << 56 | u64::from(batch.session) << 32;
-        let name = sender | u64::from(batch.ordinal);
+        let place = self.place(batch.partition);
+        let name = batch_number(batch);
         let entries = origins.iter().map(|&origin| (number(origin), name));
         let own = self.replica(event.host, batch.partition);
         assert_eq!(
@@ -462,7 +496,7 @@ impl Ledger {
 
     /// Retention took the front of a log: what this segment had not read of the leader's is out of its reach.
     fn deleted(&mut self, id: FactId, host: HostId, partition: PartitionId, to: u64) {
-        let place = usize::from(partition.0);
+        let place = self.place(partition);
         if self.replica(host, partition).len() < to as usize {
             self.copied(host, partition, to as usize);
         }
@@ -526,7 +560,7 @@ impl Ledger {
     }
 
     fn orders_at(&self, partition: PartitionId, offsets: &[u64]) -> Vec<u32> {
-        let log = &self.logs[usize::from(partition.0)];
+        let log = &self.logs[self.place(partition)];
         let entries = offsets
             .iter()
             .filter_map(|&offset| log.get(offset as usize));
@@ -534,18 +568,23 @@ impl Ledger {
         records.map(|&(order, _)| order).collect()
     }
 
+    /// Where a partition of what the segment reads stands in its books.
+    fn place(&self, partition: PartitionId) -> usize {
+        usize::from(partition.0 - self.terms.input)
+    }
+
     fn replica(&mut self, host: HostId, partition: PartitionId) -> &mut Vec<LogEntry> {
-        let partitions = self.logs.len();
+        let (partitions, place) = (self.logs.len(), self.place(partition));
         let logs = self
             .replicas
             .entry(host)
             .or_insert_with(|| vec![Vec::new(); partitions]);
-        &mut logs[usize::from(partition.0)]
+        &mut logs[place]
     }
 
     /// A follower copies from the leader, or for a moment still from the one before.
     fn copied(&mut self, host: HostId, partition: PartitionId, end: usize) {
-        let place = usize::from(partition.0);
+        let place = self.place(partition);
         let from = self.replica(host, partition).len();
         let holds = |leader: &HostId| {
             let logs = [&self.replicas, &self.before].map(|logs| logs.get(leader));
@@ -561,7 +600,7 @@ impl Ledger {
 
     /// The new leader's log is the log: what the old one had beyond it is gone, and what only the new one had counts.
     fn elected(&mut self, id: FactId, event: &TraceEvent, partition: PartitionId) {
-        let place = usize::from(partition.0);
+        let place = self.place(partition);
         let log = self.replica(event.host, partition).clone();
         let old = std::mem::replace(&mut self.logs[place], log.clone());
         let [leader, _] = self.leaders[place];
@@ -607,7 +646,8 @@ impl Ledger {
             }
             Fact::OffsetsLogged { batch, ranges, .. } => {
                 for range in ranges {
-                    let position = &mut self.position[usize::from(range.partition.0)];
+                    let place = self.place(range.partition);
+                    let position = &mut self.position[place];
                     position.get_or_insert(range.start);
                 }
                 self.planned.insert(*batch, ranges.clone());
@@ -623,9 +663,19 @@ impl Ledger {
                     account.touched = id;
                 }
             }
+            Fact::BatchIgnored { batch, .. } => {
+                self.verdict.batches_ignored += 1;
+                let ranges = self.planned.get(batch).cloned().unwrap_or_default();
+                for order in self.orders_in(&ranges) {
+                    let account = &mut self.accounts[order as usize - 1];
+                    account.ignored = true;
+                    account.touched = id;
+                }
+            }
             Fact::BatchCommitted { batch, .. } => {
                 for range in self.planned.remove(batch).unwrap_or_default() {
-                    self.position[usize::from(range.partition.0)] = Some(range.end);
+                    let place = self.place(range.partition);
+                    self.position[place] = Some(range.end);
                 }
                 for (order, source) in std::mem::take(&mut self.leaving) {
                     self.let_go(order, source);
@@ -634,7 +684,8 @@ impl Ledger {
             Fact::TaskStarted { batch, .. } if self.running != Some(*batch) => {
                 self.running = Some(*batch);
                 for range in self.planned.get(batch).into_iter().flatten() {
-                    let begun = &mut self.begun[usize::from(range.partition.0)];
+                    let place = self.place(range.partition);
+                    let begun = &mut self.begun[place];
                     let again = range.end.min(*begun).saturating_sub(range.start);
                     self.verdict.replayed += again as u32;
                     *begun = range.end.max(*begun);
@@ -694,7 +745,7 @@ impl Ledger {
                 positions, reset, ..
             } => {
                 for &(partition, offset) in positions {
-                    let place = usize::from(partition.0);
+                    let place = self.place(partition);
                     if *reset {
                         let start = self.position[place].unwrap_or(0);
                         let range = OffsetRange {
@@ -711,7 +762,8 @@ impl Ledger {
             }
             Fact::OffsetsCommitted { positions, .. } => {
                 for &(partition, offset) in positions {
-                    self.position[usize::from(partition.0)] = Some(offset);
+                    let place = self.place(partition);
+                    self.position[place] = Some(offset);
                 }
             }
             Fact::Polled { origins, .. } => {
@@ -719,7 +771,8 @@ impl Ledger {
                 hand.extend(origins.iter().map(|&(origin, _)| number(origin)));
                 for &(origin, source) in origins {
                     self.accounts[number(origin) as usize - 1].touched = id;
-                    let begun = &mut self.begun[usize::from(source.partition.0)];
+                    let place = self.place(source.partition);
+                    let begun = &mut self.begun[place];
                     self.verdict.replayed += u32::from(source.offset < *begun);
                     *begun = (source.offset + 1).max(*begun);
                 }
@@ -741,7 +794,7 @@ impl Ledger {
 
     fn orders_in(&self, ranges: &[OffsetRange]) -> Vec<u32> {
         let in_range = |range: &OffsetRange| {
-            let log = &self.logs[usize::from(range.partition.0)];
+            let log = &self.logs[self.place(range.partition)];
             let end = (range.end as usize).min(log.len());
             log[(range.start as usize).min(end)..end]
                 .iter()
@@ -756,7 +809,7 @@ impl Ledger {
 
     fn fold_table(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::DataFileWritten { instant, .. } => {
+            Fact::DataFileWritten { instant, .. } | Fact::SliceCompacted { instant, .. } => {
                 *self.open_files.entry(*instant).or_insert(0) += 1;
                 self.verdict.cost += 20;
             }
@@ -774,9 +827,23 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::Retracted { rows, .. } => {
-                rows.iter().for_each(|row| self.retract(id, event.at, *row))
+            Fact::CompactionChanged { instant, state, .. } => {
+                // Taken back to its plan, or complete: no file of it is left over.
+                if *state != InstantState::Inflight {
+                    self.open_files.remove(instant);
+                }
             }
+            Fact::MergedAway { origins, .. } => self.merged_away(id, event.at, origins),
+            Fact::Deferred { origins, .. } => {
+                for &(origin, _) in origins {
+                    let account = &mut self.accounts[number(origin) as usize - 1];
+                    account.deferred = true;
+                    account.touched = id;
+                }
+            }
+            Fact::Retracted { rows, why, .. } => rows
+                .iter()
+                .for_each(|row| self.retract(id, event.at, *row, *why)),
             Fact::BecameVisible { rows, batch, .. } => {
                 self.last_visible = event.at;
                 let mut rows: Vec<&Row> = rows.iter().collect();
@@ -803,12 +870,14 @@ impl Ledger {
                 *shown = (end, at, row.amount);
             }
         }
-        let versions = self
-            .versions
-            .entry(row.record_key.clone())
-            .or_insert((row.event_time, BTreeMap::new()));
-        versions.0 = versions.0.max(row.event_time);
-        versions.1.insert(row.row, row.event_time);
+        if self.terms.windowed {
+            let versions = self
+                .versions
+                .entry(row.record_key.clone())
+                .or_insert((row.event_time, BTreeMap::new()));
+            versions.0 = versions.0.max(row.event_time);
+            versions.1.insert(row.row, row.event_time);
+        }
         let orders: Vec<u32> = row
             .origins
             .iter()
@@ -823,6 +892,7 @@ impl Ledger {
                     row: row.row,
                     record_key: row.record_key.clone(),
                     source,
+                    path: row.partition_path.clone(),
                     batch: (self.checkpoints, batch),
                     window: row.window.filter(|_| self.terms.sliding),
                     surplus: None,
@@ -842,12 +912,15 @@ impl Ledger {
     fn show_order(&mut self, id: FactId, at: Time, order: u32, mut entry: Entry) {
         let account = &self.accounts[order as usize - 1];
         // A copy that shows the same log entry as another is a replay, whatever the first copy was.
-        let copies = account.entries.iter();
-        let mut copies = copies.filter(|other| other.window == entry.window);
-        let alike = |other: &&Entry| other.source == entry.source;
-        let twin = copies.clone().find(alike);
-        if let Some(first) = twin.or(copies.next()) {
-            let why = self.why_doubled(first, &entry);
+        let alike = |other: &&&Entry| other.source == entry.source;
+        let mut copies = self.copies(order);
+        copies.retain(|other| other.window == entry.window);
+        if let Some(first) = copies.iter().find(alike).or(copies.first()) {
+            let why = if account.entries.is_empty() {
+                Ledger::why_two_versions(first, &entry)
+            } else {
+                self.why_doubled(order, first, &entry)
+            };
             entry.surplus = Some(why);
             self.verdict.dup += 1;
             *self.verdict.dup_by.entry(why).or_insert(0) += 1;
@@ -886,26 +959,13 @@ impl Ledger {
             }
         }
         self.judge(id, at, order);
+        self.shown_again(id, at, order);
     }
 
     /// Why there is a second copy of what `first` shows.
-    fn why_doubled(&self, first: &Entry, second: &Entry) -> DupOrigin {
-        let batch = |source: Source| {
-            self.logs[usize::from(source.partition.0)]
-                .get(source.offset as usize)
-                .map(|&(_, batch)| batch)
-        };
-        if first.source != second.source && second.source.partition.0 >= self.terms.partitions {
-            return DupOrigin::OffsetReplay;
-        }
+    fn why_doubled(&self, order: u32, first: &Entry, second: &Entry) -> DupOrigin {
         if first.source != second.source {
-            // The client repeats a batch as it is; whoever sends again makes a new one.
-            let same = batch(first.source) == batch(second.source);
-            return if same {
-                DupOrigin::ProducerRetry
-            } else {
-                DupOrigin::AppResend
-            };
+            return self.why_stored_twice(order, first, second);
         }
         if self.terms.refining && first.batch != second.batch && first.batch.0 == second.batch.0 {
             DupOrigin::Refined
@@ -928,7 +988,7 @@ impl Ledger {
         }
     }
 
-    fn retract(&mut self, id: FactId, at: Time, row: u64) {
+    fn retract(&mut self, id: FactId, at: Time, row: u64, why: Retraction) {
         let Some(visible) = self.rows.remove(&row) else {
             return;
         };
@@ -944,14 +1004,16 @@ impl Ledger {
             };
             let removed = account.entries.remove(position);
             self.verdict.dirty -= u32::from(self.aborted.contains(&removed.source));
-            account.superseded = true;
+            account.superseded |= why != Retraction::Overwritten;
             // One copy less: either the surplus one went, or the next one is not surplus any more.
+            let family = self.family(order);
             let relieved = removed.surplus.or_else(|| {
-                account
-                    .entries
-                    .iter_mut()
-                    .find(|entry| entry.window == removed.window)
-                    .and_then(|entry| entry.surplus.take())
+                family.iter().find_map(|&other| {
+                    let entries = &mut self.accounts[other as usize - 1].entries;
+                    let mut entries = entries.iter_mut();
+                    let mut alike = entries.by_ref().filter(|e| e.window == removed.window);
+                    alike.find_map(|entry| entry.surplus.take())
+                })
             });
             if let Some(why) = relieved {
                 self.verdict.dup -= 1;
@@ -962,6 +1024,9 @@ impl Ledger {
                     .expect("it was counted when it appeared") -= 1;
             }
             self.judge(id, at, order);
+            if why == Retraction::Overwritten {
+                self.thrown_away(id, at, order);
+            }
         }
     }
 
@@ -1027,14 +1092,18 @@ impl Ledger {
                 .any(|&(other, _)| other == order)
         };
         let in_hand = self.hands.values().any(|hand| hand.contains(&order));
-        in_window || in_hand || self.logs.iter().enumerate().any(unread)
+        in_window || in_hand || account.deferred || self.logs.iter().enumerate().any(unread)
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
         if account.timed_out {
             LossOrigin::TxnTimeout
+        } else if account.overwritten {
+            LossOrigin::Overwrite
         } else if account.skipped {
             LossOrigin::SkippedBatch
+        } else if account.ignored {
+            LossOrigin::IgnoredBatch
         } else if account.truncated && account.stored == 0 {
             LossOrigin::LeaderLoss
         } else if account.expired {
@@ -1054,17 +1123,33 @@ impl Ledger {
         }
     }
 
-    /// The run has ended: what is nowhere any more is lost. `at` answers when a fact happened.
-    pub fn close(mut self, at: impl Fn(FactId) -> Time) -> (Verdict, Vec<Outcome>) {
+    /// The run has ended: what is nowhere any more is lost. `at` answers when a fact happened; `before` are the closed books
+    /// of the segment that this one reads from.
+    pub fn close(mut self, before: Option<&Closed>, at: impl Fn(FactId) -> Time) -> Closed {
+        let mut why_lost = match before {
+            Some(before) => self.inherit(before),
+            None => vec![None; self.accounts.len()],
+        };
+        let mut own_lost = 0;
         for order in 1..=self.accounts.len() as u32 {
             let account = &self.accounts[order as usize - 1];
-            if account.fate != Fate::Pending || !account.exists() || self.rests(order) {
+            let inherited = why_lost[order as usize - 1];
+            let handed_on = before.is_none_or(|before| {
+                let fate = before.fates.get(order as usize - 1);
+                fate.is_none_or(|(fate, _)| *fate == Fate::Delivered)
+            });
+            let open = account.fate == Fate::Pending && handed_on && !self.rests(order);
+            if !account.exists() || !(open || inherited.is_some()) {
                 continue;
             }
-            let why = self.why_lost(account);
+            let why = inherited.unwrap_or_else(|| self.why_lost(account));
             let fact = account.touched;
-            self.accounts[order as usize - 1].fate = Fate::Lost;
-            self.counts.move_one(Fate::Pending, Fate::Lost);
+            if open {
+                self.accounts[order as usize - 1].fate = Fate::Lost;
+                self.counts.move_one(Fate::Pending, Fate::Lost);
+                own_lost += u32::from(before.is_some() || !why.is_before_the_engine());
+                why_lost[order as usize - 1] = Some(why);
+            }
             *self.verdict.lost_by.entry(why).or_insert(0) += 1;
             self.outcomes.push(Outcome {
                 fact,
@@ -1082,18 +1167,24 @@ impl Ledger {
         sort_by_rank(&mut self.outcomes, |outcome| {
             (outcome.fact.0.into(), outcome.order.into())
         });
+        let old = |(newest, visible): &&(EventTime, BTreeMap<u64, EventTime>)| {
+            visible.values().max().is_some_and(|max| max < newest)
+        };
+        let stale = if self.terms.by_order {
+            self.stale()
+        } else {
+            self.versions.values().filter(old).count() as u32
+        };
+        let own_dup = self.own_dup();
         let mut verdict = self.verdict;
+        (verdict.own_dup, verdict.own_lost) = (own_dup, own_lost);
         verdict.counts = self.counts;
         verdict.phantom = self
             .accounts
             .iter()
             .filter(|account| account.failed && account.is_readable())
             .count() as u32;
-        verdict.stale = self
-            .versions
-            .values()
-            .filter(|(newest, visible)| visible.values().max().is_some_and(|max| max < newest))
-            .count() as u32;
+        verdict.stale = stale;
         let terms = &self.terms;
         let missing = self.accounts.iter().filter(|account| {
             matches!(account.fate, Fate::Lost | Fate::DroppedLate)
@@ -1121,6 +1212,11 @@ impl Ledger {
             .micros();
         verdict.tput_milli = u64::from(self.counts.delivered) * 1_000_000_000 / lasted.max(1);
         verdict.cost += verdict.requests;
-        (verdict, self.outcomes)
+        let fates = self.accounts.iter().zip(why_lost);
+        Closed {
+            verdict,
+            outcomes: self.outcomes,
+            fates: fates.map(|(account, why)| (account.fate, why)).collect(),
+        }
     }
 }

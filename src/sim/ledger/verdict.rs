@@ -23,6 +23,8 @@ pub enum DupOrigin {
     KeyPerAttempt,
     /// The key came back with another partition path.
     KeyMove,
+    /// Another version of an order was written as a row of its own.
+    UpdateInserted,
     /// A group that had changed was added instead of put in the place of its older result.
     Refined,
 }
@@ -54,13 +56,14 @@ pub enum LossOrigin {
 }
 
 impl DupOrigin {
-    pub const ALL: [DupOrigin; 7] = [
+    pub const ALL: [DupOrigin; 8] = [
         DupOrigin::ProducerRetry,
         DupOrigin::AppResend,
         DupOrigin::OffsetReplay,
         DupOrigin::BatchReplay,
         DupOrigin::KeyPerAttempt,
         DupOrigin::KeyMove,
+        DupOrigin::UpdateInserted,
         DupOrigin::Refined,
     ];
 
@@ -72,6 +75,7 @@ impl DupOrigin {
             DupOrigin::BatchReplay => "batch_replay",
             DupOrigin::KeyPerAttempt => "key_per_attempt",
             DupOrigin::KeyMove => "key_move",
+            DupOrigin::UpdateInserted => "update_inserted",
             DupOrigin::Refined => "refined",
         }
     }
@@ -121,6 +125,10 @@ pub struct Counts {
 impl Counts {
     pub fn law_holds(&self) -> bool {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
+    }
+
+    pub(super) fn add(&mut self, fate: Fate) {
+        *self.of(fate) += 1;
     }
 
     pub(super) fn move_one(&mut self, from: Fate, to: Fate) {
@@ -199,6 +207,10 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Surplus copies beyond those that the segment was given.
+    pub own_dup: u32,
+    /// Silent losses of the segment itself.
+    pub own_lost: u32,
 }
 
 /// A metric: its name in checks, in JSON and on screen, and where it is read.
@@ -254,6 +266,8 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    own.dup: |v| Some(v.own_dup.into()),
+    own.lost: |v| Some(v.own_lost.into()),
 }
 
 impl Verdict {

@@ -42,6 +42,16 @@ pub struct SinkSection {
 }
 
 impl SinkSection {
+    /// Whether it holds one row an order that later versions take the place of. A topic, a feed or a mail does not.
+    pub fn holds_orders(&self) -> bool {
+        match self.kind {
+            SinkKind::Hudi => self.hudi.query != hudi::QueryType::Incremental,
+            SinkKind::Console => self.console.dedup == console::Dedup::Upsert,
+            SinkKind::KafkaTopic => false,
+            SinkKind::Database => self.database.write == database::BatchWrite::Upsert,
+        }
+    }
+
     pub fn validate(&self, place: &str, engine: &EngineSection) -> Result<(), ScenarioError> {
         let fits = match engine.kind {
             EngineKind::Spark => matches!(self.kind, SinkKind::Hudi | SinkKind::Database),
@@ -62,12 +72,6 @@ impl SinkSection {
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;
-        if topic && place != "sink" {
-            return Err(ScenarioError::new(
-                format!("{place}.use"),
-                "only the main segment may write to \"kafka_topic\"",
-            ));
-        }
         let consumes = engine.kind == EngineKind::Consumer;
         if consumes && engine.consumer.commit == Commit::Transaction && !topic {
             return Err(ScenarioError::new(

@@ -35,6 +35,8 @@ pub struct Consumer {
     pub internal: Internal,
     /// Set: what the work makes of a record is produced to the output topic.
     pub output: Option<Settings>,
+    /// The first partition of that topic.
+    pub output_first: u16,
 }
 
 #[derive(Clone)]
@@ -555,13 +557,10 @@ impl Consumer {
             partition: job.partition,
             offset: job.offset,
         };
+        let record_key = job.record.value.order_id.to_string();
         let row = Row {
             row: u64::from(cx.host().0) << 48 | u64::from(cx.incarnation()) << 32 | memory.rows,
-            record_key: job.record.value.order_id.to_string(),
-            amount: job.record.value.amount,
-            event_time: job.record.event_time,
-            window: None,
-            origins: vec![(job.record.origin, source)],
+            ..Row::of(&job.record, source, record_key)
         };
         let (path, if_absent) = self.sink.place(self.segment, &row);
         let effect = Effect {
@@ -588,7 +587,10 @@ impl Consumer {
             if writer.is_ready() {
                 writer.begin(cx);
             }
-            writer.send(self.internal.output(job.partition), job.record.clone(), cx);
+            // Each record goes to the partition with its own number.
+            let number = job.partition.0 - self.internal.input(self.segment);
+            let to = PartitionId(self.output_first + number);
+            writer.send(to, job.record.clone(), cx);
             memory.produced.push(job);
             if last {
                 writer.flush();

@@ -88,11 +88,7 @@ impl Program for Reader {
                     let source = Source { partition, offset };
                     rows.push(Row {
                         row: memory.rows,
-                        record_key: record.value.order_id.to_string(),
-                        amount: record.value.amount,
-                        event_time: record.event_time,
-                        window: None,
-                        origins: vec![(record.origin, source)],
+                        ..Row::of(&record, source, record.value.order_id.to_string())
                     });
                 }
                 if !rows.is_empty() {

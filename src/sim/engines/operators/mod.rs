@@ -15,6 +15,7 @@ pub mod window;
 use crate::sim::kernel::EventTime;
 use crate::sim::origin::Origin;
 use crate::sim::trace::{Fact, Row, Source, Window};
+use crate::sim::workload::Version;
 use serde::{Deserialize, Serialize};
 
 /// A record as operators see it.
@@ -28,6 +29,8 @@ pub struct Element {
     pub value: i64,
     /// The key of its row in the table.
     pub record_key: String,
+    /// Which version of its order it is.
+    pub version: Version,
     /// Where it was read: a partition is a unit of reading.
     pub source: Source,
     /// None for a record that no run emitted, as in a recording.
@@ -52,7 +55,8 @@ impl Element {
             record_key: self.record_key,
             amount: self.value,
             event_time: self.event_time,
-            window: None,
+            version: self.version,
+            ..Row::default()
         }
     }
 }
@@ -115,6 +119,7 @@ impl Emitted {
                 event_time: window.map_or(EventTime::default(), |window| window.start),
                 window,
                 origins,
+                ..Row::default()
             },
             Emitted::Joined(left, right) => {
                 let name = |side: &Option<Element>| {
@@ -131,8 +136,8 @@ impl Emitted {
                     record_key,
                     amount,
                     event_time: event_time.unwrap_or_default(),
-                    window: None,
                     origins: sides.filter_map(Element::sourced).collect(),
+                    ..Row::default()
                 }
             }
         }

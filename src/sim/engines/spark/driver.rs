@@ -4,10 +4,13 @@
 //! Simplified: a lost task does not wait for an executor to come back; `availableNow` and `once` fix their end offsets at the
 //! first plan, after an uncommitted batch has run again.
 
+mod attempts;
+
 use super::super::super::kafka::protocol::{Isolation, Message as Kafka, OffsetSpec, PartitionId};
 use super::super::super::sinks::database::{self, BatchWrite, DatabaseConfig};
 use super::super::super::sinks::hudi::{
-    self, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation, WriteTask,
+    self, FailedWritesPolicy, HudiConfig, Placement, SinkWriter, Slice, Timeline, WriteOperation,
+    WriteTask,
 };
 use super::super::super::store::{self, Object, Objects, Operation};
 use super::super::super::trace::{Fact, InstantState, OffsetRange, Recovery, Row, SegmentId};
@@ -21,6 +24,7 @@ use crate::sim::FULL;
 use crate::sim::compact::{gather, sort_by_rank};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Span, Time};
 use crate::sim::message;
+use attempts::STORE_ERROR;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Why a query ends whose offsets the topic does not have.
@@ -43,6 +47,10 @@ pub struct Driver {
     pub executors: Vec<HostId>,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
+    /// The first partition of the topic that the query reads.
+    pub input: u16,
+    /// Who compacts a merge-on-read table.
+    pub compactor: Option<HostId>,
 }
 
 #[derive(Clone)]
@@ -82,6 +90,10 @@ struct Batch {
     event_time_max: Option<EventTime>,
     /// Failed writes still to be rolled back.
     failed: VecDeque<Time>,
+    /// How often the sink has tried to write it, this time included.
+    attempt: u32,
+    /// The last sign of life of its instant.
+    last_beat: Time,
 }
 
 #[derive(Clone)]
@@ -119,6 +131,14 @@ enum Phase {
     Writing,
     Reconciling,
     Completing,
+    /// Under LAZY: failed writes are being looked up after the commit.
+    FindingDead,
+    CleaningUp,
+    /// The writer waits for an inline compaction.
+    #[cfg(not(feature = "lean"))]
+    Compacting,
+    /// The pause before the sink tries again.
+    Retrying,
     LoggingCommit,
     Failed,
     /// The query has done what its trigger asks for.
@@ -191,6 +211,27 @@ impl Program for Driver {
                 }
             }
             message::Message::Store(store::Message::Done { ok }) => self.stored(memory, ok, cx),
+            message::Message::Store(store::Message::Failed) if FULL => {
+                self.attempt_failed(memory, STORE_ERROR, cx);
+            }
+            message::Message::Spark(Message::RetryBatch { batch, attempt }) if FULL => {
+                self.try_again(memory, batch, attempt, cx);
+            }
+            message::Message::Spark(Message::Beat { instant }) if FULL => {
+                self.beat(memory, instant, cx);
+            }
+            #[cfg(not(feature = "lean"))]
+            message::Message::Hudi(hudi::compactor::Message::Compacted)
+                if memory.phase == Phase::Compacting =>
+            {
+                self.log_commit(memory, cx);
+            }
+            #[cfg(not(feature = "lean"))]
+            message::Message::Disconnected if self.compactor == Some(from) => {
+                if memory.phase == Phase::Compacting {
+                    self.attempt_failed(memory, "the inline compaction failed", cx);
+                }
+            }
             message::Message::Store(store::Message::Listing { objects }) => {
                 self.listed(memory, &objects, cx)
             }
@@ -262,7 +303,7 @@ impl Driver {
         let nothing = progress::resume(&Objects::new()).expect("nothing is not damaged");
         Memory {
             phase: Phase::Restoring,
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             checkpoint: progress::checkpoint_path(self.segment, life),
             batches: MicroBatch::resumed(&query, &nothing),
             position: BTreeMap::new(),
@@ -532,6 +573,8 @@ impl Driver {
             slices: Vec::new(),
             event_time_max: None,
             failed: VecDeque::new(),
+            attempt: 1,
+            last_beat: cx.now(),
         });
     }
 
@@ -570,10 +613,16 @@ impl Driver {
             }
             Phase::Tagging => self.tag(memory, objects, cx),
             Phase::Reconciling => {
+                let sink = self.sink_of(memory);
                 let batch = memory.batch.as_ref().expect("a batch is in hand");
                 let timeline = batch.timeline.as_ref().expect("the timeline is read");
+                // Whoever counts as dead may be rolled back by others at any moment.
+                let silent = cx.now().since(batch.last_beat) > sink.heartbeat_limit();
+                if FULL && self.is_lazy() && silent {
+                    return self.attempt_failed(memory, "HoodieHeartbeatException: expired", cx);
+                }
                 let steps = timeline.complete(
-                    &self.sink,
+                    &sink,
                     batch.instant,
                     batch.id,
                     batch.slices.clone(),
@@ -581,6 +630,7 @@ impl Driver {
                 );
                 self.do_steps(memory, Phase::Completing, steps, cx);
             }
+            Phase::FindingDead if FULL => self.clean(memory, objects, cx),
             _ => {}
         }
     }
@@ -625,10 +675,14 @@ impl Driver {
 
     fn timeline_read(&self, memory: &mut Memory, objects: &Objects, cx: &mut Context) {
         let timeline = Timeline::read(objects, self.segment);
+        let sink = self.sink_of(memory);
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        let remembered = timeline.last_batch(&self.sink.identifier);
-        if self.sink.writer == SinkWriter::Native && remembered.is_some_and(|last| last >= batch.id)
-        {
+        let remembered = timeline.last_batch(&sink.identifier);
+        // The question stands before the loop of attempts and is not put again in it; deletes need none.
+        let asks = sink.writer == SinkWriter::Native
+            && sink.operation != WriteOperation::Delete
+            && batch.attempt == 1;
+        if asks && remembered.is_some_and(|last| last >= batch.id) {
             let id = batch.id;
             cx.note_setting(
                 "hoodie.datasource.write.streaming.checkpoint.identifier",
@@ -640,7 +694,9 @@ impl Driver {
             self.log_commit(memory, cx);
             return;
         }
-        batch.failed = timeline.unfinished().into();
+        if sink.failed_writes_policy() == FailedWritesPolicy::Eager {
+            batch.failed = timeline.unfinished().into();
+        }
         batch.timeline = Some(timeline);
         self.roll_back_or_request(memory, cx);
     }
@@ -699,7 +755,7 @@ impl Driver {
             return self.call(memory, database, cx);
         }
         memory.phase = Phase::Tagging;
-        if self.sink.operation == WriteOperation::Upsert {
+        if self.sink.reads_data() {
             self.ask_store(
                 Operation::List {
                     prefix: WriteTask::data_prefix(self.segment),
@@ -713,7 +769,7 @@ impl Driver {
 
     fn tag(&self, memory: &mut Memory, data: &Objects, cx: &mut Context) {
         let batch = memory.batch.as_mut().expect("a batch is in hand");
-        let timeline = batch.timeline.as_ref().expect("the timeline is read");
+        let timeline = batch.timeline.as_mut().expect("the timeline is read");
         let rows = std::mem::take(&mut batch.rows);
         let number = |(n, row): (usize, Row)| Row {
             row: batch.instant.micros() << 20 | n as u64,
@@ -723,6 +779,10 @@ impl Driver {
         let placements = hudi::place(&self.sink, timeline, data, rows, |row| {
             cx.draw("combine", row.row).chance(500_000)
         });
+        let placements = match placements {
+            Ok(placements) => placements,
+            Err(error) => return self.attempt_failed(memory, &error, cx),
+        };
         let inflight = timeline.mark(batch.instant, InstantState::Inflight, batch.id);
         batch.rows.clear();
         let tasks = placements
@@ -739,7 +799,7 @@ impl Driver {
             task: WriteTask {
                 segment: self.segment,
                 instant,
-                operation: self.sink.operation,
+                config: self.sink.clone(),
                 placement,
             },
         }
@@ -813,12 +873,24 @@ impl Driver {
             Phase::KeepingStart => self.plan(memory, cx),
             Phase::LoggingOffsets => self.begin_sink(memory, cx),
             Phase::RollingBack => self.roll_back_or_request(memory, cx),
-            Phase::Requesting => self.read(memory, cx),
+            Phase::Requesting => {
+                if FULL && self.is_lazy() {
+                    let instant = memory.batch.as_ref().map_or(Time::ZERO, |b| b.instant);
+                    self.beat(memory, instant, cx);
+                }
+                self.read(memory, cx);
+            }
             Phase::MarkingInflight => {
                 memory.phase = Phase::Writing;
                 self.start_tasks(memory, cx);
             }
-            Phase::Completing | Phase::WritingOut => self.log_commit(memory, cx),
+            Phase::WritingOut => self.log_commit(memory, cx),
+            Phase::Completing if FULL && self.is_lazy() => {
+                memory.phase = Phase::FindingDead;
+                let prefix = Timeline::service_prefix(self.segment);
+                self.ask_store(Operation::List { prefix }, cx);
+            }
+            Phase::Completing | Phase::CleaningUp => self.compact_or_log(memory, cx),
             Phase::LoggingCommit => self.committed(memory, cx),
             _ => {}
         }
@@ -900,12 +972,16 @@ impl Driver {
         {
             return;
         }
+        if FULL && matches!(output, Output::Failed) {
+            return self.task_failed(memory, task, cx);
+        }
         memory.tasks.remove(&task);
         let batch = memory.batch.as_mut().expect("checked just now");
         match output {
             Output::Elements(elements) => batch.elements.extend(elements),
             Output::Rows(rows) => batch.rows.extend(rows),
             Output::Slice(slice) => batch.slices.push(slice),
+            Output::Failed => {}
             Output::OffsetsGone => return self.fail(memory, DATA_LOSS, cx),
             Output::StateMissing => {
                 return self.fail(memory, "the state store has no such version", cx);

@@ -31,6 +31,8 @@ pub struct Executor {
     pub store: HostId,
     pub brokers: Vec<HostId>,
     pub leaders: Vec<Option<HostId>>,
+    /// The first partition of the topic that the query reads.
+    pub input: u16,
 }
 
 #[derive(Clone)]
@@ -76,7 +78,7 @@ impl Program for Executor {
             cx.send(self.driver, Message::Ready);
         }
         Memory {
-            leaders: Leaders::new(self.leaders.clone(), self.brokers.clone()),
+            leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             running: BTreeMap::new(),
             asked: VecDeque::new(),
         }
@@ -164,6 +166,11 @@ impl Program for Executor {
             message::Message::Store(store::Message::Done { .. }) => {
                 if let Some(task) = memory.asked.pop_front() {
                     self.stored(memory, task, cx);
+                }
+            }
+            message::Message::Store(store::Message::Failed) if FULL => {
+                if let Some(task) = memory.asked.pop_front() {
+                    self.finish(memory, task, Output::Failed, cx);
                 }
             }
             // The application dies with its driver, and so do its tasks.
@@ -315,6 +322,7 @@ impl Executor {
                 event_time: record.event_time,
                 value: record.value.amount,
                 record_key,
+                version: record.value.version,
                 source,
                 origin: Some(record.origin),
             });

@@ -12,6 +12,8 @@ pub const RETRY: Span = Span::from_ms(100);
 
 #[derive(Clone)]
 pub struct Leaders {
+    /// The first partition of the topic.
+    first: u16,
     known: Vec<Option<HostId>>,
     brokers: Vec<HostId>,
     asked: usize,
@@ -20,8 +22,9 @@ pub struct Leaders {
 }
 
 impl Leaders {
-    pub fn new(known: Vec<Option<HostId>>, brokers: Vec<HostId>) -> Self {
+    pub fn new(first: u16, known: Vec<Option<HostId>>, brokers: Vec<HostId>) -> Self {
         Leaders {
+            first,
             known,
             brokers,
             asked: 0,
@@ -30,12 +33,12 @@ impl Leaders {
     }
 
     pub fn partitions(&self) -> impl Iterator<Item = PartitionId> + use<> {
-        (0..self.known.len() as u16).map(PartitionId)
+        (self.first..self.first + self.known.len() as u16).map(PartitionId)
     }
 
     /// The leader, if it is known; otherwise somebody is asked.
     pub fn of(&mut self, partition: PartitionId, cx: &mut Context) -> Option<HostId> {
-        let leader = self.known[usize::from(partition.0)];
+        let leader = self.known[usize::from(partition.0 - self.first)];
         if leader.is_none() && !self.asking {
             self.asking = true;
             cx.after(RETRY, Message::AskLeaders);
@@ -52,9 +55,9 @@ impl Leaders {
     }
 
     pub fn learn(&mut self, leaders: Vec<Option<HostId>>) {
-        // Coordinators' partitions stand behind those of the topic; a query reads none of them.
-        let partitions = self.known.len();
-        self.known = leaders.into_iter().take(partitions).collect();
+        // Partitions of coordinators and other topics stand before and behind; a query reads none of them.
+        let (first, partitions) = (usize::from(self.first), self.known.len());
+        self.known = leaders.into_iter().skip(first).take(partitions).collect();
         self.asking = false;
     }
 

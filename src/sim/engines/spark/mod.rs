@@ -381,6 +381,8 @@ pub enum Output {
     OffsetsGone,
     /// The state version that the task needs is not there.
     StateMissing,
+    /// The store refused what the task wanted to write.
+    Failed,
 }
 
 #[derive(Clone, Debug)]
@@ -414,4 +416,13 @@ pub enum Message {
         attempt: u32,
     },
     AskLeaders,
+    /// The pause between two attempts of the sink is over.
+    RetryBatch {
+        batch: u64,
+        attempt: u32,
+    },
+    /// The heartbeat of a write in progress is due.
+    Beat {
+        instant: crate::sim::kernel::Time,
+    },
 }

@@ -1,23 +1,36 @@
 //! Apache Hudi as the sink: a table of file groups and a timeline of instants.
 //!
-//! Mirrors: Hudi 1.x copy-on-write tables: timeline states, markers, EAGER rollback, `HoodieStreamingSink`'s batch memory,
-//! the operations `insert`, `upsert` and `bulk_insert`.
-//! Simplified: one writer; commit-time ordering only, no ordering field; a non-global index; every file group is a small file
-//! that inserts are packed into; one file an instant, in its highest state; a write is tried once (no `retry.count`, no
-//! `ignore.failed.batch`); no archiving, no metadata table, no table services but cleaning.
+//! Mirrors: Hudi 1.x tables, copy-on-write and merge-on-read (table version 8): timeline states, markers, rollback under EAGER
+//! and LAZY, `HoodieStreamingSink`'s loop and batch memory, the operations and how they treat copies, indexes, merge modes,
+//! compaction, cleaning, archiving.
+//! Simplified: file groups have names by number; one file an instant, in its highest state; no metadata table, no clustering,
+//! no savepoints; what is not modelled at all is listed in `docs/fidelity.md`.
 
+#[cfg(not(feature = "lean"))]
+pub mod compactor;
+mod merge;
+mod options;
+mod timeline;
 mod write;
 
-pub use write::{Placement, Timeline, WriteTask, place, record_key};
+pub use merge::{Rule, View};
+pub use options::{
+    ConcurrencyMode, DupPolicy, FailedWritesPolicy, IndexType, MergeMode, QueryType, TableType,
+    modern_keys,
+};
+pub use timeline::{Absorbed, Timeline};
+pub use write::{Placement, WriteTask, place, record_key};
 
 use super::super::compact::gather;
 use super::super::engines::EngineSection;
 use super::super::kernel::Time;
 use super::super::scenario::ScenarioError;
 use super::super::store::{Object, Objects};
-use super::super::trace::{Fact, InstantState, Retraction, Row, SegmentId};
+use super::super::trace::{Absorption, Fact, InstantState, Retraction, Row, SegmentId, Source};
+use crate::sim::FULL;
+use crate::sim::origin::Origin;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `hoodie.datasource.write.operation`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +43,12 @@ pub enum WriteOperation {
     Insert,
     /// Appends to new files; looks for no equal key.
     BulkInsert,
+    /// Removes the keys of the batch.
+    Delete,
+    /// Replaces all file groups of the partitions that the batch touches.
+    InsertOverwrite,
+    /// Replaces all file groups of the table.
+    InsertOverwriteTable,
 }
 
 /// What `hoodie.datasource.write.recordkey.field` names.
@@ -43,16 +62,23 @@ pub enum RecordKeyField {
     KafkaOffset,
     /// `uuid()` in the query: another one at every attempt.
     Uuid,
+    /// Not set: Hudi makes one a row and write, of instant, task and row number.
+    Generated,
 }
 
 /// What `hoodie.datasource.write.partitionpath.field` names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionPathField {
+    /// When the order was created: the same in all its versions.
     #[default]
     OrderDate,
     /// One table partition per topic partition.
     KafkaPartition,
+    /// When this version of the order came about.
+    EventDate,
+    Status,
+    Region,
 }
 
 /// How the query hands its batches to the table.
@@ -80,6 +106,166 @@ pub struct HudiConfig {
     pub identifier: String,
     #[serde(rename = "sink.writer")]
     pub writer: SinkWriter,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.write.table.type")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub table_type: TableType,
+    /// The fields that say which version is newer, separated by commas; not set: the later write wins.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(
+            rename = "hoodie.table.ordering.fields",
+            alias = "hoodie.datasource.write.precombine.field"
+        )
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub ordering: Option<String>,
+    /// Not set: event time if there are ordering fields.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.write.record.merge.mode")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub merge_mode: Option<MergeMode>,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.index.type"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub index: IndexType,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.simple.index.update.partition.path")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub simple_update_path: bool,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.bloom.index.update.partition.path")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub bloom_update_path: bool,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.record.index.update.partition.path")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub record_update_path: bool,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.insert"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub combine_before_insert: bool,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.upsert"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub combine_before_upsert: bool,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.delete"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub combine_before_delete: bool,
+    /// The older form of `hoodie.datasource.insert.dup.policy`.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.write.insert.drop.duplicates")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub drop_duplicates: bool,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.insert.dup.policy")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub insert_dup_policy: DupPolicy,
+    /// False before 0.15: an insert that is packed into a file replaces an equal key there.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.merge.allow.duplicate.on.inserts")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub allow_duplicate_on_inserts: bool,
+    /// Up to this size inserts fill a file up, in bytes; 0: never.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.parquet.small.file.limit")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub small_file_limit: u64,
+    /// Not set: EAGER with one writer, LAZY with several.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(
+            rename = "hoodie.clean.failed.writes.policy",
+            alias = "hoodie.cleaner.policy.failed.writes"
+        )
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub failed_writes: Option<FailedWritesPolicy>,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.client.heartbeat.interval_in_ms")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub heartbeat_interval_ms: u64,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.client.heartbeat.tolerable.misses")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub heartbeat_misses: u32,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(
+            rename = "hoodie.clean.commits.retained",
+            alias = "hoodie.cleaner.commits.retained"
+        )
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub commits_retained: u32,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.keep.min.commits"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub keep_min_commits: u32,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.keep.max.commits"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub keep_max_commits: u32,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.compact.inline"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub compact_inline: bool,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.compact.inline.max.delta.commits")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub max_delta_commits: u32,
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.compaction.async.enable")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub compact_async: bool,
+    /// Attempts in all.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.write.streaming.retry.count")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub retry_count: u32,
+    /// The pause after the first attempt; it doubles.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.write.streaming.retry.interval.ms")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub retry_interval_ms: u64,
+    /// True up to 0.12.0.
+    #[cfg_attr(
+        not(feature = "lean"),
+        serde(rename = "hoodie.datasource.write.streaming.ignore.failed.batch")
+    )]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub ignore_failed_batch: bool,
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.write.concurrency.mode"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub concurrency: ConcurrencyMode,
+    /// Which reader of the table counts. An option of the reader, not of the writer.
+    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.datasource.query.type"))]
+    #[cfg_attr(feature = "lean", serde(skip))]
+    pub query: QueryType,
 }
 
 impl Default for HudiConfig {
@@ -90,6 +276,34 @@ impl Default for HudiConfig {
             partition_path: PartitionPathField::default(),
             identifier: "default_single_writer".into(),
             writer: SinkWriter::default(),
+            table_type: TableType::default(),
+            ordering: None,
+            merge_mode: None,
+            index: IndexType::default(),
+            simple_update_path: true,
+            bloom_update_path: true,
+            record_update_path: false,
+            combine_before_insert: false,
+            combine_before_upsert: true,
+            combine_before_delete: true,
+            drop_duplicates: false,
+            insert_dup_policy: DupPolicy::default(),
+            allow_duplicate_on_inserts: true,
+            small_file_limit: options::DEFAULT_SMALL_FILE,
+            failed_writes: None,
+            heartbeat_interval_ms: 60_000,
+            heartbeat_misses: 2,
+            commits_retained: 10,
+            keep_min_commits: 20,
+            keep_max_commits: 30,
+            compact_inline: false,
+            max_delta_commits: 5,
+            compact_async: true,
+            retry_count: 3,
+            retry_interval_ms: 2_000,
+            ignore_failed_batch: false,
+            concurrency: ConcurrencyMode::default(),
+            query: QueryType::default(),
         }
     }
 }
@@ -103,43 +317,101 @@ impl HudiConfig {
                 "1 to 64 characters are accepted",
             ));
         }
-        Ok(())
+        self.validate_options(place)
     }
 }
 
 /// What an action on the timeline does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Action {
+    /// A write to a copy-on-write table.
+    #[default]
     Commit,
-    Rollback { of: Time },
+    /// A write to a merge-on-read table.
+    DeltaCommit,
+    /// A write that replaces file groups.
+    ReplaceCommit,
+    /// Merges log files into base files. Hudi shows it as a `commit` once it is complete.
+    Compaction,
+    Rollback {
+        of: Time,
+    },
 }
 
-/// A version of a file group that a commit wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Whether a file of a slice is read alone or on top of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SliceKind {
+    #[default]
+    Base,
+    Log,
+}
+
+/// A file that a write added to a file group.
+#[derive(Clone, Debug)]
 pub struct Slice {
     pub group: String,
     pub path: String,
+    pub kind: SliceKind,
+    /// Rows for this group that are not in the file: they met another row of their key.
+    pub absorbed: Absorbed,
+}
+
+/// An action on the timeline, in its highest state.
+#[derive(Clone, Debug)]
+pub struct Instant {
+    pub segment: SegmentId,
+    pub instant: Time,
+    pub action: Action,
+    pub state: InstantState,
+    pub batch: u64,
+    pub identifier: Option<String>,
+    pub slices: Vec<Slice>,
+    /// File groups that are not read any more once this is complete.
+    pub replaces: Vec<String>,
+    pub absorbed: Absorbed,
+    /// It has left the active timeline.
+    pub archived: bool,
+    /// The table's merge mode and ordering fields.
+    pub rule: Rule,
+    /// The reader that counts.
+    pub query: QueryType,
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Instant {
+            segment: SegmentId::MAIN,
+            instant: Time::ZERO,
+            action: Action::Commit,
+            state: InstantState::Requested,
+            batch: 0,
+            identifier: None,
+            slices: Vec::new(),
+            replaces: Vec::new(),
+            absorbed: Vec::new(),
+            archived: false,
+            rule: Rule::default(),
+            query: QueryType::default(),
+        }
+    }
 }
 
 /// A file of the table.
 #[derive(Clone, Debug)]
 pub enum File {
-    /// An action on the timeline, in its highest state.
-    Instant {
-        segment: SegmentId,
-        instant: Time,
-        action: Action,
-        state: InstantState,
-        batch: u64,
-        identifier: Option<String>,
-        slices: Vec<Slice>,
-    },
+    Instant(Instant),
+    /// Actions that have left the active timeline.
+    History(Vec<Instant>),
     Data {
         rows: Vec<Row>,
     },
     /// Stands beside a data file until its write is committed or rolled back.
     Marker {
         data: String,
+    },
+    /// The last sign of life of a write in progress.
+    Heartbeat {
+        at: Time,
     },
 }
 
@@ -151,47 +423,145 @@ pub fn rows_at<'a>(objects: &'a Objects, path: &str) -> &'a [Row] {
     }
 }
 
-/// What a reader sees change when `file` appears: rows come and go only with a completed commit.
+/// What the reader that counts sees change when `file` appears: rows come and go only with a completed action.
 pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
-    let File::Instant {
-        segment,
-        instant,
-        action: Action::Commit,
-        state: InstantState::Completed,
-        batch,
-        slices,
-        ..
-    } = file
-    else {
+    let File::Instant(completed) = file else {
         return Vec::new();
     };
-    let timeline = Timeline::read(objects, *segment);
-    let (mut came, mut went) = (Vec::new(), Vec::new());
-    for slice in slices {
-        let before: &[Row] = timeline
-            .current(&slice.group)
-            .map_or(&[], |path| rows_at(objects, path));
-        let after = rows_at(objects, &slice.path);
-        let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
-        let (old, new) = (ids(before), ids(after));
-        went.extend(old.difference(&new));
-        came.extend(after.iter().filter(|row| !old.contains(&row.row)).cloned());
+    let shows = completed.action.is_write() || completed.action == Action::Compaction;
+    if completed.state != InstantState::Completed || !shows {
+        return Vec::new();
     }
+    let (segment, instant) = (completed.segment, completed.instant);
+    let (rule, query) = (&completed.rule, completed.query);
+    let before = Timeline::read(objects, segment);
+    let (before, after) = (before.views(), before.with(completed).views());
+    let rows = |views: &BTreeMap<String, View>, group: &String| {
+        let view = views.get(group);
+        view.map_or_else(Vec::new, |view| timeline::read(view, objects, rule, query))
+    };
+    let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
+    let written = completed.slices.iter().map(|slice| &slice.group);
+    let (mut came, mut went, mut overwritten) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lost: Vec<Row> = Vec::new();
+    for group in written.chain(&completed.replaces) {
+        let (old, new) = (rows(&before, group), rows(&after, group));
+        let (shown, kept) = (ids(&old), ids(&new));
+        if completed.replaces.contains(group) {
+            overwritten.extend(shown.difference(&kept));
+        } else {
+            went.extend(shown.difference(&kept));
+            lost.extend(
+                old.into_iter()
+                    .filter(|row| FULL && !kept.contains(&row.row)),
+            );
+        }
+        came.extend(new.into_iter().filter(|row| !shown.contains(&row.row)));
+    }
+    // A row that no other row of its key takes the place of was deleted.
+    let replaced = |row: &&Row| {
+        came.iter()
+            .any(|other: &Row| other.record_key == row.record_key)
+    };
+    let deleted = lost.iter().filter(|row| !replaced(row));
+    let deleted: Vec<u64> = deleted.map(|row| row.row).collect();
+    went.retain(|row| !deleted.contains(row));
     let mut facts = Vec::new();
-    if !went.is_empty() {
-        facts.push(Fact::Retracted {
-            segment: *segment,
-            rows: went,
-            why: Retraction::Replaced,
-        });
+    // A feed only grows: whoever read a row keeps it.
+    if query != QueryType::Incremental {
+        for (rows, why) in [
+            (went, Retraction::Replaced),
+            (overwritten, Retraction::Overwritten),
+            (deleted, Retraction::Deleted),
+        ] {
+            if !rows.is_empty() {
+                facts.push(Fact::Retracted { segment, rows, why });
+            }
+        }
     }
     if !came.is_empty() {
         facts.push(Fact::BecameVisible {
-            segment: *segment,
-            instant: *instant,
-            batch: *batch,
+            segment,
+            instant,
+            batch: completed.batch,
             rows: came,
         });
     }
+    if FULL {
+        facts.extend(merged_away(completed));
+        facts.extend(outdated(objects, completed, &before, &after));
+        facts.extend(deferred(objects, completed));
+    }
     facts
+}
+
+/// Rows of a batch that are in no file of their own.
+fn merged_away(completed: &Instant) -> Vec<Fact> {
+    let absorbed = completed.absorbed.iter();
+    let told = absorbed.filter(|(_, origins)| !origins.is_empty());
+    let fact = |(why, origins): &(Absorption, Vec<(Origin, Source)>)| Fact::MergedAway {
+        segment: completed.segment,
+        instant: completed.instant,
+        why: *why,
+        origins: origins.clone(),
+    };
+    told.map(fact).collect()
+}
+
+/// Rows of log files that the reader does not see now that it could: another version of their order won. A snapshot could
+/// see what was just written, a read-optimized query what was just compacted.
+fn outdated(
+    objects: &Objects,
+    completed: &Instant,
+    before: &BTreeMap<String, View>,
+    after: &BTreeMap<String, View>,
+) -> Option<Fact> {
+    let compacts = completed.action == Action::Compaction;
+    if compacts != (completed.query == QueryType::ReadOptimized) {
+        return None;
+    }
+    let mut origins = Vec::new();
+    for slice in &completed.slices {
+        let view = after.get(&slice.group)?;
+        let logs: Vec<&String> = match before.get(&slice.group) {
+            Some(old) if compacts => old
+                .logs
+                .iter()
+                .filter(|log| !view.logs.contains(log))
+                .collect(),
+            _ if slice.kind == SliceKind::Log => vec![&slice.path],
+            _ => continue,
+        };
+        let shown = timeline::read(view, objects, &completed.rule, completed.query);
+        let hidden = |row: &&Row| {
+            let same = |other: &Row| {
+                other.record_key == row.record_key && other.version.seq == row.version.seq
+            };
+            !row.is_tombstone() && !shown.iter().any(same)
+        };
+        let rows = logs.into_iter().flat_map(|log| rows_at(objects, log));
+        origins.extend(rows.filter(hidden).flat_map(|row| row.origins.clone()));
+    }
+    (!origins.is_empty()).then_some(Fact::MergedAway {
+        segment: completed.segment,
+        instant: completed.instant,
+        why: Absorption::Outdated,
+        origins,
+    })
+}
+
+/// Rows that went to log files, if the query that counts does not read those.
+fn deferred(objects: &Objects, completed: &Instant) -> Option<Fact> {
+    if completed.query != QueryType::ReadOptimized {
+        return None;
+    }
+    let logs = completed.slices.iter();
+    let logs = logs.filter(|slice| slice.kind == SliceKind::Log);
+    let rows = logs.flat_map(|slice| rows_at(objects, &slice.path));
+    let origins: Vec<(Origin, Source)> = rows.flat_map(|row| row.origins.clone()).collect();
+    (!origins.is_empty()).then_some(Fact::Deferred {
+        segment: completed.segment,
+        instant: completed.instant,
+        origins,
+    })
 }

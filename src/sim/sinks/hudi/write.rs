@@ -1,41 +1,33 @@
-//! One write to the table, as the list of store operations that it takes.
+//! One write to the table: which row goes to which file, and what its tasks put there.
 //!
-//! Every operation is a message of its own, so a crash can fall between any two.
-//!
-//! Mirrors: `HoodieSparkSqlWriter`, `HoodieWriteHelper` (combining), `BaseHoodieWriteClient.getInstantsToRollback` (EAGER),
-//! `CommitUtils` (batch memory). Simplified: a rollback deletes its files in one operation and has no inflight state; a
-//! rollback that was torn apart stays on the timeline and the next write makes a new one.
+//! Mirrors: `HoodieSparkSqlWriter`, `HoodieWriteHelper` (combining), `HoodieIndex.tagLocation`, `UpsertPartitioner` (small
+//! files), `HoodieMergeHandle`, `HoodieAppendHandle`.
+//! `SparkUpsertDeltaCommitPartitioner` (on merge-on-read, inserts go to base files unless the index can look into log files).
+//! Simplified: one candidate for small files a partition.
 
+use super::merge::{self, View};
+use super::timeline::{self, Absorbed, Step, Timeline, temp_prefix};
 use super::{
-    Action, File, HudiConfig, PartitionPathField, RecordKeyField, SinkWriter, Slice, WriteOperation,
+    DupPolicy, File, HudiConfig, PartitionPathField, RecordKeyField, Slice, SliceKind,
+    WriteOperation,
 };
-use crate::sim::kernel::{Span, Time};
-use crate::sim::store::{Object, Objects, Operation};
-use crate::sim::trace::{Fact, InstantState, Row, SegmentId};
+use crate::sim::FULL;
+use crate::sim::kernel::Time;
+use crate::sim::origin::Origin;
+use crate::sim::store::Objects;
+use crate::sim::trace::{Absorption, Fact, Row, SegmentId, Source};
+use crate::sim::workload::RECORD_BYTES;
 use std::collections::BTreeMap;
-
-/// Deletes old slices once this many commits are newer: `hoodie.clean.commits.retained`.
-const COMMITS_RETAINED: usize = 10;
-
-/// A store operation of a write.
-pub type Step = Operation;
-
-/// The table's actions, oldest first.
-#[derive(Clone, Debug)]
-pub struct Timeline {
-    segment: SegmentId,
-    instants: Vec<(Time, File)>,
-    /// The newest instant that was read or taken.
-    newest: Option<Time>,
-}
 
 /// Rows for one file group.
 #[derive(Clone, Debug)]
 pub struct Placement {
     pub group: String,
-    /// The current slice, which is written anew with the rows added.
+    /// The current base file: copy-on-write writes it anew with the rows added.
     pub base: Option<String>,
     pub rows: Vec<Row>,
+    /// The rows go to a log file on top of the base file.
+    pub log: bool,
 }
 
 /// A task that writes one file.
@@ -43,298 +35,8 @@ pub struct Placement {
 pub struct WriteTask {
     pub segment: SegmentId,
     pub instant: Time,
-    pub operation: WriteOperation,
+    pub config: HudiConfig,
     pub placement: Placement,
-}
-
-fn table(segment: SegmentId) -> String {
-    format!("table-{}/", segment.0)
-}
-
-fn instant_path(segment: SegmentId, instant: Time) -> String {
-    format!(
-        "{}.hoodie/timeline/{:020}",
-        table(segment),
-        instant.micros()
-    )
-}
-
-fn temp_prefix(segment: SegmentId, instant: Time) -> String {
-    format!("{}.hoodie/.temp/{:020}/", table(segment), instant.micros())
-}
-
-impl Timeline {
-    pub fn prefix(segment: SegmentId) -> String {
-        format!("{}.hoodie/timeline/", table(segment))
-    }
-
-    pub fn read(objects: &Objects, segment: SegmentId) -> Timeline {
-        let prefix = Timeline::prefix(segment);
-        let under = objects
-            .range(prefix.clone()..)
-            .take_while(|(path, _)| path.starts_with(&prefix));
-        let instants = under.filter_map(|(_, object)| match object {
-            Object::Hudi(file @ File::Instant { instant, .. }) => Some((*instant, file.clone())),
-            _ => None,
-        });
-        let instants: Vec<(Time, File)> = instants.collect();
-        Timeline {
-            segment,
-            newest: instants.last().map(|&(instant, _)| instant),
-            instants,
-        }
-    }
-
-    fn commits(&self) -> impl DoubleEndedIterator<Item = (&Time, &File)> {
-        let completed = |file: &File| {
-            matches!(
-                file,
-                File::Instant {
-                    action: Action::Commit,
-                    state: InstantState::Completed,
-                    ..
-                }
-            )
-        };
-        self.instants
-            .iter()
-            .filter(move |(_, file)| completed(file))
-            .map(|(instant, file)| (instant, file))
-    }
-
-    /// The path of the newest visible slice of a file group.
-    pub fn current(&self, group: &str) -> Option<&str> {
-        self.commits().rev().find_map(|(_, file)| {
-            let File::Instant { slices, .. } = file else {
-                return None;
-            };
-            slices
-                .iter()
-                .find(|slice| slice.group == group)
-                .map(|slice| slice.path.as_str())
-        })
-    }
-
-    /// File groups of a table partition with their newest slices.
-    fn groups(&self, partition: &str) -> BTreeMap<String, String> {
-        let mut groups = BTreeMap::new();
-        for (_, file) in self.commits() {
-            let File::Instant { slices, .. } = file else {
-                continue;
-            };
-            let inside = |slice: &&Slice| {
-                let rest = slice.group.strip_prefix(partition);
-                rest.is_some_and(|rest| rest.starts_with('/'))
-            };
-            for slice in slices.iter().filter(inside) {
-                groups.insert(slice.group.clone(), slice.path.clone());
-            }
-        }
-        groups
-    }
-
-    /// The batch that the table remembers for this identifier: the newest completed write that carries it.
-    pub fn last_batch(&self, identifier: &str) -> Option<u64> {
-        self.commits().rev().find_map(|(_, file)| match file {
-            File::Instant {
-                identifier: Some(own),
-                batch,
-                ..
-            } if own == identifier => Some(*batch),
-            _ => None,
-        })
-    }
-
-    /// EAGER policy: the next write rolls back every unfinished one first. Lists what is to be looked up for that.
-    pub fn unfinished(&self) -> Vec<Time> {
-        let open = |file: &File| matches!(file, File::Instant { action: Action::Commit, state, .. } if *state != InstantState::Completed);
-        self.instants
-            .iter()
-            .filter(|(_, file)| open(file))
-            .map(|(instant, _)| *instant)
-            .collect()
-    }
-
-    /// The instant of a new action: now, but later than every instant before it. Instants grow strictly (Hudi's
-    /// `TimeGenerator`).
-    pub fn take_instant(&mut self, now: Time) -> Time {
-        let instant = self
-            .newest
-            .map_or(now, |newest| now.max(newest + Span::from_micros(1)));
-        self.newest = Some(instant);
-        instant
-    }
-
-    /// Where the marker files of a failed write lie.
-    pub fn markers(&self, failed: Time) -> String {
-        temp_prefix(self.segment, failed)
-    }
-
-    /// Undoes a failed write: plan it, delete its files, take it off the timeline.
-    pub fn rollback(&mut self, failed: Time, markers: &Objects, now: Time) -> Vec<Step> {
-        let segment = self.segment;
-        let now = self.take_instant(now);
-        let state = |state| File::Instant {
-            segment,
-            instant: now,
-            action: Action::Rollback { of: failed },
-            state,
-            batch: 0,
-            identifier: None,
-            slices: Vec::new(),
-        };
-        let mut doomed: Vec<String> = markers.keys().cloned().collect();
-        let mut files = 0;
-        for object in markers.values() {
-            if let Object::Hudi(File::Marker { data }) = object {
-                doomed.push(data.clone());
-                files += 1;
-            }
-        }
-        let path = instant_path(segment, now);
-        vec![
-            put(
-                &path,
-                state(InstantState::Requested),
-                Some(Fact::RollbackRequested {
-                    segment,
-                    instant: failed,
-                }),
-            ),
-            Operation::Delete {
-                paths: doomed,
-                note: None,
-            },
-            Operation::Delete {
-                paths: vec![instant_path(segment, failed)],
-                note: None,
-            },
-            put(
-                &path,
-                state(InstantState::Completed),
-                Some(Fact::RolledBack {
-                    segment,
-                    instant: failed,
-                    files,
-                }),
-            ),
-        ]
-    }
-
-    /// The write's instant in a state before completion.
-    pub fn mark(&self, instant: Time, state: InstantState, batch: u64) -> Step {
-        let segment = self.segment;
-        let file = File::Instant {
-            segment,
-            instant,
-            action: Action::Commit,
-            state,
-            batch,
-            identifier: None,
-            slices: Vec::new(),
-        };
-        put(
-            &instant_path(segment, instant),
-            file,
-            Some(Fact::InstantChanged {
-                segment,
-                instant,
-                state,
-            }),
-        )
-    }
-
-    /// The commit point, with the batch id inside it if the writer is the native sink, then the clean-up.
-    pub fn complete(
-        &self,
-        config: &HudiConfig,
-        instant: Time,
-        batch: u64,
-        slices: Vec<Slice>,
-        markers: &Objects,
-    ) -> Vec<Step> {
-        let segment = self.segment;
-        let claimed = |data: &String| slices.iter().any(|slice| slice.path == *data);
-        let unclaimed = |object: &Object| match object {
-            Object::Hudi(File::Marker { data }) if !claimed(data) => Some(data.clone()),
-            _ => None,
-        };
-        let losers: Vec<String> = markers.values().filter_map(unclaimed).collect();
-        let identifier = (config.writer == SinkWriter::Native).then(|| config.identifier.clone());
-        let old = self.expired(&slices);
-        let file = File::Instant {
-            segment,
-            instant,
-            action: Action::Commit,
-            state: InstantState::Completed,
-            batch,
-            identifier,
-            slices,
-        };
-        let mut steps = vec![
-            Operation::Delete {
-                paths: losers,
-                note: Some(Fact::Reconciled {
-                    segment,
-                    instant,
-                    // The store counts what was really there: an attempt may have died with its marker alone.
-                    deleted: 0,
-                }),
-            },
-            put(
-                &instant_path(segment, instant),
-                file,
-                Some(Fact::TableCommitted {
-                    segment,
-                    instant,
-                    batch: Some(batch),
-                }),
-            ),
-            Operation::Delete {
-                paths: markers.keys().cloned().collect(),
-                note: None,
-            },
-        ];
-        if !old.is_empty() {
-            steps.push(Operation::Delete {
-                paths: old,
-                note: None,
-            });
-        }
-        steps
-    }
-
-    /// Slices of these groups that enough newer commits have made history.
-    fn expired(&self, slices: &[Slice]) -> Vec<String> {
-        let versions = |group: &str| {
-            let of_group = self.commits().filter_map(|(_, file)| match file {
-                File::Instant { slices, .. } => slices
-                    .iter()
-                    .find(|slice| slice.group == group)
-                    .map(|slice| slice.path.clone()),
-                _ => None,
-            });
-            of_group.collect::<Vec<String>>()
-        };
-        slices
-            .iter()
-            .filter_map(|slice| {
-                versions(&slice.group)
-                    .into_iter()
-                    .rev()
-                    .nth(COMMITS_RETAINED)
-            })
-            .collect()
-    }
-}
-
-fn put(path: &str, file: File, note: Option<Fact>) -> Step {
-    Operation::Put {
-        path: path.to_string(),
-        object: Object::Hudi(file),
-        if_absent: false,
-        note,
-    }
 }
 
 /// The record key of a row that was read from the log. `attempt` is this write's instant.
@@ -348,73 +50,282 @@ pub fn record_key(
     match field {
         RecordKeyField::OrderId => order_id.to_string(),
         RecordKeyField::KafkaOffset => format!("{partition}-{offset}"),
-        RecordKeyField::Uuid => format!("{:x}-{partition}-{offset}", attempt.micros()),
+        RecordKeyField::Uuid | RecordKeyField::Generated => {
+            format!("{:x}-{partition}-{offset}", attempt.micros())
+        }
     }
 }
 
-/// Combines equal keys if the operation does so, and assigns every row to a file group.
+/// Origins of rows that met another row of their key, by what became of them.
+#[derive(Default)]
+struct Lost(Absorbed);
+
+impl Lost {
+    fn add(&mut self, why: Absorption, origins: &[(Origin, Source)]) {
+        if !origins.is_empty() {
+            self.0.push((why, origins.to_vec()));
+        }
+    }
+
+    /// A row gave way to another version of its order. A copy of the same version is no news.
+    fn give_way(&mut self, why: Absorption, loser: &Row, winner: &Row) {
+        if loser.version.seq != winner.version.seq {
+            self.add(why, &loser.origins);
+        }
+    }
+}
+
+/// Combines equal keys if the operation does so, and assigns every row to a file group; or says why the write fails.
 ///
-/// `pick` decides between two rows of one key in one batch: under commit-time ordering Hudi leaves that open, so it is a coin.
+/// `pick` decides between two rows of one key in one batch that the merge mode leaves open: Hudi's order is arbitrary
+/// there, so it is a coin.
 pub fn place(
     config: &HudiConfig,
-    timeline: &Timeline,
+    timeline: &mut Timeline,
     data: &Objects,
     rows: Vec<Row>,
     mut pick: impl FnMut(&Row) -> bool,
-) -> Vec<Placement> {
-    let mut by_path: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+) -> Result<Vec<Placement>, String> {
+    let mut lost = Lost::default();
+    let rows = rows.into_iter().map(|row| pathed(config, row));
+    let rows = combined(config, rows, &mut lost, &mut pick);
+    let views = timeline.views();
+    let rule = config.rule();
+    let index = Index::build(config, &views, data);
+    // By partition path and group: the rows, and whether there are new keys among them.
+    let mut placed: BTreeMap<String, BTreeMap<String, (Vec<Row>, bool)>> = BTreeMap::new();
+    let mut put = |path: &str, group: String, row: Row, new: bool| {
+        let groups = placed.entry(path.to_string()).or_default();
+        let (rows, news) = groups.entry(group).or_default();
+        rows.push(row);
+        *news |= new;
+    };
+    for mut row in rows {
+        let home = index.find(config.is_global(), &row);
+        let deletes = config.operation_in_force() == WriteOperation::Delete;
+        if deletes || row.is_tombstone() {
+            lost.add(Absorption::Deleted, &row.origins);
+        }
+        if deletes {
+            row = Row {
+                partition_path: row.partition_path.clone(),
+                ..merge::tombstone(&row)
+            };
+        }
+        match home {
+            Some((path, group)) => match config.dup_policy() {
+                DupPolicy::Fail => {
+                    return Err(format!(
+                        "HoodieDuplicateKeyException: {} is in the table",
+                        row.record_key
+                    ));
+                }
+                DupPolicy::Drop => {
+                    let view = &views[&group];
+                    let twin = view.entries(data).find(|o| o.record_key == row.record_key);
+                    if let Some(twin) = twin {
+                        lost.give_way(Absorption::Dropped, &row, twin);
+                    }
+                }
+                DupPolicy::None if path != row.partition_path && config.moves_rows() => {
+                    let old = views[&group].rows(data, &rule);
+                    let old = old.iter().find(|o| o.record_key == row.record_key);
+                    if old.is_none_or(|old| rule.replaces(&row, old)) {
+                        put(&path, group, merge::tombstone(&row), false);
+                        let path = row.partition_path.clone();
+                        let group = fresh(config, &views, timeline, data, &row);
+                        put(&path, group, row, true);
+                    } else if let Some(old) = old {
+                        lost.give_way(Absorption::Outdated, &row, old);
+                    }
+                }
+                DupPolicy::None => {
+                    row.partition_path.clone_from(&path);
+                    put(&path, group, row, false);
+                }
+            },
+            // Nothing is there to delete.
+            None if row.is_tombstone() => {}
+            None => {
+                let path = row.partition_path.clone();
+                let group = fresh(config, &views, timeline, data, &row);
+                put(&path, group, row, true);
+            }
+        }
+    }
+    timeline.absorb(lost.0);
+    let groups = placed.into_values().flatten();
+    let placements = groups.map(|(group, (rows, news))| {
+        let view = views.get(&group);
+        let appends = !news || config.indexes_logs();
+        let log = config.is_merge_on_read() && view.is_some() && appends;
+        let base = view.and_then(|view| view.base.clone());
+        Placement {
+            base: base.filter(|_| !log && !overwrites(config)),
+            log,
+            group,
+            rows,
+        }
+    });
+    Ok(placements.collect())
+}
+
+fn overwrites(config: &HudiConfig) -> bool {
+    FULL && matches!(
+        config.operation,
+        WriteOperation::InsertOverwrite | WriteOperation::InsertOverwriteTable
+    )
+}
+
+/// Combines rows of a batch that share a key: with a global index wherever they belong, else within a partition path.
+fn combined(
+    config: &HudiConfig,
+    rows: impl Iterator<Item = Row>,
+    lost: &mut Lost,
+    pick: &mut impl FnMut(&Row) -> bool,
+) -> Vec<Row> {
+    let rule = config.rule();
+    let alike = |one: &Row, other: &Row| {
+        one.record_key == other.record_key
+            && (config.is_global() || one.partition_path == other.partition_path)
+    };
+    let mut kept: Vec<Row> = Vec::new();
     for row in rows {
-        let path = partition_path(config.partition_path, &row);
-        let rows = by_path.entry(path).or_default();
-        let twin = if config.operation == WriteOperation::Upsert {
-            rows.iter_mut()
-                .find(|other| other.record_key == row.record_key)
-        } else {
-            None
-        };
+        let twin = config
+            .combines()
+            .then(|| kept.iter_mut().find(|other| alike(other, &row)))
+            .flatten();
         match twin {
-            Some(twin) if pick(&row) => *twin = row,
-            Some(_) => {}
-            None => rows.push(row),
+            Some(twin) => {
+                let wins = if rule.ties(&row, twin) {
+                    pick(&row)
+                } else {
+                    rule.replaces(&row, twin)
+                };
+                if wins {
+                    lost.give_way(Absorption::Combined, twin, &row);
+                    *twin = row;
+                } else {
+                    lost.give_way(Absorption::Combined, &row, twin);
+                }
+            }
+            None => kept.push(row),
         }
     }
-    let mut placements = Vec::new();
-    for (path, rows) in by_path {
-        let groups = timeline.groups(&path);
-        // Each key goes to the group that holds it; new keys fill up the first, small one.
-        let mut by_group: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        for row in rows {
-            let holds = |slice: &String| {
-                super::rows_at(data, slice)
-                    .iter()
-                    .any(|other| other.record_key == row.record_key)
-            };
-            let home = groups
-                .iter()
-                .find(|(_, slice)| config.operation == WriteOperation::Upsert && holds(slice));
-            let small = if config.operation == WriteOperation::BulkInsert {
-                None
-            } else {
-                groups.first_key_value()
-            };
-            let group = home.or(small).map_or_else(
-                || format!("{path}/group-{}", groups.len()),
-                |(group, _)| group.clone(),
-            );
-            by_group.entry(group).or_default().push(row);
+    kept
+}
+
+/// Where keys are: by key and partition path, the file group. What is only a delete in a log file comes second.
+struct Index {
+    live: BTreeMap<(String, String), String>,
+    deleted: BTreeMap<(String, String), String>,
+}
+
+impl Index {
+    fn build(config: &HudiConfig, views: &BTreeMap<String, View>, data: &Objects) -> Index {
+        let mut index = Index {
+            live: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+        };
+        if !config.looks_up() {
+            return index;
         }
-        for (group, rows) in by_group {
-            let base = groups.get(&group).cloned();
-            placements.push(Placement { group, base, rows });
+        let rule = config.rule();
+        for (group, view) in views {
+            let path = partition_of(group);
+            let place = |row: &Row| (row.record_key.clone(), path.to_string());
+            if view.logs.is_empty() {
+                for row in view.base_rows(data) {
+                    index
+                        .live
+                        .entry(place(row))
+                        .or_insert_with(|| group.clone());
+                }
+                continue;
+            }
+            for row in view.rows(data, &rule) {
+                index
+                    .live
+                    .entry(place(&row))
+                    .or_insert_with(|| group.clone());
+            }
+            for row in view.entries(data) {
+                index
+                    .deleted
+                    .entry(place(row))
+                    .or_insert_with(|| group.clone());
+            }
         }
+        index
     }
-    placements
+
+    /// Partition path and file group of a key: anywhere with a global index, else in the row's own partition.
+    fn find(&self, global: bool, row: &Row) -> Option<(String, String)> {
+        let key = &row.record_key;
+        let least = if global {
+            String::new()
+        } else {
+            row.partition_path.clone()
+        };
+        [&self.live, &self.deleted].into_iter().find_map(|places| {
+            let ((found, path), group) = places.range((key.clone(), least.clone())..).next()?;
+            let fits = found == key && (global || *path == row.partition_path);
+            fits.then(|| (path.clone(), group.clone()))
+        })
+    }
+}
+
+pub(super) fn partition_of(group: &str) -> &str {
+    group.rsplit_once('/').map_or("", |(path, _)| path)
+}
+
+/// The file group of a row whose key is new: its bucket, the first small one of its partition, or a new one.
+fn fresh(
+    config: &HudiConfig,
+    views: &BTreeMap<String, View>,
+    timeline: &Timeline,
+    data: &Objects,
+    row: &Row,
+) -> String {
+    let path = &row.partition_path;
+    let next = || format!("{path}/group-{}", timeline.next_group(path));
+    if config.operation == WriteOperation::BulkInsert || overwrites(config) {
+        return next();
+    }
+    if let Some(bucket) = config.bucket(&row.record_key) {
+        return format!("{path}/group-{bucket}");
+    }
+    let small = |view: &View| {
+        let size = || view.entries(data).count() as u64 * RECORD_BYTES;
+        view.logs.is_empty() && (!config.reads_sizes() || size() < config.small_file_limit)
+    };
+    let inside = |group: &str| partition_of(group) == path;
+    let mut candidates = views.iter().filter(|(group, _)| inside(group));
+    candidates
+        .find(|(_, view)| small(view))
+        .map_or_else(next, |(group, _)| group.clone())
+}
+
+/// The row with its table partition, which is where Hudi's key generator puts it.
+fn pathed(config: &HudiConfig, row: Row) -> Row {
+    Row {
+        partition_path: partition_path(config.partition_path, &row),
+        ..row
+    }
 }
 
 fn partition_path(field: PartitionPathField, row: &Row) -> String {
     const DAY_MS: i64 = 86_400_000;
     match field {
-        PartitionPathField::OrderDate => format!("date={}", row.event_time.ms().div_euclid(DAY_MS)),
+        // An aggregate is no order: its date is that of its window.
+        PartitionPathField::OrderDate if row.window.is_none() => {
+            format!("date={}", row.version.created.ms().div_euclid(DAY_MS))
+        }
+        PartitionPathField::OrderDate | PartitionPathField::EventDate => {
+            format!("date={}", row.event_time.ms().div_euclid(DAY_MS))
+        }
+        PartitionPathField::Status => format!("status={}", row.version.status.name()),
+        PartitionPathField::Region => format!("region={}", row.version.region),
         PartitionPathField::KafkaPartition => format!(
             "kafka={}",
             row.origins
@@ -427,74 +338,112 @@ fn partition_path(field: PartitionPathField, row: &Row) -> String {
 impl WriteTask {
     /// Where everything of the table's data lies that this write may have to look up.
     pub fn data_prefix(segment: SegmentId) -> String {
-        format!("{}data/", table(segment))
+        format!("{}data/", timeline::table(segment))
     }
 
     fn path(&self, attempt: u32) -> String {
+        let ending = if self.placement.log { "log" } else { "parquet" };
         format!(
-            "{}{}_{attempt}_{:020}.parquet",
+            "{}{}_{attempt}_{:020}.{ending}",
             WriteTask::data_prefix(self.segment),
             self.placement.group,
             self.instant.micros()
         )
     }
 
-    /// What an attempt writes: its marker, then the new slice.
+    /// What an attempt writes: its marker, then the new file.
     pub fn steps(&self, attempt: u32, base: &[Row]) -> (Slice, [Step; 2]) {
         let path = self.path(attempt);
-        let rows = self.merged(base);
-        let written = rows.len() as u32;
-        let file = path.rsplit('/').next().unwrap_or(&path).to_string();
-        let marker = format!(
-            "{}{}.marker.{attempt}",
-            temp_prefix(self.segment, self.instant),
-            self.placement.group.replace('/', "-")
-        );
-        let note = Fact::DataFileWritten {
-            segment: self.segment,
-            instant: self.instant,
-            file,
-            rows: written,
+        let (rows, absorbed) = if self.placement.log {
+            (self.placement.rows.clone(), Absorbed::new())
+        } else {
+            self.merged(base)
         };
-        let steps = [
-            put(&marker, File::Marker { data: path.clone() }, None),
-            put(&path, File::Data { rows }, Some(note)),
-        ];
-        (
-            Slice {
-                group: self.placement.group.clone(),
-                path,
-            },
-            steps,
-        )
+        let group = self.placement.group.clone();
+        let kind = if self.placement.log {
+            SliceKind::Log
+        } else {
+            SliceKind::Base
+        };
+        let steps = file_steps(self.segment, self.instant, &group, &path, attempt, rows);
+        let slice = Slice {
+            group,
+            path,
+            kind,
+            absorbed,
+        };
+        (slice, steps)
     }
 
-    /// The new slice: rows of the old one, with equal keys replaced if the operation looks for them.
-    fn merged(&self, base: &[Row]) -> Vec<Row> {
+    /// The new slice: rows of the old one, with equal keys merged if the operation looks for them.
+    fn merged(&self, base: &[Row]) -> (Vec<Row>, Absorbed) {
+        let rule = self.config.rule();
         let mut rows = base.to_vec();
+        let mut lost = Lost::default();
+        // Rows of this batch that took the place of one that was there.
+        let mut changed = vec![false; base.len()];
         for row in &self.placement.rows {
-            let twin = if self.operation == WriteOperation::Upsert {
-                rows.iter_mut()
-                    .find(|other| other.record_key == row.record_key)
-            } else {
-                None
+            // New keys are not compared with each other: that is what combining is for.
+            let place = base
+                .iter()
+                .position(|other| other.record_key == row.record_key);
+            let Some(place) = place.filter(|_| self.config.merges()) else {
+                rows.push(row.clone());
+                continue;
             };
-            match twin {
-                Some(twin) => *twin = row.clone(),
-                None => rows.push(row.clone()),
+            let twin = &mut rows[place];
+            if !rule.replaces(row, twin) {
+                if !row.is_tombstone() {
+                    lost.give_way(Absorption::Outdated, row, twin);
+                }
+                continue;
             }
+            if changed[place] {
+                lost.give_way(Absorption::Combined, twin, row);
+            }
+            changed[place] = true;
+            *twin = row.clone();
         }
-        rows
+        rows.retain(|row| !row.is_tombstone());
+        (rows, lost.0)
     }
+}
+
+/// A marker and a data file beside it.
+pub(super) fn file_steps(
+    segment: SegmentId,
+    instant: Time,
+    group: &str,
+    path: &str,
+    attempt: u32,
+    rows: Vec<Row>,
+) -> [Step; 2] {
+    let marker = format!(
+        "{}{}.marker.{attempt}",
+        temp_prefix(segment, instant),
+        group.replace('/', "-")
+    );
+    let note = Fact::DataFileWritten {
+        segment,
+        instant,
+        file: path.rsplit('/').next().unwrap_or(path).to_string(),
+        rows: rows.len() as u32,
+    };
+    let data = path.to_string();
+    [
+        timeline::put(&marker, File::Marker { data }, None),
+        timeline::put(path, File::Data { rows }, Some(note)),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Action, Instant};
     use super::*;
     use crate::sim::kafka::protocol::PartitionId;
     use crate::sim::kernel::EventTime;
-    use crate::sim::origin::Origin;
-    use crate::sim::trace::Source;
+    use crate::sim::store::{Object, Operation};
+    use crate::sim::trace::InstantState;
 
     const MAIN: SegmentId = SegmentId::MAIN;
 
@@ -508,8 +457,8 @@ mod tests {
             record_key: key.into(),
             amount: 1,
             event_time: EventTime::from_ms(0),
-            window: None,
             origins: vec![(Origin::nth(n as u32 + 1), source)],
+            ..Row::default()
         }
     }
 
@@ -518,6 +467,15 @@ mod tests {
             operation,
             partition_path: PartitionPathField::KafkaPartition,
             ..HudiConfig::default()
+        }
+    }
+
+    fn slice(group: &str, path: &str) -> Slice {
+        Slice {
+            group: group.into(),
+            path: path.into(),
+            kind: SliceKind::Base,
+            absorbed: Absorbed::new(),
         }
     }
 
@@ -535,12 +493,9 @@ mod tests {
                         rows: rows.to_vec(),
                     }),
                 );
-                slices.push(Slice {
-                    group: (*group).into(),
-                    path,
-                });
+                slices.push(slice(group, &path));
             }
-            let file = File::Instant {
+            let completed = Instant {
                 segment: MAIN,
                 instant,
                 action: Action::Commit,
@@ -548,8 +503,10 @@ mod tests {
                 batch: n as u64,
                 identifier: Some("mine".into()),
                 slices,
+                ..Instant::default()
             };
-            objects.insert(instant_path(MAIN, instant), Object::Hudi(file));
+            let path = timeline::instant_path(MAIN, instant);
+            objects.insert(path, Object::Hudi(File::Instant(completed)));
         }
         objects
     }
@@ -560,10 +517,11 @@ mod tests {
         objects: &Objects,
         rows: Vec<Row>,
     ) -> Vec<(String, Vec<String>)> {
-        let timeline = Timeline::read(objects, MAIN);
-        let placements = place(&config(operation), &timeline, objects, rows, |_| true);
+        let mut timeline = Timeline::read(objects, MAIN);
+        let placements = place(&config(operation), &mut timeline, objects, rows, |_| true);
         let keys = |rows: Vec<Row>| rows.into_iter().map(|row| row.record_key).collect();
         placements
+            .expect("nothing makes it fail")
             .into_iter()
             .map(|placement| (placement.group, keys(placement.rows)))
             .collect()
@@ -673,7 +631,13 @@ mod tests {
             _ => Vec::new(),
         };
         assert_eq!(deleted(&steps[1]), ["m/1", "m/2", "d/1", "d/2"]);
-        assert_eq!(deleted(&steps[2]), [instant_path(MAIN, failed)]);
+        assert_eq!(
+            deleted(&steps[2]),
+            [
+                timeline::instant_path(MAIN, failed),
+                timeline::heartbeat_path(MAIN, failed)
+            ]
+        );
         let note = |step: &Step| match step {
             Operation::Put { note, .. } => note.clone(),
             _ => None,
@@ -727,10 +691,7 @@ mod tests {
             ("m/1".to_string(), marker("d/1")),
         ]
         .into();
-        let claimed = Slice {
-            group: "g".into(),
-            path: "d/1".into(),
-        };
+        let claimed = slice("g", "d/1");
         let steps = timeline.complete(
             &config(WriteOperation::Insert),
             Time::from_ms(3),
