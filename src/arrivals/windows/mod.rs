@@ -150,7 +150,7 @@ pub struct Tally {
 /// Open windows, as the watermark moves.
 #[derive(Clone, Debug)]
 pub enum Store {
-    Aligned(Aligned),
+    Aligned(Box<Aligned>),
     Sessions(Box<Sessions>),
 }
 
@@ -163,7 +163,7 @@ impl Store {
                     Sessions::new(gap_ms as i64, plan.by_key, keys, emission, arrivals.len());
                 Store::Sessions(Box::new(sessions))
             }
-            _ => Store::Aligned(Aligned::new(plan, emission, arrivals.len())),
+            _ => Store::Aligned(Box::new(Aligned::new(plan, emission, arrivals.len()))),
         }
     }
 
