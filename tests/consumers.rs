@@ -12,6 +12,7 @@
 //! | f | after the effect, idempotent upsert or dedup  | EO                 | -                  | EO           | EO                      |
 //! | g | in one transaction with the output topic     | EO                 | -                  | EO           | EO, the zombie refused  |
 //! | h | output topic, offsets committed after it      | D                  | -                  | D, if crash  | D                       |
+//! | i | stored with the result, seek on start        | EO                 | -                  | -            | EO if the sink fences, else D |
 //! | j | never                                         | by auto.offset.reset: earliest D of everything, latest L of the outage     |
 //! ```
 
@@ -162,6 +163,70 @@ fn an_idempotent_effect_makes_repeats_harmless() {
         let pred = "lost >= 1 && dup == 0";
         hold(&scenario(ROW_C, AFTER_COMMIT, &patch), pred);
     }
+}
+
+const ROW_I: &str = r#"{"consumer.commit": "sink", "enable.auto.commit": false}"#;
+const FENCES: &str = r#"{"sink": {"console": {"sink.fencing": "generation"}}}"#;
+
+#[test]
+fn offsets_in_the_sinks_own_transaction_are_one_step_with_the_result() {
+    let crash = r#"{"crash": {"do": "consumer.crash", "at": 3000, "for": 1500}}"#;
+    let coordinator = r#"{"crash": {"do": "coordinator.crash", "at": 3000, "for": 6000}}"#;
+    for fencing in ["{}", FENCES] {
+        for faults in [
+            NOTHING,
+            BEFORE_WORK,
+            AFTER_WORK,
+            AFTER_COMMIT,
+            crash,
+            coordinator,
+        ] {
+            hold(&scenario(ROW_I, faults, fencing), EXACT);
+        }
+        hold(&scenario(&two(ROW_I), NOTHING, fencing), EXACT);
+    }
+    // What the sink keeps is Kafka's no more: the same without it doubles.
+    check(ROW_D, AFTER_WORK, "dup >= 1 && lost == 0");
+}
+
+#[test]
+fn only_a_sink_that_fences_keeps_a_zombie_out() {
+    hold(
+        &scenario(&two(ROW_I), PAUSE, "{}"),
+        "dup >= 1 && dup == dup_by.offset_replay && lost == 0",
+    );
+    let fenced = format!("{EXACT} && fenced >= 1");
+    hold(&scenario(&two(ROW_I), PAUSE, FENCES), &fenced);
+    let short = PAUSE.replace("4000", "500");
+    hold(
+        &scenario(&two(ROW_I), &short, FENCES),
+        &format!("{EXACT} && fenced == 0"),
+    );
+}
+
+#[test]
+fn a_loop_that_dies_of_commit_failed_exception_leaves_its_share_to_others_if_there_are_any() {
+    let stops = r#"{"consumer.commit": "after", "consumer.on.commit.failed": "stop"}"#;
+    // Its commit is refused for its age; the other one has its partitions by then.
+    check(
+        &two(stops),
+        PAUSE,
+        "lost == 0 && pending == 0 && fenced == 1",
+    );
+    // Alone, it has left the group by itself, and nobody goes on.
+    let slow = |on: &str| {
+        format!(
+            r#"{{"consumer.commit": "after", "consumer.on.commit.failed": "{on}", "work_us": 500000, "max.poll.interval.ms": 700}}"#
+        )
+    };
+    check(&slow("stop"), NOTHING, "pending >= 10 && lost == 0");
+    let short = r#"{"limits": {"horizon_ms": 30000}}"#;
+    let goes_on = run(
+        &scenario(&slow("rejoin"), NOTHING, short),
+        42,
+        Keep::LedgerOnly,
+    );
+    assert!(goes_on.verdict.dup >= 4, "{:?}", goes_on.verdict);
 }
 
 #[test]
@@ -379,6 +444,21 @@ fn a_zombie_may_not_commit_its_transaction_and_its_output_is_never_seen() {
         "dup >= 1 && dup == dirty && lost == 0",
     );
     pipeline(&two(ROW_D), PAUSE, COMMITTED, "dup >= 1 && lost == 0");
+}
+
+#[test]
+fn group_metadata_made_by_hand_let_a_zombie_commit_its_offsets() {
+    let by_hand = r#"{"consumer.commit": "transaction", "consumer.group.metadata": "by_hand"}"#;
+    pipeline(&two(by_hand), NOTHING, COMMITTED, EXACT);
+    pipeline(
+        &two(by_hand),
+        PAUSE,
+        COMMITTED,
+        "dup >= 1 && dirty == 0 && lost == 0",
+    );
+    pipeline(&two(ROW_G), PAUSE, COMMITTED, EXACT);
+    // A crash is no zombie: the transaction alone is enough for it.
+    pipeline(by_hand, AFTER_WORK, COMMITTED, EXACT);
 }
 
 #[test]

@@ -617,7 +617,7 @@ fn no_duplicates_bought_with_lost_updates() {
 fn two_versions_in_one_batch_combine_or_stand_side_by_side() {
     // Order 1 and a newer version of it come in the first batch.
     let both = json!({ "workload": { "changes": { "4": { "of": 1, "amount": 100000 } }, "every_ms": 100 } });
-    let coin = scenario(twelve(), &[both.clone()]);
+    let coin = scenario(twelve(), std::slice::from_ref(&both));
     let stale: Vec<u32> = (0..24)
         .map(|seed| run(&coin, seed, Keep::LedgerOnly).verdict.stale)
         .collect();

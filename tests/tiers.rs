@@ -270,6 +270,10 @@ fn a_transaction_in_one_tier_is_seen_by_the_next_as_its_isolation_level_says() {
         &exact("read_committed"),
         "billing.dup == 0 && billing.lost == 0 && billing.dirty == 0",
     );
+    check(
+        &exact("read_uncommitted"),
+        "billing.dirty > 0 && billing.lost == 0",
+    );
 }
 
 #[test]

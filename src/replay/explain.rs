@@ -218,11 +218,12 @@ impl Story<'_> {
             LossOrigin::TxnTimeout => format!(
                 "Order {order} is lost: its transaction was open for longer than transaction.timeout.ms and was aborted, and its writer did not come back for it."
             ),
-            LossOrigin::IgnoredBatch | LossOrigin::Overwrite => {
-                format!(
-                    "Order {order} is lost: no reader of the table will ever see it, and nobody was told."
-                )
-            }
+            LossOrigin::IgnoredBatch => format!(
+                "Order {order} is lost: its batch could not be written, and the failure was ignored (hoodie.datasource.write.streaming.ignore.failed.batch=true), so Spark ticked the batch off."
+            ),
+            LossOrigin::Overwrite => format!(
+                "Order {order} is lost: a later write replaced the file group that it was in (hoodie.datasource.write.operation=insert_overwrite)."
+            ),
         };
         ("acknowledged and gone".into(), sentence, symptom)
     }

@@ -39,11 +39,12 @@ macro_rules! presets {
 
 presets! {
     "Start": "order-billing";
-    "Kafka: producer and brokers": "acks-zero", "acks-one", "isr-of-one", "one-broker-stops-all", "stored-but-invisible", "unclean-election", "all-lose-power", "sent-again-after-restart", "failed-but-stored", "five-in-flight";
+    "Kafka: producer and brokers": "acks-zero", "acks-one", "isr-of-one", "one-broker-stops-all", "stored-but-invisible", "unclean-election", "all-lose-power", "sent-again-after-restart", "failed-but-stored", "unread-reports", "five-in-flight";
     "Kafka: consumers": "auto-commit-again", "auto-commit-pool", "commit-first", "latest-skips", "slow-poll", "zombie-consumer";
     "Kafka: transactions": "read-uncommitted", "random-transactional-id", "shared-transactional-id", "transaction-too-slow", "beyond-kafka", "exactly-once-topic";
-    "Spark: checkpoint and sink": "append-after-write", "checkpoint-deleted", "new-checkpoint-latest", "two-applications", "data-loss-ignored";
+    "Spark: checkpoint and sink": "append-after-write", "guard-against-new-ids", "new-checkpoint-latest", "two-applications", "data-loss-ignored";
     "Spark: windows and state": "update-added", "complete-never-forgets", "last-window-waits", "one-wrong-clock", "duplicates-never-forgotten", "replay-behind-dedup";
+    "Hudi": "checkpoint-is-not-enough", "key-per-attempt", "partition-by-status", "no-ordering-field", "ordering-in-seconds", "checkpoint-deleted", "ignored-batch", "no-combining", "dropped-updates", "read-optimized-view", "feed-of-an-exact-table", "error-after-the-commit", "overwrite-per-batch", "garbage-stays";
     "Pipelines": "four-branches";
 }
 

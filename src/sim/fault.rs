@@ -176,6 +176,15 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("answer stalled"),
     },
     MenuEntry {
+        name: "broker.stop",
+        plain: words!(
+            "the broker is shut down in order: the controller hands on what it leads, and it writes everything out before it ends"
+        ),
+        place: "leader",
+        duration: 3_000,
+        short: words!("broker stopped"),
+    },
+    MenuEntry {
         name: "broker.hold",
         plain: words!(
             "a Produce request waits in the broker's queue and is worked on late, even if who sent it has given it up"
@@ -561,6 +570,11 @@ pub enum Action {
         restart_after: Span,
     },
     /// The application gives up the transaction in hand.
+    /// In order: it goes down a moment later, when what it led is handed on.
+    Stop {
+        place: Place,
+        restart_after: Span,
+    },
     GiveUp {
         place: Place,
     },
@@ -579,6 +593,13 @@ pub enum Action {
 }
 
 impl FaultSpec {
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    pub fn strikes_a_table(&self) -> bool {
+        ["sink.", "rollback.", "compaction."]
+            .iter()
+            .any(|kind| self.name.starts_with(kind))
+    }
+
     pub fn menu(&self) -> Option<&'static MenuEntry> {
         MENU.iter().find(|entry| entry.name == self.name)
     }
@@ -745,6 +766,10 @@ impl FaultSpec {
                     Treatment::Reject(error)
                 })
             }
+            "broker.stop" => Action::Stop {
+                place,
+                restart_after,
+            },
             "broker.stall" => treat(Treatment::Stall(during)),
             "broker.hold" => treat(Treatment::Hold(during)),
             // The broker itself hangs up after its nth append.

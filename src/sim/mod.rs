@@ -39,6 +39,7 @@ use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
 use fault::{Action, FaultId, Place, Script};
 use kafka::broker::Broker;
+use kafka::config::OnError;
 use kafka::controller::Controller;
 use kafka::partitioner::partition_for;
 use kafka::producer::Producer;
@@ -62,6 +63,9 @@ use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
 use workload::Till;
 
 const PRODUCER: HostId = HostId(0);
+
+/// How long a broker that is shut down in order takes for it.
+const STOPPING: Span = Span::from_ms(100);
 
 /// Whether everything is in this build. The worker that opens the page is built without what the opening scenario does not
 /// need (feature `lean`), so that it is small. See `docs/decisions/0007-lean-page.md`.
@@ -205,6 +209,8 @@ pub struct Simulation {
     /// Who leads the partition of the group, or of transactions if nobody reads as a group.
     coordinator: HostId,
     restarting: u32,
+    /// Brokers that are being shut down in order, and by which fault.
+    stopping: Vec<(FaultId, HostId)>,
     /// Index: host. Until when its process stands still.
     paused: Vec<Time>,
     /// When the last pause, split or slow link is over.
@@ -236,6 +242,7 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),
+        deaf: scenario.producer.on_error == OnError::Ignore,
         driver: cast(scenario)
             .find(&driver)
             .expect("every segment has a driver"),
@@ -446,6 +453,7 @@ impl Simulation {
             last_appender: HostId(1),
             coordinator: HostId(1),
             restarting: 0,
+            stopping: Vec::new(),
             paused: vec![Time::ZERO; hosts],
             disturbed_until: Time::ZERO,
             events: 0,
@@ -852,6 +860,35 @@ impl Simulation {
                 let message = kafka::protocol::Message::Treat { treatment, times };
                 self.tell(host, message, cause);
             }
+            Action::Stop {
+                place,
+                restart_after,
+            } if FULL => {
+                let stopping = self.stopping.iter().position(|&(other, _)| other == id);
+                if let Some(index) = stopping {
+                    let (_, host) = self.stopping.remove(index);
+                    if self.nodes[usize::from(host.0)].is_alive() {
+                        let loses = kernel::Loses::Memory;
+                        let mut cx = self.kernel.context(host, None);
+                        cx.note(Fact::Crashed { loses });
+                        let cause = cx.cause();
+                        self.crash(host, loses, restart_after, cause);
+                    }
+                    return;
+                }
+                let Place::Host(host) = self.resolve(place, broker) else {
+                    return;
+                };
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let mut cx = self.kernel.context(host, None);
+                    cx.note(injected);
+                    let cause = cx.cause();
+                    self.tell(host, kafka::protocol::Message::ShutDown, cause);
+                    self.stopping.push((id, host));
+                    let down = self.kernel.now + STOPPING;
+                    self.kernel.agenda.insert(down, cause, What::Fault(id));
+                }
+            }
             Action::GiveUp { place } if FULL => {
                 let Place::Host(host) = self.resolve(place, None) else {
                     return;
@@ -920,6 +957,7 @@ impl Simulation {
             }
             Action::GiveUp { .. }
             | Action::Close { .. }
+            | Action::Stop { .. }
             | Action::Refuse { .. }
             | Action::Damage { .. } => {}
         }

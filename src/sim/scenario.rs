@@ -361,9 +361,7 @@ impl Scenario {
     pub fn patched(&self, patch: &Patch) -> Result<Scenario, ScenarioError> {
         let mut value = self.to_value();
         let mut patch = patch.0.clone();
-        if super::FULL {
-            hudi::modern_keys(&mut patch);
-        }
+        hudi::modern_keys(&mut patch);
         merge(&mut value, &patch);
         Scenario::from_value(&value)
     }
@@ -420,6 +418,21 @@ impl Scenario {
             }
             if let Some(key) = engine.spark.needs_full() {
                 return refused(format!("{place}engine.spark.{key}"), "this setting");
+            }
+        }
+        let branches = self.branches.iter();
+        let sinks = branches.map(|(name, branch)| (format!("branches.{name}."), &branch.sink));
+        for (place, sink) in std::iter::once((String::new(), &self.sink)).chain(sinks) {
+            if sink.hudi.is_beyond_the_opening() {
+                return refused(format!("{place}sink.hudi"), "a table with these settings");
+            }
+        }
+        if self.workload.has_changes() {
+            return refused("workload".into(), "an order with several versions");
+        }
+        for (name, fault) in &self.faults {
+            if fault.strikes_a_table() {
+                return refused(format!("faults.{name}.do"), "this fault");
             }
         }
         Ok(())
@@ -525,13 +538,7 @@ fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, ScenarioEr
             }
             _ => String::new(),
         };
-        // Settings beyond what the opening scenario needs are not in that build.
-        let beyond = if super::FULL || !text.starts_with("unknown") {
-            ""
-        } else {
-            " (more settings run in the terminal; the page does not have them yet)"
-        };
-        ScenarioError::new(place, format!("{text}{hint}{beyond}"))
+        ScenarioError::new(place, format!("{text}{hint}"))
     })
 }
 

@@ -8,6 +8,7 @@ use super::compact::gather;
 #[cfg(not(feature = "lean"))]
 use super::engines::spark::damage;
 use super::engines::spark::progress;
+use super::kafka::protocol::{PartitionId, Positions};
 use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, database, hudi};
@@ -38,6 +39,7 @@ pub enum Object {
     Hudi(hudi::File),
     Console(console::Effect),
     Database(database::Record),
+    Offset(console::OffsetRow),
 }
 
 /// Everything in the store, by path.
@@ -58,6 +60,12 @@ pub enum Operation {
     },
     List {
         prefix: String,
+    },
+    /// A consumer whose offsets are kept here takes partitions over.
+    TakeOver {
+        segment: SegmentId,
+        partitions: Vec<PartitionId>,
+        generation: u32,
     },
     /// A put that nobody waits for.
     Touch {
@@ -85,6 +93,9 @@ pub enum Message {
     Damage {
         segment: SegmentId,
         what: &'static str,
+    },
+    Offsets {
+        positions: Positions,
     },
     /// The store refused the operation: nothing of it happened.
     Failed,
@@ -124,7 +135,7 @@ impl Memory {
         let writes = match operation {
             Operation::Put { path, .. } => in_table(path),
             Operation::Delete { paths, .. } => paths.iter().all(in_table),
-            Operation::List { .. } | Operation::Touch { .. } => false,
+            Operation::List { .. } | Operation::Touch { .. } | Operation::TakeOver { .. } => false,
         };
         if !writes {
             return false;
@@ -232,7 +243,16 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     cx.note(fact);
                 });
             }
-            if let Object::Console(effect) = &object {
+            if FULL && let Object::Console(effect) = &object {
+                match console::put_offset(objects, effect) {
+                    Ok(fact) => {
+                        fact.map(|fact| cx.note(fact));
+                    }
+                    Err(fact) => {
+                        cx.note_setting("sink.fencing", fact);
+                        return Message::Done { ok: false };
+                    }
+                }
                 for fact in console::changes(objects, &path, effect) {
                     cx.note(fact);
                 }
@@ -267,6 +287,17 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
             }
             Message::Done { ok: true }
         }
+        Operation::TakeOver {
+            segment,
+            partitions,
+            generation,
+        } => Message::Offsets {
+            positions: if FULL {
+                console::take_over(objects, segment, &partitions, generation)
+            } else {
+                Positions::new()
+            },
+        },
         Operation::Touch { .. } => Message::Done { ok: true },
         Operation::List { prefix } => {
             let under = objects

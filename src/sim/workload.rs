@@ -124,7 +124,7 @@ impl Till {
     /// What event `n` is: it happens at `at`.
     pub fn event(&mut self, workload: &Workload, seed: u64, n: u32, at: Time) -> Record {
         let created = order(workload, seed, n, at);
-        if !workload.has_changes() {
+        if !FULL || !workload.has_changes() {
             return created;
         }
         let change = match workload.changes.get(&n) {

@@ -73,6 +73,7 @@ pub fn engine_words(scenario: &Scenario) -> String {
             Commit::Auto if consumer.auto_commit => "auto-commit".into(),
             Commit::Auto => "no commit".into(),
             Commit::Transaction => "in a transaction".into(),
+            Commit::Sink => "with the result".into(),
         },
     }
 }

@@ -264,6 +264,13 @@ impl Broker {
                 self.give_producer_ids(memory, cx);
             }
             Message::Slow { by, until } => memory.slow = (until, by),
+            Message::ShutDown if FULL => {
+                // What is in the page cache is written out before the process ends.
+                for log in disk.values_mut() {
+                    log.flushed = log.end();
+                }
+                cx.send(self.controller, Message::ControlledShutdown);
+            }
             Message::Treat { treatment, times } => memory.treatments.push((treatment, times)),
             Message::WriteBack => {
                 for log in disk.values_mut() {

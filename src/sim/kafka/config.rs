@@ -28,6 +28,8 @@ pub enum OnError {
     WriteOff,
     /// It calls `send()` again, once, in the same process.
     SendAgain,
+    /// It looks at no report, and takes for done what it has sent.
+    Ignore,
 }
 
 /// What the application gives as the record's key.

@@ -2,11 +2,11 @@
 //!
 //! Mirrors: the KRaft controller: `BrokerHeartbeatManager`, `PartitionChangeBuilder` (`electAnyLeader`,
 //! `maybePopulateTargetElr`), `ReplicationControlManager.handleBrokerUncleanShutdown`, `AlterPartition`; KIP-966.
-//! Simplified: one controller that never fails; every restart of a broker follows an unclean shutdown; no preferred-leader
-//! rebalancing.
+//! Simplified: one controller that never fails; no preferred-leader rebalancing (every 300 s in reality).
 
 use super::config::{BrokerConfig, TopicConfig};
 use super::protocol::{Message, PartitionState};
+use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
 use crate::sim::trace::Fact;
@@ -46,6 +46,8 @@ pub struct Memory {
     beats: u64,
     /// The first producer id that no broker has been given.
     producer_ids: u64,
+    /// Brokers that were shut down in order and have not registered again.
+    stopped: Vec<HostId>,
 }
 
 impl Memory {
@@ -70,6 +72,7 @@ impl Program for Controller {
             alive: BTreeMap::new(),
             beats: 0,
             producer_ids: 0,
+            stopped: Vec::new(),
         };
         for &broker in &self.brokers {
             self.heard(&mut memory, broker, cx);
@@ -95,6 +98,7 @@ impl Program for Controller {
             _ => return,
         };
         match message {
+            Message::Heartbeat if memory.stopped.contains(&from) => {}
             Message::Heartbeat => {
                 let fenced = !memory.alive.contains_key(&from);
                 self.heard(memory, from, cx);
@@ -107,9 +111,22 @@ impl Program for Controller {
                 if memory.alive.contains_key(&from) {
                     self.fence(memory, from, cx);
                 }
-                self.shut_down_uncleanly(memory, from);
+                let in_order = memory.stopped.iter().position(|&other| other == from);
+                match in_order {
+                    Some(index) => {
+                        memory.stopped.remove(index);
+                    }
+                    None => self.shut_down_uncleanly(memory, from),
+                }
                 self.heard(memory, from, cx);
                 self.unfence(memory, from, cx);
+            }
+            // It leads nothing any more, and hears of it. Source: `BrokerHeartbeatManager` (CONTROLLED_SHUTDOWN),
+            // `ReplicationControlManager.handleBrokerInControlledShutdown`.
+            Message::ControlledShutdown if FULL => {
+                memory.stopped.push(from);
+                self.fence(memory, from, cx);
+                self.publish_to(memory, from, cx);
             }
             Message::SessionExpired { broker, beat }
                 if memory.alive.get(&broker) == Some(&beat) =>

@@ -191,18 +191,11 @@ impl Broker {
                 offsets,
             } => {
                 let answer = |error| Message::OffsetCommitResponse { correlation, error };
-                if !here {
-                    return cx.send(from, answer(Some(elsewhere)));
-                }
-                let known = memory.groups.0.entry(group).or_default();
-                if let Some(error) = known.refuses(member, generation) {
-                    cx.note(Fact::Fenced {
-                        segment: group,
-                        who: from,
-                        error,
-                    });
+                let who = Some((member, generation));
+                if let Some(error) = admit(memory, here, group, who, from, cx) {
                     return cx.send(from, answer(Some(error)));
                 }
+                let known = memory.groups.0.entry(group).or_default();
                 known.offsets.extend(&offsets);
                 let fact = Fact::OffsetsCommitted {
                     segment: group,
@@ -220,23 +213,14 @@ impl Broker {
             Message::TxnOffsetCommit {
                 group,
                 member,
-                generation,
                 producer_id,
                 epoch,
                 offsets,
             } => {
                 let answer = |error| Message::TxnOffsetCommitResponse { error };
-                if !here {
-                    return cx.send(from, answer(Some(elsewhere)));
-                }
-                let known = memory.groups.0.entry(group).or_default();
-                // The metadata of the consumer tell a zombie from the member in charge (KIP-447).
-                if let Some(error) = known.refuses(member, generation) {
-                    cx.note(Fact::Fenced {
-                        segment: group,
-                        who: from,
-                        error,
-                    });
+                // The metadata of the consumer tell a zombie from the member in charge (KIP-447). Those that an
+                // application makes by hand name no generation, and pass.
+                if let Some(error) = admit(memory, here, group, member, from, cx) {
                     return cx.send(from, answer(Some(error)));
                 }
                 // The partition of the offsets is part of the transaction like any other.
@@ -250,7 +234,6 @@ impl Broker {
                     let message = Message::TxnOffsetCommit {
                         group,
                         member,
-                        generation,
                         producer_id,
                         epoch,
                         offsets,
@@ -258,6 +241,7 @@ impl Broker {
                     memory.asking.push((from, message));
                     return self.ask_coordinator(memory, producer_id, epoch, internal.groups, cx);
                 }
+                let known = memory.groups.0.entry(group).or_default();
                 known.pending.insert(producer_id, (from, offsets.clone()));
                 let entry = Entry::Offsets {
                     group,
@@ -473,6 +457,29 @@ impl Broker {
         };
         self.write(disk, memory, entry, Then::Answer(answers), cx);
     }
+}
+
+/// Why offsets are not taken, if they are not: the group is coordinated elsewhere, or goes on without who sent them.
+fn admit(
+    memory: &mut Memory,
+    here: bool,
+    group: SegmentId,
+    who: Option<(MemberId, u32)>,
+    from: HostId,
+    cx: &mut Context,
+) -> Option<ErrorCode> {
+    if !here {
+        return Some(ErrorCode::NotCoordinator);
+    }
+    let (member, generation) = who?;
+    let known = memory.groups.0.entry(group).or_default();
+    let error = known.refuses(member, generation)?;
+    cx.note(Fact::Fenced {
+        segment: group,
+        who: from,
+        error,
+    });
+    Some(error)
 }
 
 /// A sign of life: silence is counted from now on.

@@ -556,8 +556,8 @@ pub enum Message {
     /// To the group's coordinator.
     TxnOffsetCommit {
         group: SegmentId,
-        member: MemberId,
-        generation: u32,
+        /// None: the application made the group's metadata by hand.
+        member: Option<(MemberId, u32)>,
         producer_id: u64,
         epoch: u16,
         offsets: Positions,
@@ -631,6 +631,9 @@ pub enum Message {
     PublishTo {
         broker: HostId,
     },
+    /// To a broker: stop in order. It tells the controller, which hands on what it leads.
+    ShutDown,
+    ControlledShutdown,
     HandleProduce {
         client: HostId,
     },

@@ -72,10 +72,11 @@ impl Index {
             return high_watermark;
         }
         let open = self.open.values().filter_map(|offsets| offsets.first());
-        let unsafe_yet = self
+        // Markers stand in the order of the log, so the unsafe ones are the last.
+        let safe = self
             .ended
-            .iter()
-            .filter(|(_, marker)| *marker >= high_watermark);
+            .partition_point(|(_, marker)| *marker < high_watermark);
+        let unsafe_yet = self.ended[safe..].iter();
         let undecided = open.chain(unsafe_yet.map(|(first, _)| first));
         undecided
             .copied()

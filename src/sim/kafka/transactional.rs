@@ -42,8 +42,8 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Offsets {
     pub group: SegmentId,
-    pub member: MemberId,
-    pub generation: u32,
+    /// The member and its generation, if the consumer's own metadata go along.
+    pub member: Option<(MemberId, u32)>,
     pub positions: Positions,
 }
 
@@ -307,7 +307,6 @@ impl Client {
             let message = Message::TxnOffsetCommit {
                 group: offsets.group,
                 member: offsets.member,
-                generation: offsets.generation,
                 producer_id,
                 epoch,
                 offsets: offsets.positions,

@@ -81,6 +81,8 @@ pub struct Terms {
     pub by_order: bool,
     /// The instances of the producing application.
     pub producers: Vec<HostId>,
+    /// Their application looks at no report.
+    pub deaf: bool,
     pub driver: HostId,
     pub partitions: u16,
     /// The first partition of what the segment reads: 0 for the topic itself.
@@ -336,6 +338,10 @@ impl Ledger {
                 account.failed = false;
             }),
             Fact::SendFailed { batch, .. } if !self.terms.producers.contains(&batch.producer) => {}
+            // Nobody hears it.
+            Fact::SendFailed { origins, .. } if FULL && self.terms.deaf => {
+                self.each(id, event, origins, |account| account.acknowledged = true);
+            }
             Fact::SendFailed { origins, .. } | Fact::UnitDropped { origins, .. } => {
                 self.each(id, event, origins, |account| {
                     account.failed = true;
@@ -827,11 +833,9 @@ impl Ledger {
                 self.open_files.remove(instant);
                 self.verdict.rollbacks += 1;
             }
-            Fact::CompactionChanged { instant, state, .. } => {
-                // Taken back to its plan, or complete: no file of it is left over.
-                if *state != InstantState::Inflight {
-                    self.open_files.remove(instant);
-                }
+            // Taken back to its plan, or complete: no file of it is left over.
+            Fact::CompactionChanged { instant, state, .. } if *state != InstantState::Inflight => {
+                self.open_files.remove(instant);
             }
             Fact::MergedAway { origins, .. } => self.merged_away(id, event.at, origins),
             Fact::Deferred { origins, .. } => {
@@ -1074,25 +1078,28 @@ impl Ledger {
         });
     }
 
-    /// Whether something of the event is still where it can be read: then it is not lost but stuck.
-    fn rests(&self, order: u32) -> bool {
-        let account = &self.accounts[order as usize - 1];
+    /// Index: order. Whether something of the event is still where it can be read: then it is not lost but stuck.
+    fn resting(&self) -> Vec<bool> {
         // Its producer still holds it, or the application's outbox does.
-        let transactional = self.transactional.contains(&account.producer);
-        if account.is_held(transactional) && !account.forgotten {
-            return true;
-        }
-        let in_window = self.held.contains_key(&order);
-        let unread = |(partition, log): (usize, &Vec<LogEntry>)| {
+        let held = |account: &Account| {
+            let transactional = self.transactional.contains(&account.producer);
+            account.deferred || (account.is_held(transactional) && !account.forgotten)
+        };
+        let mut resting: Vec<bool> = std::iter::once(false)
+            .chain(self.accounts.iter().map(held))
+            .collect();
+        let in_windows = self.held.keys().copied();
+        let in_hands = self.hands.values().flatten().copied();
+        let unread = self.logs.iter().enumerate().flat_map(|(partition, log)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
-            log.get(from.min(log.len())..)
-                .unwrap_or_default()
-                .iter()
-                .any(|&(other, _)| other == order)
-        };
-        let in_hand = self.hands.values().any(|hand| hand.contains(&order));
-        in_window || in_hand || account.deferred || self.logs.iter().enumerate().any(unread)
+            let unread = log.get(from.min(log.len())..).unwrap_or_default();
+            unread.iter().map(|&(order, _)| order)
+        });
+        for order in in_windows.chain(in_hands).chain(unread) {
+            resting[order as usize] = true;
+        }
+        resting
     }
 
     fn why_lost(&self, account: &Account) -> LossOrigin {
@@ -1130,6 +1137,7 @@ impl Ledger {
             Some(before) => self.inherit(before),
             None => vec![None; self.accounts.len()],
         };
+        let resting = self.resting();
         let mut own_lost = 0;
         for order in 1..=self.accounts.len() as u32 {
             let account = &self.accounts[order as usize - 1];
@@ -1138,7 +1146,7 @@ impl Ledger {
                 let fate = before.fates.get(order as usize - 1);
                 fate.is_none_or(|(fate, _)| *fate == Fate::Delivered)
             });
-            let open = account.fate == Fate::Pending && handed_on && !self.rests(order);
+            let open = account.fate == Fate::Pending && handed_on && !resting[order as usize];
             if !account.exists() || !(open || inherited.is_some()) {
                 continue;
             }

@@ -127,7 +127,7 @@ impl Ledger {
                 return false;
             };
             let visible = |event: &&u32| !account(event).entries.is_empty();
-            let shown = events.iter().filter(visible).map(|event| rank(event)).max();
+            let shown = events.iter().filter(visible).map(rank).max();
             match shown {
                 Some(_) if account(newest).cancelled => true,
                 Some(shown) => shown < rank(newest),

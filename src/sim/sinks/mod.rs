@@ -79,6 +79,19 @@ impl SinkSection {
                 "\"transaction\" commits offsets with the output, so sink.use must be \"kafka_topic\"",
             ));
         }
+        let keeps = consumes && engine.consumer.commit == Commit::Sink;
+        if keeps && self.console.dedup == console::Dedup::Store {
+            return Err(ScenarioError::new(
+                format!("{place}.console.dedup"),
+                "\"store\" drops a write with the offset in it; \"none\" and \"upsert\" go with consumer.commit \"sink\"",
+            ));
+        }
+        if keeps && topic {
+            return Err(ScenarioError::new(
+                "engine.consumer.consumer.commit",
+                "\"sink\" keeps offsets beside the effects, so sink.use must be \"console\"",
+            ));
+        }
         if consumes && engine.consumer.pool > 0 && topic {
             return Err(ScenarioError::new(
                 "engine.consumer.consumer.pool",

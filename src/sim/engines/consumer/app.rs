@@ -11,10 +11,13 @@ use super::super::super::kafka::protocol::{
     ErrorCode, Internal, Isolation, MemberId, Message as Kafka, OffsetSpec, PartitionId, Positions,
 };
 use super::super::super::kafka::transactional::{Client as Writer, News, Offsets, Settings};
-use super::super::super::sinks::console::{ConsoleConfig, Effect};
+use super::super::super::sinks::console::{ConsoleConfig, Effect, OffsetRow};
 use super::super::super::store::{self, Object, Operation};
 use super::super::super::trace::{Fact, Row, SegmentId, Source};
-use super::{Client, Commit, CommitCall, ConsumerConfig, Job, Message, OffsetReset};
+use super::{
+    Client, Commit, CommitCall, ConsumerConfig, GroupMetadata, Job, Message, OffsetReset,
+    OnCommitFailed,
+};
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::workload::Record;
@@ -146,7 +149,15 @@ impl Program for Consumer {
                 self.hear(memory, news, cx);
                 self.on_kafka(memory, from, message, cx);
             }
-            message::Message::Store(store::Message::Done { .. }) => self.effect_done(memory, cx),
+            message::Message::Store(store::Message::Done { ok }) => {
+                self.effect_done(memory, ok, cx);
+            }
+            message::Message::Store(store::Message::Offsets { positions })
+                if memory.step == Step::Positioning =>
+            {
+                memory.asked = None;
+                self.positioned(memory, &positions, cx);
+            }
             message::Message::Disconnected => {
                 memory.leaders.iter_mut().for_each(|leader| {
                     if *leader == Some(from) {
@@ -360,6 +371,15 @@ impl Consumer {
 
     /// Committed offsets first; then the ends of the topic for partitions that have none.
     fn position(&self, memory: &mut Memory, cx: &mut Context) {
+        if self.config.commit == Commit::Sink {
+            memory.asked = Some(self.store);
+            let take_over = Operation::TakeOver {
+                segment: self.segment,
+                partitions: memory.positions.keys().copied().collect(),
+                generation: memory.generation,
+            };
+            return cx.send(self.store, store::Message::Request(take_over));
+        }
         if let Some(coordinator) = self.coordinator(memory) {
             memory.asked = Some(coordinator);
             cx.send(
@@ -563,11 +583,18 @@ impl Consumer {
             ..Row::of(&job.record, source, record_key)
         };
         let (path, if_absent) = self.sink.place(self.segment, &row);
+        let offset = OffsetRow {
+            partition: job.partition,
+            next: job.offset + 1,
+            generation: memory.generation,
+        };
         let effect = Effect {
             segment: self.segment,
             poll: job.poll,
             at: cx.now(),
             row,
+            offset: (self.config.commit == Commit::Sink).then_some((cx.host(), offset)),
+            fencing: self.sink.fencing,
         };
         memory.writing.push_back((thread, job));
         let operation = Operation::Put {
@@ -622,8 +649,10 @@ impl Consumer {
                 if let (Some(writer), Some(member)) = (&mut memory.writer, memory.member) {
                     writer.send_offsets(Offsets {
                         group: self.segment,
-                        member,
-                        generation: memory.generation,
+                        member: match self.config.group_metadata {
+                            GroupMetadata::Consumer => Some((member, memory.generation)),
+                            GroupMetadata::ByHand => None,
+                        },
                         positions: memory.positions.clone(),
                     });
                     writer.commit();
@@ -682,11 +711,20 @@ impl Consumer {
         };
     }
 
-    fn effect_done(&self, memory: &mut Memory, cx: &mut Context) {
+    fn effect_done(&self, memory: &mut Memory, ok: bool, cx: &mut Context) {
         let Some((thread, job)) = memory.writing.pop_front() else {
             return;
         };
         if memory.step == Step::Closed {
+            return;
+        }
+        if self.config.commit == Commit::Sink && !ok {
+            // The sink has refused it: the partition is somebody else's by now.
+            memory.todo.clear();
+            memory.threads.fill(None);
+            self.disown(memory);
+            memory.step = Step::Polling;
+            cx.after(Span::ZERO, Message::Poll);
             return;
         }
         let source = Source {
@@ -881,6 +919,21 @@ impl Consumer {
                 let waited_for = waits.is_some_and(|&(waiting, _)| waiting == correlation);
                 if error.is_some() {
                     self.disown(memory);
+                }
+                let stops = self.config.on_commit_failed == OnCommitFailed::Stop;
+                if waited_for && error.is_some() && stops {
+                    memory.step = Step::Failed;
+                    memory.rejoin = false;
+                    memory.todo.clear();
+                    memory.threads.fill(None);
+                    cx.note_setting(
+                        "consumer.on.commit.failed",
+                        Fact::QueryFailed {
+                            segment: self.segment,
+                            error: "CommitFailedException".into(),
+                        },
+                    );
+                    return;
                 }
                 if waited_for && error.is_some() && memory.step == Step::CommittingBefore {
                     // `CommitFailedException` comes before the work: these records are somebody else's.

@@ -23,6 +23,30 @@ pub enum Commit {
     Auto,
     /// `sendOffsetsToTransaction`: in one transaction with the output.
     Transaction,
+    /// In the sink's own transaction, with the result: the consumer goes to what the sink says when it starts.
+    Sink,
+}
+
+/// What the application does when its commit is refused (`CommitFailedException`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnCommitFailed {
+    /// It goes on polling, and so joins the group again.
+    #[default]
+    Rejoin,
+    /// Nobody catches it: the loop is over.
+    Stop,
+}
+
+/// Which metadata of the group go along with offsets in a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupMetadata {
+    /// `consumer.groupMetadata()`: with member and generation.
+    #[default]
+    Consumer,
+    /// `new ConsumerGroupMetadata(groupId)`: without.
+    ByHand,
 }
 
 /// Which of the client's two calls the application uses.
@@ -68,6 +92,11 @@ pub struct ConsumerConfig {
     pub commit: Commit,
     #[serde(rename = "consumer.commit.call")]
     pub commit_call: CommitCall,
+    /// Not a setting of Kafka but of the application.
+    #[serde(rename = "consumer.on.commit.failed")]
+    pub on_commit_failed: OnCommitFailed,
+    #[serde(rename = "consumer.group.metadata")]
+    pub group_metadata: GroupMetadata,
     /// Threads that the work is handed to; 0: the loop works itself.
     #[serde(rename = "consumer.pool")]
     pub pool: u8,
@@ -105,6 +134,8 @@ impl Default for ConsumerConfig {
             client: Client::default(),
             commit: Commit::default(),
             commit_call: CommitCall::default(),
+            on_commit_failed: OnCommitFailed::default(),
+            group_metadata: GroupMetadata::default(),
             pool: 0,
             auto_commit: true,
             auto_commit_interval_ms: 5_000,
@@ -169,6 +200,12 @@ impl ConsumerConfig {
                     format!("{value} is out of range; {least} to {most} is accepted"),
                 );
             }
+        }
+        if self.commit == Commit::Sink && (self.auto_commit || self.pool > 0) {
+            return refuse(
+                "consumer.commit",
+                "\"sink\" keeps offsets with the results, in their order: enable.auto.commit must be false and consumer.pool 0".into(),
+            );
         }
         if self.heartbeat_interval_ms >= self.session_timeout_ms {
             return refuse(

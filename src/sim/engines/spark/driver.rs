@@ -227,10 +227,10 @@ impl Program for Driver {
                 self.log_commit(memory, cx);
             }
             #[cfg(not(feature = "lean"))]
-            message::Message::Disconnected if self.compactor == Some(from) => {
-                if memory.phase == Phase::Compacting {
-                    self.attempt_failed(memory, "the inline compaction failed", cx);
-                }
+            message::Message::Disconnected
+                if self.compactor == Some(from) && memory.phase == Phase::Compacting =>
+            {
+                self.attempt_failed(memory, "the inline compaction failed", cx);
             }
             message::Message::Store(store::Message::Listing { objects }) => {
                 self.listed(memory, &objects, cx)

@@ -183,7 +183,7 @@ impl Compactor {
         let rule = self.config.rule();
         let (mut steps, mut slices, mut markers) = (Vec::new(), Vec::new(), Vec::new());
         for (group, view) in timeline.to_compact(plan) {
-            let rows = view.rows(data, &rule);
+            let rows = view.rows(data, &rule).into_owned();
             let prefix = WriteTask::data_prefix(self.segment);
             let path = format!("{prefix}{group}_0_{:020}.parquet", plan.micros());
             let written = Fact::SliceCompacted {

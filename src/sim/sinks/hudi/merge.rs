@@ -6,6 +6,7 @@
 use super::super::super::store::Objects;
 use super::rows_at;
 use crate::sim::trace::Row;
+use std::borrow::Cow;
 
 /// A field that `hoodie.table.ordering.fields` may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +103,10 @@ impl View {
     }
 
     /// What a snapshot query reads.
-    pub fn rows(&self, objects: &Objects, rule: &Rule) -> Vec<Row> {
+    pub fn rows<'a>(&self, objects: &'a Objects, rule: &Rule) -> Cow<'a, [Row]> {
         let base = self.base_rows(objects);
         if self.logs.is_empty() {
-            return base.to_vec();
+            return base.into();
         }
         let mut rows = base.to_vec();
         for row in self.logs.iter().flat_map(|path| rows_at(objects, path)) {
@@ -117,7 +118,7 @@ impl View {
             }
         }
         rows.retain(|row| !row.is_tombstone());
-        rows
+        rows.into()
     }
 
     /// What a read-optimized query reads.

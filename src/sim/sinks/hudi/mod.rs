@@ -11,6 +11,7 @@ pub mod compactor;
 mod merge;
 mod options;
 mod timeline;
+mod wire;
 mod write;
 
 pub use merge::{Rule, View};
@@ -30,6 +31,7 @@ use super::super::trace::{Absorption, Fact, InstantState, Retraction, Row, Segme
 use crate::sim::FULL;
 use crate::sim::origin::Origin;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `hoodie.datasource.write.operation`.
@@ -93,8 +95,10 @@ pub enum SinkWriter {
 }
 
 /// The table's settings under their real keys.
+///
+/// Read and written by `wire`: in JSON as it stands here, on the way to a worker in two parts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct HudiConfig {
     #[serde(rename = "hoodie.datasource.write.operation")]
     pub operation: WriteOperation,
@@ -106,165 +110,80 @@ pub struct HudiConfig {
     pub identifier: String,
     #[serde(rename = "sink.writer")]
     pub writer: SinkWriter,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.write.table.type")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.write.table.type")]
     pub table_type: TableType,
     /// The fields that say which version is newer, separated by commas; not set: the later write wins.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(
-            rename = "hoodie.table.ordering.fields",
-            alias = "hoodie.datasource.write.precombine.field"
-        )
+    #[serde(
+        rename = "hoodie.table.ordering.fields",
+        alias = "hoodie.datasource.write.precombine.field"
     )]
-    #[cfg_attr(feature = "lean", serde(skip))]
     pub ordering: Option<String>,
     /// Not set: event time if there are ordering fields.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.write.record.merge.mode")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.write.record.merge.mode")]
     pub merge_mode: Option<MergeMode>,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.index.type"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.index.type")]
     pub index: IndexType,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.simple.index.update.partition.path")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.simple.index.update.partition.path")]
     pub simple_update_path: bool,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.bloom.index.update.partition.path")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.bloom.index.update.partition.path")]
     pub bloom_update_path: bool,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.record.index.update.partition.path")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.record.index.update.partition.path")]
     pub record_update_path: bool,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.insert"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.combine.before.insert")]
     pub combine_before_insert: bool,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.upsert"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.combine.before.upsert")]
     pub combine_before_upsert: bool,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.combine.before.delete"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.combine.before.delete")]
     pub combine_before_delete: bool,
     /// The older form of `hoodie.datasource.insert.dup.policy`.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.write.insert.drop.duplicates")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.write.insert.drop.duplicates")]
     pub drop_duplicates: bool,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.insert.dup.policy")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.insert.dup.policy")]
     pub insert_dup_policy: DupPolicy,
     /// False before 0.15: an insert that is packed into a file replaces an equal key there.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.merge.allow.duplicate.on.inserts")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.merge.allow.duplicate.on.inserts")]
     pub allow_duplicate_on_inserts: bool,
     /// Up to this size inserts fill a file up, in bytes; 0: never.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.parquet.small.file.limit")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.parquet.small.file.limit")]
     pub small_file_limit: u64,
     /// Not set: EAGER with one writer, LAZY with several.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(
-            rename = "hoodie.clean.failed.writes.policy",
-            alias = "hoodie.cleaner.policy.failed.writes"
-        )
+    #[serde(
+        rename = "hoodie.clean.failed.writes.policy",
+        alias = "hoodie.cleaner.policy.failed.writes"
     )]
-    #[cfg_attr(feature = "lean", serde(skip))]
     pub failed_writes: Option<FailedWritesPolicy>,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.client.heartbeat.interval_in_ms")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.client.heartbeat.interval_in_ms")]
     pub heartbeat_interval_ms: u64,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.client.heartbeat.tolerable.misses")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.client.heartbeat.tolerable.misses")]
     pub heartbeat_misses: u32,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(
-            rename = "hoodie.clean.commits.retained",
-            alias = "hoodie.cleaner.commits.retained"
-        )
+    #[serde(
+        rename = "hoodie.clean.commits.retained",
+        alias = "hoodie.cleaner.commits.retained"
     )]
-    #[cfg_attr(feature = "lean", serde(skip))]
     pub commits_retained: u32,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.keep.min.commits"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.keep.min.commits")]
     pub keep_min_commits: u32,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.keep.max.commits"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.keep.max.commits")]
     pub keep_max_commits: u32,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.compact.inline"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.compact.inline")]
     pub compact_inline: bool,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.compact.inline.max.delta.commits")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.compact.inline.max.delta.commits")]
     pub max_delta_commits: u32,
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.compaction.async.enable")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.compaction.async.enable")]
     pub compact_async: bool,
     /// Attempts in all.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.write.streaming.retry.count")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.write.streaming.retry.count")]
     pub retry_count: u32,
     /// The pause after the first attempt; it doubles.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.write.streaming.retry.interval.ms")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.write.streaming.retry.interval.ms")]
     pub retry_interval_ms: u64,
     /// True up to 0.12.0.
-    #[cfg_attr(
-        not(feature = "lean"),
-        serde(rename = "hoodie.datasource.write.streaming.ignore.failed.batch")
-    )]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.write.streaming.ignore.failed.batch")]
     pub ignore_failed_batch: bool,
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.write.concurrency.mode"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.write.concurrency.mode")]
     pub concurrency: ConcurrencyMode,
     /// Which reader of the table counts. An option of the reader, not of the writer.
-    #[cfg_attr(not(feature = "lean"), serde(rename = "hoodie.datasource.query.type"))]
-    #[cfg_attr(feature = "lean", serde(skip))]
+    #[serde(rename = "hoodie.datasource.query.type")]
     pub query: QueryType,
 }
 
@@ -438,7 +357,9 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
     let (before, after) = (before.views(), before.with(completed).views());
     let rows = |views: &BTreeMap<String, View>, group: &String| {
         let view = views.get(group);
-        view.map_or_else(Vec::new, |view| timeline::read(view, objects, rule, query))
+        view.map_or(Cow::Borrowed(&[][..]), |view| {
+            timeline::read(view, objects, rule, query)
+        })
     };
     let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
     let written = completed.slices.iter().map(|slice| &slice.group);
@@ -451,12 +372,10 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
             overwritten.extend(shown.difference(&kept));
         } else {
             went.extend(shown.difference(&kept));
-            lost.extend(
-                old.into_iter()
-                    .filter(|row| FULL && !kept.contains(&row.row)),
-            );
+            let gone = old.iter().filter(|row| FULL && !kept.contains(&row.row));
+            lost.extend(gone.cloned());
         }
-        came.extend(new.into_iter().filter(|row| !shown.contains(&row.row)));
+        came.extend(new.iter().filter(|row| !shown.contains(&row.row)).cloned());
     }
     // A row that no other row of its key takes the place of was deleted.
     let replaced = |row: &&Row| {

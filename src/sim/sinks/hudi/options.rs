@@ -126,6 +126,15 @@ pub fn modern_keys(patch: &mut serde_json::Value) {
 }
 
 impl HudiConfig {
+    /// Whether it takes a build with everything in it.
+    pub fn is_beyond_the_opening(&self) -> bool {
+        let known = matches!(
+            self.operation,
+            WriteOperation::Upsert | WriteOperation::Insert | WriteOperation::BulkInsert
+        );
+        !known || *self != self.basics()
+    }
+
     /// The operation in force. Source: `HoodieSparkSqlWriter.deduceOperation`: upsert with a policy for copies becomes insert,
     /// with no more than a warning.
     pub fn operation_in_force(&self) -> WriteOperation {

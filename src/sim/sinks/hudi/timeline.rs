@@ -11,7 +11,8 @@ use crate::sim::FULL;
 use crate::sim::kernel::{Span, Time};
 use crate::sim::origin::Origin;
 use crate::sim::store::{Object, Objects, Operation};
-use crate::sim::trace::{Absorption, Fact, InstantState, SegmentId, Source};
+use crate::sim::trace::{Absorption, Fact, InstantState, Row, SegmentId, Source};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A store operation of a write.
@@ -564,14 +565,14 @@ pub(super) fn delete(paths: Vec<String>) -> Step {
 }
 
 /// Which rows a query of this type reads in a file group.
-pub(super) fn read(
+pub(super) fn read<'a>(
     view: &View,
-    objects: &Objects,
+    objects: &'a Objects,
     rule: &Rule,
     query: QueryType,
-) -> Vec<crate::sim::trace::Row> {
+) -> Cow<'a, [Row]> {
     match query {
-        QueryType::ReadOptimized => view.base_rows(objects).to_vec(),
+        QueryType::ReadOptimized => view.base_rows(objects).into(),
         QueryType::Snapshot | QueryType::Incremental => view.rows(objects, rule),
     }
 }

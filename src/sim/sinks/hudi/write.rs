@@ -243,10 +243,10 @@ impl Index {
                 }
                 continue;
             }
-            for row in view.rows(data, &rule) {
+            for row in view.rows(data, &rule).iter() {
                 index
                     .live
-                    .entry(place(&row))
+                    .entry(place(row))
                     .or_insert_with(|| group.clone());
             }
             for row in view.entries(data) {
