@@ -4,7 +4,17 @@
 //! Requests and answers travel as postcard bytes: several times smaller than JSON, and the worker carries no JSON reader.
 //! An answer carries the number of its request, and the newest request wins.
 
-use crate::sim::{Keep, Run, Scenario, Simulation};
+#[cfg(not(feature = "lean"))]
+use crate::sim::explore::{
+    Work,
+    compare::{Comparing, Comparison},
+    crash_points::{Exploration, Reach, Report},
+    gauntlet::{Gauntlet, GauntletReport},
+    matrix::{Filling, Matrix, axes},
+    prevent::{Prevention, Search},
+    seeds::{SeedReport, Seeds},
+};
+use crate::sim::{Keep, Run, Scenario, ScenarioError, Simulation};
 use serde::{Deserialize, Serialize};
 
 /// What is asked for.
@@ -12,6 +22,35 @@ use serde::{Deserialize, Serialize};
 pub struct Request {
     pub number: u64,
     pub scenario: Scenario,
+    pub what: What,
+}
+
+/// What is wanted of the scenario. A build without exploration knows the first only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum What {
+    /// Its run, with the trace.
+    #[default]
+    Run,
+    /// Nothing any more: whatever is being worked on is dropped.
+    #[cfg(not(feature = "lean"))]
+    Stop,
+    #[cfg(not(feature = "lean"))]
+    Explore(Reach),
+    /// The guarantee of every combination of settings, with at most so many orders.
+    #[cfg(not(feature = "lean"))]
+    Matrix { orders: u32 },
+    /// The scenario against another one.
+    #[cfg(not(feature = "lean"))]
+    Compare(Box<Scenario>),
+    /// So many seeds from the scenario's own on.
+    #[cfg(not(feature = "lean"))]
+    Seeds(u32),
+    /// Which setting would have helped, all orders or one.
+    #[cfg(not(feature = "lean"))]
+    Prevent(Option<u32>),
+    /// The scripts of a suite.
+    #[cfg(not(feature = "lean"))]
+    Gauntlet(String),
 }
 
 /// What comes back.
@@ -32,12 +71,56 @@ pub enum Reply {
         number: u64,
         problem: String,
     },
+    /// So many parts done of so many, as far as that is known.
+    #[cfg(not(feature = "lean"))]
+    Part {
+        number: u64,
+        done: u64,
+        of: u64,
+    },
+    #[cfg(not(feature = "lean"))]
+    Found {
+        number: u64,
+        found: Found,
+    },
+}
+
+/// What many runs together have shown.
+#[cfg(not(feature = "lean"))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Found {
+    /// It was told to stop.
+    Nothing,
+    Explored(Box<Report>),
+    Matrix(Box<Matrix>),
+    Compared(Box<Comparison>),
+    Seeds(Box<SeedReport>),
+    Prevented(Box<Prevention>),
+    Gauntlet(Box<GauntletReport>),
 }
 
 /// A request being worked on.
 pub struct Job {
     number: u64,
-    simulation: Simulation,
+    task: Task,
+}
+
+enum Task {
+    Run(Box<Simulation>),
+    #[cfg(not(feature = "lean"))]
+    Stop,
+    #[cfg(not(feature = "lean"))]
+    Explore(Box<Exploration>),
+    #[cfg(not(feature = "lean"))]
+    Matrix(Box<Filling>),
+    #[cfg(not(feature = "lean"))]
+    Compare(Box<Comparing>),
+    #[cfg(not(feature = "lean"))]
+    Seeds(Box<Seeds>),
+    #[cfg(not(feature = "lean"))]
+    Prevent(Box<Search>),
+    #[cfg(not(feature = "lean"))]
+    Gauntlet(Box<Gauntlet>),
 }
 
 impl Request {
@@ -49,6 +132,18 @@ impl Request {
 impl Reply {
     pub fn to_bytes(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("a reply is plain data")
+    }
+
+    /// Whether nothing more comes for this request.
+    pub fn is_last(&self) -> bool {
+        match self {
+            Reply::Ready | Reply::Progress { .. } => false,
+            Reply::Done { .. } | Reply::Refused { .. } => true,
+            #[cfg(not(feature = "lean"))]
+            Reply::Part { .. } => false,
+            #[cfg(not(feature = "lean"))]
+            Reply::Found { .. } => true,
+        }
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Reply, String> {
@@ -64,29 +159,118 @@ impl Job {
             number: 0,
             problem: format!("the request cannot be read: {error}"),
         })?;
-        Ok(Job {
-            number: request.number,
-            simulation: Simulation::new(&request.scenario, Keep::Trace),
-        })
+        let number = request.number;
+        Task::begin(request)
+            .map(|task| Job { number, task })
+            .map_err(|error| Reply::Refused {
+                number,
+                problem: error.to_string(),
+            })
     }
 
-    /// Handles up to `events` events: the job goes on, or is done.
+    /// Handles up to about `events` events: the job goes on, or is done.
     pub fn advance(mut self, events: u64) -> Result<Job, Reply> {
-        for _ in 0..events {
-            if !self.simulation.step() {
-                return Err(Reply::Done {
-                    number: self.number,
-                    run: Box::new(self.simulation.finish()),
-                });
+        let number = self.number;
+        match self.task {
+            Task::Run(mut simulation) => {
+                for _ in 0..events {
+                    if !simulation.step() {
+                        let run = Box::new(simulation.finish());
+                        return Err(Reply::Done { number, run });
+                    }
+                }
+                self.task = Task::Run(simulation);
+                Ok(self)
             }
+            #[cfg(not(feature = "lean"))]
+            task => match task.advance(events) {
+                Ok(task) => Ok(Job { number, task }),
+                Err(found) => Err(Reply::Found { number, found }),
+            },
         }
-        Ok(self)
     }
 
     pub fn progress(&self) -> Reply {
-        Reply::Progress {
-            number: self.number,
-            events: self.simulation.events(),
+        let number = self.number;
+        match &self.task {
+            Task::Run(simulation) => Reply::Progress {
+                number,
+                events: simulation.events(),
+            },
+            #[cfg(not(feature = "lean"))]
+            task => {
+                let (done, of) = task.progress();
+                Reply::Part { number, done, of }
+            }
+        }
+    }
+}
+
+impl Task {
+    #[cfg(feature = "lean")]
+    fn begin(request: Request) -> Result<Task, ScenarioError> {
+        let What::Run = request.what;
+        let simulation = Simulation::new(&request.scenario, Keep::Trace);
+        Ok(Task::Run(Box::new(simulation)))
+    }
+
+    #[cfg(not(feature = "lean"))]
+    fn begin(request: Request) -> Result<Task, ScenarioError> {
+        let scenario = &request.scenario;
+        Ok(match request.what {
+            What::Run => Task::Run(Box::new(Simulation::new(scenario, Keep::Trace))),
+            What::Stop => Task::Stop,
+            What::Explore(reach) => Task::Explore(Box::new(Exploration::new(scenario, reach)?)),
+            What::Matrix { orders } => {
+                let reach = Reach::default();
+                Task::Matrix(Box::new(Filling::new(scenario, &axes(), orders, &reach)?))
+            }
+            What::Compare(other) => Task::Compare(Box::new(Comparing::new(scenario, &other)?)),
+            What::Seeds(seeds) => Task::Seeds(Box::new(Seeds::new(scenario, seeds)?)),
+            What::Prevent(order) => Task::Prevent(Box::new(Search::new(scenario, order)?)),
+            What::Gauntlet(suite) => Task::Gauntlet(Box::new(Gauntlet::new(scenario, &suite)?)),
+        })
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl Task {
+    fn work(&mut self) -> Option<&mut dyn Work> {
+        match self {
+            Task::Run(_) | Task::Stop => None,
+            Task::Explore(work) => Some(work.as_mut()),
+            Task::Matrix(work) => Some(work.as_mut()),
+            Task::Compare(work) => Some(work.as_mut()),
+            Task::Seeds(work) => Some(work.as_mut()),
+            Task::Prevent(work) => Some(work.as_mut()),
+            Task::Gauntlet(work) => Some(work.as_mut()),
+        }
+    }
+
+    fn advance(mut self, events: u64) -> Result<Task, Found> {
+        if self.work().is_some_and(|work| work.advance(events)) {
+            return Ok(self);
+        }
+        Err(match self {
+            Task::Run(_) | Task::Stop => Found::Nothing,
+            Task::Explore(work) => Found::Explored(Box::new(work.finish())),
+            Task::Matrix(work) => Found::Matrix(Box::new(work.finish())),
+            Task::Compare(work) => Found::Compared(Box::new(work.finish())),
+            Task::Seeds(work) => Found::Seeds(Box::new(work.finish())),
+            Task::Prevent(work) => Found::Prevented(Box::new(work.finish())),
+            Task::Gauntlet(work) => Found::Gauntlet(Box::new(work.finish())),
+        })
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        match self {
+            Task::Run(_) | Task::Stop => (0, 0),
+            Task::Explore(work) => work.progress(),
+            Task::Matrix(work) => work.progress(),
+            Task::Compare(work) => work.progress(),
+            Task::Seeds(work) => work.progress(),
+            Task::Prevent(work) => work.progress(),
+            Task::Gauntlet(work) => work.progress(),
         }
     }
 }
@@ -105,6 +289,7 @@ mod tests {
             &Request {
                 number: 7,
                 scenario: scenario.clone(),
+                what: What::Run,
             }
             .to_bytes(),
         );
@@ -135,6 +320,7 @@ mod tests {
             Request {
                 number: 1,
                 scenario,
+                what: What::Run,
             }
             .to_bytes()
         };
@@ -164,10 +350,80 @@ mod tests {
         let request = Request {
             number: 1,
             scenario: Scenario::parse(text).expect("valid"),
+            what: What::Run,
         };
         assert_eq!(
             postcard::from_bytes::<Request>(&request.to_bytes()),
             Ok(request)
         );
+    }
+
+    #[cfg(not(feature = "lean"))]
+    fn found(scenario: &Scenario, what: What) -> Result<Found, String> {
+        let request = Request {
+            number: 9,
+            scenario: scenario.clone(),
+            what,
+        };
+        let mut job = Job::begin(&request.to_bytes());
+        loop {
+            match job.and_then(|job| job.advance(700)) {
+                Ok(next) => {
+                    let Reply::Part { number: 9, .. } = next.progress() else {
+                        panic!("no progress");
+                    };
+                    job = Ok(next);
+                }
+                Err(reply) => {
+                    return match Reply::from_bytes(&reply.to_bytes()).expect("readable") {
+                        Reply::Found { number: 9, found } => Ok(found),
+                        Reply::Refused { number: 9, problem } => Err(problem),
+                        other => panic!("{other:?}"),
+                    };
+                }
+            }
+        }
+    }
+
+    #[cfg(not(feature = "lean"))]
+    #[test]
+    fn every_kind_of_job_gives_in_slices_what_it_gives_at_once_and_survives_the_wire() {
+        let mut scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
+        scenario.workload.orders = 3;
+        scenario.branches.clear();
+        let mut other = scenario.clone();
+        other.workload.jitter_percent = 0;
+        let reach = Reach {
+            hosts: vec!["p1".into()],
+            ..Reach::default()
+        };
+        let explored = Exploration::run(&scenario, reach.clone()).expect("valid");
+        let compared = Comparing::run(&scenario, &other).expect("valid");
+        let seeds = Seeds::run(&scenario, 3).expect("valid");
+        let prevented = Search::run(&scenario, Some(2)).expect("valid");
+        let gauntlet = Gauntlet::run(&scenario, "G-NET").expect("valid");
+        for (what, expected) in [
+            (What::Explore(reach), Found::Explored(Box::new(explored))),
+            (
+                What::Compare(Box::new(other)),
+                Found::Compared(Box::new(compared)),
+            ),
+            (What::Seeds(3), Found::Seeds(Box::new(seeds))),
+            (
+                What::Prevent(Some(2)),
+                Found::Prevented(Box::new(prevented)),
+            ),
+            (
+                What::Gauntlet("G-NET".into()),
+                Found::Gauntlet(Box::new(gauntlet)),
+            ),
+            (What::Stop, Found::Nothing),
+        ] {
+            assert_eq!(found(&scenario, what), Ok(expected));
+        }
+        let refused = found(&scenario, What::Seeds(0)).expect_err("refused");
+        assert_eq!(refused, "seeds: 0 is out of range; 1 to 100000 is accepted");
     }
 }

@@ -588,8 +588,11 @@ fn the_simulator_drops_holds_and_emits_what_a_replay_does() {
 // ---- a plain model ----------------------------------------------------------------------------------------------------
 
 /// What a replay is held against: one record at a time, windows in a map, no layout and no tricks.
-#[derive(Default)]
 struct PlainModel {
+    windows: Windows,
+    lateness: i64,
+    /// The watermark plus 1, in ms.
+    closed: i64,
     /// (key, start, end) and the records in it.
     open: BTreeMap<(u32, i64, i64), Vec<usize>>,
     fired: BTreeMap<(u32, i64, i64), bool>,
@@ -620,21 +623,13 @@ impl PlainModel {
         }
     }
 
-    /// Flink's window operator: `closed` is the watermark plus 1.
-    fn flink(
-        &mut self,
-        windows: Windows,
-        lateness: i64,
-        index: usize,
-        key: u32,
-        event: i64,
-        closed: i64,
-        now: i64,
-    ) {
+    /// Flink's window operator takes a record.
+    fn record(&mut self, index: usize, row: &Arrival) {
+        let key = row.key;
         let mut taken = false;
-        for (mut start, mut end) in PlainModel::assign(windows, event) {
+        for (mut start, mut end) in PlainModel::assign(self.windows, row.event_ms()) {
             let mut joined = Vec::new();
-            if let Windows::Session { .. } = windows {
+            if let Windows::Session { .. } = self.windows {
                 while let Some(met) = self
                     .open
                     .keys()
@@ -645,7 +640,7 @@ impl PlainModel {
                     (start, end) = (start.min(met.1), end.max(met.2));
                 }
             }
-            if end + lateness <= closed {
+            if end + self.lateness <= self.closed {
                 continue;
             }
             taken = true;
@@ -658,8 +653,8 @@ impl PlainModel {
             let held = self.open.entry(window).or_default();
             held.extend(content);
             held.push(index);
-            if end <= closed {
-                self.fire(window, now);
+            if end <= self.closed {
+                self.fire(window, row.at_us);
             }
         }
         if !taken {
@@ -675,7 +670,8 @@ impl PlainModel {
         }
     }
 
-    fn advance(&mut self, lateness: i64, closed: i64, now: i64) {
+    fn advance(&mut self, closed: i64, now: i64) {
+        self.closed = closed;
         let due: Vec<(u32, i64, i64)> = self
             .open
             .keys()
@@ -685,6 +681,7 @@ impl PlainModel {
         for window in due {
             self.fire(window, now);
         }
+        let lateness = self.lateness;
         self.open.retain(|window, _| window.2 + lateness > closed);
     }
 }
@@ -701,21 +698,22 @@ fn a_plain_model_of_the_window_operator_agrees_record_by_record() {
     );
     for kind in ["tumbling:2s", "sliding:3s:700ms", "session:900ms"] {
         for (delay_ms, lateness) in [(0, 0), (1_000, 0), (0, 2_000), (500, 30_000)] {
-            let mut plain = PlainModel::default();
-            let (mut highest, mut closed) = (i64::MIN / 4, i64::MIN / 4);
+            let mut plain = PlainModel {
+                windows: windows(kind),
+                lateness,
+                closed: i64::MIN / 4,
+                open: BTreeMap::new(),
+                fired: BTreeMap::new(),
+                late: Vec::new(),
+                seen: BTreeMap::new(),
+                emitted: 0,
+            };
+            let mut highest = i64::MIN / 4;
             for (index, row) in arrivals.rows().iter().enumerate() {
-                plain.flink(
-                    windows(kind),
-                    lateness,
-                    index,
-                    row.key,
-                    row.event_ms(),
-                    closed,
-                    row.at_us,
-                );
+                plain.record(index, row);
                 highest = highest.max(row.event_ms());
-                closed = closed.max(highest - delay_ms);
-                plain.advance(lateness, closed, row.at_us);
+                let closed = plain.closed.max(highest - delay_ms);
+                plain.advance(closed, row.at_us);
             }
             let flink = Flink {
                 interval_ms: 0,

@@ -77,6 +77,9 @@ fn App() -> Html {
                 Reply::Refused { problem, .. } => dispatch.dispatch(Action::Refused(problem)),
                 Reply::Progress { events, .. } => dispatch.dispatch(Action::Progress(events)),
                 Reply::Ready => {}
+                // Nobody on the page asks for these yet.
+                #[cfg(not(feature = "lean"))]
+                Reply::Part { .. } | Reply::Found { .. } => {}
             }))
         })
     };

@@ -8,7 +8,7 @@
 //! simulator, so whoever only reads a lesson does not download it twice.
 
 use super::worker::PORT;
-use crate::job::{Reply, Request};
+use crate::job::{Reply, Request, What};
 use crate::sim::Scenario;
 use gloo::timers::callback::Timeout;
 use js_sys::{Array, Function, Reflect, Uint8Array};
@@ -97,6 +97,7 @@ impl Runner {
             let request = Request {
                 number: state.newest,
                 scenario: scenario.clone(),
+                what: What::Run,
             };
             if state.ready {
                 state.host.post(&request);
@@ -232,11 +233,13 @@ impl Runner {
                 Reply::Progress { number, .. }
                 | Reply::Done { number, .. }
                 | Reply::Refused { number, .. } => *number,
+                #[cfg(not(feature = "lean"))]
+                Reply::Part { number, .. } | Reply::Found { number, .. } => *number,
             };
             if number != state.newest {
                 return;
             }
-            if !matches!(reply, Reply::Progress { .. }) {
+            if reply.is_last() {
                 state.open = None;
             }
             state.on_reply.clone()

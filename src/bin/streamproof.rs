@@ -10,21 +10,43 @@ use std::process::ExitCode;
 use streamproof::conform::Conformance;
 use streamproof::replay::anomalies::{self, Anomaly, Class};
 use streamproof::replay::promises::{self, Promise};
-use streamproof::sim::catalog;
+use streamproof::sim::explore;
+use streamproof::sim::explore::compare::Comparing;
+use streamproof::sim::explore::crash_points::{Exploration, Reach};
+use streamproof::sim::explore::matrix::Filling;
+use streamproof::sim::explore::prevent::Search;
+use streamproof::sim::explore::seeds::Seeds;
 use streamproof::sim::ledger::Guarantee;
 use streamproof::sim::tiers::{MAIN, Tiers};
-use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation};
+use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest};
 
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
        streamproof arrivals FILE|EXAMPLE [--window KIND] [--sla PROMISES] [--json] and more, see arrivals --help
+       streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
+                           [--no-outbox] [--keep-faults] [--unmerged] [--strip] [--json]
+       streamproof matrix SCENARIO [--patch JSON] [--seed N] [--orders N] [--json]
+       streamproof compare SCENARIO --with JSON [--patch JSON] [--seed N] [--json]
+       streamproof seeds SCENARIO [--seeds N] [--patch JSON] [--seed N] [--json]
+       streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
 
 SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
+own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
+with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
+--strip adds the outcome at every single point to --json.
+matrix explores every combination of settings with the first few orders (6). compare runs the scenario (A) and the same with
+one more patch (B) on one seed. seeds runs so many seeds (100) from --seed on. prevent changes one setting at a time and
+tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
+
+const VERBS: [&str; 9] = [
+    "presets", "run", "arrivals", "explore", "matrix", "compare", "seeds", "prevent", "conform",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +59,11 @@ fn main() -> ExitCode {
         ["run", rest @ ..] => run(rest),
         #[cfg(not(feature = "lean"))]
         ["arrivals", rest @ ..] => arrivals(rest),
+        ["explore", rest @ ..] => crash_points(rest),
+        ["matrix", rest @ ..] => matrix(rest),
+        ["compare", rest @ ..] => compare(rest),
+        ["seeds", rest @ ..] => seeds(rest),
+        ["prevent", rest @ ..] => prevent(rest),
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
@@ -46,9 +73,13 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(())
         }
-        [verb, ..] => Err(format!(
-            "no verb named \"{verb}\"; accepted are presets, run, arrivals and conform\n\n{USAGE}"
-        )),
+        [verb, ..] => {
+            let hint = suggest::did_you_mean(verb, VERBS);
+            let accepted = VERBS.join(", ");
+            Err(format!(
+                "no verb named \"{verb}\"{hint}; accepted are {accepted}\n\n{USAGE}"
+            ))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -112,17 +143,8 @@ fn arrivals(words: &[&str]) -> Result<(), String> {
 }
 
 fn run(words: &[&str]) -> Result<(), String> {
-    let options = Options::parse(words)?;
-    let mut scenario = load(options.scenario)?;
-    if let Some(patch) = options.patch {
-        let patch = Patch::parse(patch).map_err(|error| format!("--patch: {error}"))?;
-        scenario = scenario
-            .patched(&patch)
-            .map_err(|error| format!("--patch: {error}"))?;
-    }
-    if let Some(seed) = options.seed {
-        scenario.seed = seed;
-    }
+    let options = Options::parse("run", words, &["--patch", "--seed", "--trace", "--json"])?;
+    let scenario = options.load()?;
     // A trace takes memory, and anomalies are read from it.
     let keep = if options.trace.is_some() || scenario.workload.orders <= JUDGED_ORDERS {
         Keep::Trace
@@ -152,44 +174,151 @@ fn judged(scenario: &Scenario, run: &Run) -> Option<(Vec<Anomaly>, Vec<Promise>)
     Some((anomalies, promises))
 }
 
+const EXPLORE: &[&str] = &[
+    "--patch",
+    "--seed",
+    "--faults",
+    "--hosts",
+    "--pairs",
+    "--no-outbox",
+    "--keep-faults",
+    "--unmerged",
+    "--strip",
+    "--json",
+];
+
+fn crash_points(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse("explore", words, EXPLORE)?;
+    if options.strip && !options.json {
+        return Err("--strip is a part of --json; give both".into());
+    }
+    let report = Exploration::run(&options.load()?, options.reach())
+        .map_err(|error| format!("--{error}"))?;
+    if options.json {
+        let mut json = report.to_json();
+        if options.strip {
+            json["strip"] =
+                serde_json::to_value(&report.strip).map_err(|error| error.to_string())?;
+        }
+        println!("{json}");
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(())
+}
+
+/// Prints one of the two.
+fn print(json: bool, object: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+    if json {
+        println!("{}", object());
+    } else {
+        print!("{}", text());
+    }
+}
+
+fn matrix(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse(
+        "matrix",
+        words,
+        &["--patch", "--seed", "--orders", "--json"],
+    )?;
+    let orders = options.orders.unwrap_or(6).max(1);
+    let axes = explore::matrix::axes();
+    let matrix = Filling::run(&options.load()?, &axes, orders, &Reach::default());
+    let matrix = matrix.map_err(|error| error.to_string())?;
+    print(options.json, || matrix.to_json(), || matrix.to_text());
+    Ok(())
+}
+
+fn compare(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--with", "--patch", "--seed", "--json"];
+    let options = Options::parse("compare", words, &accepted)?;
+    let scenario = options.load()?;
+    let other = options.with.ok_or(
+        "compare needs --with, the patch that makes B of A, such as '{\"producer\": {\"acks\": \"1\"}}'",
+    )?;
+    let other = Patch::parse(other).and_then(|patch| scenario.patched(&patch));
+    let other = other.map_err(|error| format!("--with: {error}"))?;
+    let comparison =
+        Comparing::run(&scenario, &other).map_err(|error| format!("--with: {error}"))?;
+    print(
+        options.json,
+        || comparison.to_json(),
+        || comparison.to_text(),
+    );
+    Ok(())
+}
+
+fn seeds(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--seeds", "--patch", "--seed", "--json"];
+    let options = Options::parse("seeds", words, &accepted)?;
+    let report = Seeds::run(&options.load()?, options.seeds.unwrap_or(100));
+    let report = report.map_err(|error| format!("--{error}"))?;
+    print(options.json, || report.to_json(), || report.to_text());
+    Ok(())
+}
+
+fn prevent(words: &[&str]) -> Result<(), String> {
+    let accepted = ["--order", "--patch", "--seed", "--json"];
+    let options = Options::parse("prevent", words, &accepted)?;
+    let found = Search::run(&options.load()?, options.order);
+    let found = found.map_err(|error| format!("--{error}"))?;
+    print(options.json, || found.to_json(), || found.to_text());
+    Ok(())
+}
+
 #[derive(Default)]
 struct Options<'a> {
     scenario: &'a str,
     patch: Option<&'a str>,
     seed: Option<u64>,
     trace: Option<&'a str>,
+    faults: Vec<String>,
+    hosts: Vec<String>,
+    pairs: u32,
+    orders: Option<u32>,
+    order: Option<u32>,
+    seeds: Option<u32>,
+    with: Option<&'a str>,
+    no_outbox: bool,
+    keep_faults: bool,
+    unmerged: bool,
+    strip: bool,
     json: bool,
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: &[&'a str]) -> Result<Self, String> {
+    fn parse(verb: &str, words: &[&'a str], accepted: &[&str]) -> Result<Self, String> {
         let mut options = Options::default();
         let mut words = words.iter();
         while let Some(&word) = words.next() {
+            if word.starts_with('-') && !accepted.contains(&word) {
+                let hint = suggest::did_you_mean(word, accepted.iter().copied());
+                let accepted = accepted.join(", ");
+                return Err(format!(
+                    "no option named \"{word}\"{hint}; accepted are {accepted}"
+                ));
+            }
             let mut value = || {
-                words
-                    .next()
-                    .copied()
-                    .ok_or_else(|| format!("{word} needs a value"))
+                let value = words.next().copied();
+                value.ok_or_else(|| format!("{word} needs a value"))
             };
             match word {
                 "--patch" => options.patch = Some(value()?),
                 "--trace" => options.trace = Some(value()?),
-                "--seed" => {
-                    let text = value()?;
-                    options.seed = Some(text.parse().map_err(|_| {
-                        format!(
-                            "--seed: \"{text}\" is no whole number from 0 to {}",
-                            u64::MAX
-                        )
-                    })?);
-                }
+                "--seed" => options.seed = Some(whole(word, value()?)?),
+                "--faults" => options.faults = names(value()?),
+                "--hosts" => options.hosts = names(value()?),
+                "--pairs" => options.pairs = whole(word, value()?)?,
+                "--orders" => options.orders = Some(whole(word, value()?)?),
+                "--order" => options.order = Some(whole(word, value()?)?),
+                "--seeds" => options.seeds = Some(whole(word, value()?)?),
+                "--with" => options.with = Some(value()?),
+                "--no-outbox" => options.no_outbox = true,
+                "--keep-faults" => options.keep_faults = true,
+                "--unmerged" => options.unmerged = true,
+                "--strip" => options.strip = true,
                 "--json" => options.json = true,
-                option if option.starts_with('-') => {
-                    return Err(format!(
-                        "no option named \"{option}\"; accepted are --patch, --seed, --trace and --json"
-                    ));
-                }
                 name if options.scenario.is_empty() => options.scenario = name,
                 extra => {
                     return Err(format!(
@@ -199,10 +328,50 @@ impl<'a> Options<'a> {
             }
         }
         if options.scenario.is_empty() {
-            return Err(format!("run needs a scenario\n\n{USAGE}"));
+            return Err(format!("{verb} needs a scenario\n\n{USAGE}"));
         }
         Ok(options)
     }
+
+    /// The scenario with patch and seed.
+    fn load(&self) -> Result<Scenario, String> {
+        let mut scenario = load(self.scenario)?;
+        if let Some(patch) = self.patch {
+            let patched = Patch::parse(patch).and_then(|patch| scenario.patched(&patch));
+            scenario = patched.map_err(|error| format!("--patch: {error}"))?;
+        }
+        if let Some(seed) = self.seed {
+            scenario.seed = seed;
+        }
+        Ok(scenario)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach {
+            faults: self.faults.clone(),
+            hosts: self.hosts.clone(),
+            pairs: self.pairs,
+            merge: !self.unmerged,
+            outbox: !self.no_outbox,
+            keep_faults: self.keep_faults,
+            ..Reach::default()
+        }
+    }
+}
+
+/// A whole number that fits.
+fn whole<T: TryFrom<u64>>(option: &str, text: &str) -> Result<T, String> {
+    let most = u64::MAX >> (64 - 8 * size_of::<T>());
+    text.parse()
+        .ok()
+        .and_then(|value: u64| T::try_from(value).ok())
+        .ok_or_else(|| format!("{option}: \"{text}\" is no whole number from 0 to {most}"))
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(',')
+        .map(|name| name.trim().to_string())
+        .collect()
 }
 
 fn load(name: &str) -> Result<Scenario, String> {

@@ -2,10 +2,13 @@
 //!
 //! - `markdown`, `parse`: one lesson file; raw HTML, unknown blocks and unknown names are errors with file and line
 //! - [`check`]: what a task demands of a run, and whether it holds
+//! - `gauntlet`: a check that is held against every script of a suite
 //! - [`course`]: which lessons there are, in which order
 
 pub mod check;
 pub mod course;
+#[cfg(not(feature = "lean"))]
+pub mod gauntlet;
 mod markdown;
 mod parse;
 

@@ -57,6 +57,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// Right after the nth step of any host: the host, and the number of its step.
+    #[serde(default)]
+    pub after_step: Option<BTreeMap<String, u32>>,
 }
 
 /// An entry of the fault menu.
@@ -497,6 +500,11 @@ pub enum Trigger {
         broker: Option<HostId>,
         nth: u32,
     },
+    /// Right after the nth step of the host.
+    AfterStep {
+        host: HostId,
+        nth: u32,
+    },
 }
 
 /// Which facts count.
@@ -629,17 +637,19 @@ impl FaultSpec {
             self.after.is_some(),
             self.chance.is_some(),
             self.request.is_some(),
+            self.after_step.is_some(),
         ];
         if ways.iter().filter(|&&way| way).count() > 1 {
             return refuse(
                 "after",
-                "only one of step, after, request and chance may be given".into(),
+                "only one of step, after, after_step, request and chance may be given".into(),
             );
         }
         if self.at.is_none() && !ways.contains(&true) {
             return refuse(
                 "at",
-                "says not when: one of at, step, after, request or chance is needed".into(),
+                "says not when: one of at, step, after, after_step, request or chance is needed"
+                    .into(),
             );
         }
         for (field, given, fitting) in [
@@ -845,6 +855,18 @@ impl FaultSpec {
                 return refuse("step", "steps are counted from 1".into());
             }
             return Ok(Trigger::Step { host, nth });
+        }
+        if let Some(after) = &self.after_step {
+            let step = after.iter().next().filter(|_| after.len() == 1);
+            let found = step.and_then(|(name, &nth)| Some((cast.find(name)?, nth)));
+            let Some((host, nth)) = found.filter(|(_, nth)| *nth > 0) else {
+                let hosts = cast.hosts.join(", ");
+                let why = format!(
+                    "expects one host and the number of its step, counted from 1, such as {{\"p1\": 3}}; hosts are {hosts}"
+                );
+                return refuse("after_step", why);
+            };
+            return Ok(Trigger::AfterStep { host, nth });
         }
         if let Some(after) = &self.after {
             let Some((name, &nth)) = after.iter().next().filter(|_| after.len() == 1) else {
@@ -1163,23 +1185,49 @@ pub struct Script {
     /// How often each batch met a chance, so that a repeat is drawn anew.
     drawn: BTreeMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
-    steps: BTreeMap<HostId, u32>,
+    steps: Vec<u32>,
+    /// Index: host. Whether any fault waits for one of its steps.
+    awaited: Vec<bool>,
 }
 
 impl Script {
-    pub fn new(faults: Vec<Fault>) -> Self {
+    pub fn new(faults: Vec<Fault>, hosts: usize) -> Self {
         let n = faults.len();
-        Script {
+        let mut script = Script {
             faults,
             counts: vec![0; n],
             done: vec![false; n],
             drawn: BTreeMap::new(),
-            steps: BTreeMap::new(),
+            steps: vec![0; hosts],
+            awaited: vec![false; hosts],
+        };
+        script.await_steps();
+        script
+    }
+
+    fn await_steps(&mut self) {
+        self.awaited.fill(false);
+        for fault in &self.faults {
+            if let Trigger::Step { host, .. } | Trigger::AfterStep { host, .. } = fault.when {
+                self.awaited[usize::from(host.0)] = true;
+            }
         }
     }
 
     pub fn fault(&self, id: FaultId) -> &Fault {
         &self.faults[usize::from(id.0)]
+    }
+
+    /// Puts a fault in the place of one that has not struck; `counted`: facts so far that it waits for.
+    pub fn replace(&mut self, id: FaultId, fault: Fault, counted: u32) {
+        self.faults[usize::from(id.0)] = fault;
+        self.counts[usize::from(id.0)] = counted;
+        self.await_steps();
+    }
+
+    /// Steps that this host has begun.
+    pub fn steps_of(&self, host: HostId) -> u32 {
+        self.steps[usize::from(host.0)]
     }
 
     /// Faults that strike at a time.
@@ -1193,10 +1241,26 @@ impl Script {
 
     /// Faults that strike before the step that this host is about to take.
     pub fn before_step(&mut self, host: HostId) -> Vec<FaultId> {
-        let count = self.steps.entry(host).or_insert(0);
-        *count += 1;
-        let step = *count;
+        let place = usize::from(host.0);
+        self.steps[place] += 1;
+        let step = self.steps[place];
+        if !self.awaited[place] {
+            return Vec::new();
+        }
         let strikes = |fault: &Fault| matches!(fault.when, Trigger::Step { host: at, nth } if at == host && nth == step);
+        (0..self.faults.len())
+            .filter(|&index| strikes(&self.faults[index]))
+            .map(|index| FaultId(index as u16))
+            .collect()
+    }
+
+    /// Faults that strike right after the step that this host has taken.
+    pub fn after_step(&self, host: HostId) -> Vec<FaultId> {
+        if !self.awaited[usize::from(host.0)] {
+            return Vec::new();
+        }
+        let step = self.steps_of(host);
+        let strikes = |fault: &Fault| matches!(fault.when, Trigger::AfterStep { host: at, nth } if at == host && nth == step);
         (0..self.faults.len())
             .filter(|&index| strikes(&self.faults[index]))
             .map(|index| FaultId(index as u16))
@@ -1296,7 +1360,7 @@ mod tests {
             ),
             (
                 r#"{"do": "net.split", "request": 1, "step": 1}"#,
-                "faults.f.after: only one of step, after, request and chance may be given",
+                "faults.f.after: only one of step, after, after_step, request and chance may be given",
             ),
         ] {
             let error = error(fault);

@@ -6,6 +6,8 @@ use super::kafka::protocol as kafka;
 use super::sinks::hudi::compactor;
 use super::store;
 use super::workload::Record;
+#[cfg(not(feature = "lean"))]
+use std::fmt;
 
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -69,5 +71,42 @@ impl From<spark::Message> for Message {
 impl From<consumer::Message> for Message {
     fn from(message: consumer::Message) -> Self {
         Message::Consumer(message)
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl Message {
+    /// What it is, in the words of its name in the protocol: "fetch", "request put".
+    pub fn words(&self) -> String {
+        let mut head = Head::default();
+        // It ends with an error as soon as the fields begin.
+        let _ = fmt::Write::write_fmt(&mut head, format_args!("{self:?}"));
+        let mut words: Vec<&str> = head.0.split('(').filter(|word| !word.is_empty()).collect();
+        if words.len() > 1 {
+            // The system that it belongs to.
+            words.remove(0);
+        }
+        let mut text = String::new();
+        for c in words.join(" ").chars() {
+            if c.is_uppercase() && !text.is_empty() && !text.ends_with(' ') {
+                text.push(' ');
+            }
+            text.extend(c.to_lowercase());
+        }
+        text
+    }
+}
+
+/// Takes in the names at the head of a debug text and refuses the rest.
+#[cfg(not(feature = "lean"))]
+#[derive(Default)]
+struct Head(String);
+
+#[cfg(not(feature = "lean"))]
+impl fmt::Write for Head {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '(');
+        self.0.push_str(&text[..end.unwrap_or(text.len())]);
+        end.map_or(Ok(()), |_| Err(fmt::Error))
     }
 }

@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod compact;
 pub mod control;
 pub mod engines;
+#[cfg(not(feature = "lean"))]
+pub mod explore;
 pub mod fault;
 pub mod kafka;
 pub mod kernel;
@@ -57,6 +59,7 @@ use sinks::SinkKind;
 #[cfg(not(feature = "lean"))]
 use sinks::hudi::compactor::Compactor;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use store::Store;
 use tiers::{Tiers, segments};
 use trace::{Cast, Fact, FactId, Recorder, SegmentId, Trace, TraceEvent};
@@ -76,6 +79,8 @@ pub const FULL: bool = cfg!(not(feature = "lean"));
 pub enum Keep {
     Trace,
     LedgerOnly,
+    /// Not even the digest, which stays 0: for the many runs of an exploration, of which only the verdicts count.
+    VerdictOnly,
 }
 
 /// Why a run ended.
@@ -188,7 +193,7 @@ impl Node {
 /// A running simulation. A clone goes on like the original.
 #[derive(Clone)]
 pub struct Simulation {
-    scenario: Scenario,
+    scenario: Rc<Scenario>,
     kernel: Kernel,
     nodes: Vec<Node>,
     producers: Vec<HostId>,
@@ -217,6 +222,9 @@ pub struct Simulation {
     disturbed_until: Time,
     events: u64,
     ended: Option<Ended>,
+    /// The steps that hosts have taken, while somebody watches.
+    #[cfg(not(feature = "lean"))]
+    watched: Option<Vec<explore::Step>>,
 }
 
 /// What the ledger of a segment must know of the scenario.
@@ -415,7 +423,7 @@ impl Simulation {
             .faults
             .iter()
             .map(|(name, spec)| spec.lower(name, &cast).expect("the scenario was validated"));
-        let script = Script::new(faults.collect());
+        let script = Script::new(faults.collect(), cast.hosts.len());
         let network = Network::new(
             Span::from_micros(scenario.network.min_us),
             Span::from_micros(scenario.network.mean_extra_us),
@@ -425,7 +433,7 @@ impl Simulation {
             seed: scenario.seed,
             agenda: Agenda::default(),
             network,
-            recorder: Recorder::new(cast.clone(), keep == Keep::Trace),
+            recorder: Recorder::new(cast.clone(), keep),
             incarnations: vec![0; cast.hosts.len()],
         };
         let nodes = nodes(scenario, &cast);
@@ -435,7 +443,7 @@ impl Simulation {
             .map(|index| Ledger::new(terms(scenario, SegmentId(index as u8))))
             .collect();
         let mut simulation = Simulation {
-            scenario: scenario.clone(),
+            scenario: Rc::new(scenario.clone()),
             kernel,
             nodes,
             producers: producers(scenario),
@@ -458,6 +466,8 @@ impl Simulation {
             disturbed_until: Time::ZERO,
             events: 0,
             ended: None,
+            #[cfg(not(feature = "lean"))]
+            watched: None,
         };
         for index in 0..simulation.nodes.len() {
             let host = HostId(index as u8);
@@ -506,6 +516,11 @@ impl Simulation {
     /// The ledger of the main segment.
     pub fn ledger(&self) -> &Ledger {
         &self.ledgers[0]
+    }
+
+    /// The ledgers of all segments: the main one, then those of the branches in the order of their names.
+    pub fn ledgers(&self) -> &[Ledger] {
+        &self.ledgers
     }
 
     /// Handles the earliest event; false once the run has ended.
@@ -608,12 +623,7 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                let producer = usize::from(self.taker(n).0);
-                if self.nodes[producer].is_alive() && self.paused[producer] <= self.kernel.now {
-                    self.hand_over(n);
-                } else {
-                    self.held.push(n);
-                }
+                self.hand_over(n);
             }
             What::Fault(id) => self.strike(id, None, None),
             What::Restart(host) => {
@@ -642,9 +652,7 @@ impl Simulation {
 
     /// Orders that happened while the producer could not take them.
     fn hand_over_held(&mut self, host: HostId) {
-        let up = self.nodes[usize::from(host.0)].is_alive()
-            && self.paused[usize::from(host.0)] <= self.kernel.now;
-        if self.producers.contains(&host) && up {
+        if self.producers.contains(&host) {
             for n in std::mem::take(&mut self.held) {
                 if self.taker(n) == host {
                     self.hand_over(n);
@@ -655,10 +663,20 @@ impl Simulation {
         }
     }
 
-    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
-        for fault in self.script.before_step(to) {
+    /// A host is about to take a step: the faults strike that wait for it.
+    fn begin_step(&mut self, from: HostId, to: HostId, message: &Message) {
+        let strikes = self.script.before_step(to);
+        #[cfg(not(feature = "lean"))]
+        self.watch(from, to, message);
+        #[cfg(feature = "lean")]
+        let _ = (from, message);
+        for fault in strikes {
             self.strike(fault, None, None);
         }
+    }
+
+    fn deliver(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
+        self.begin_step(from, to, &message);
         if let Message::Kafka(kafka::protocol::Message::HandleProduce { client }) = &message {
             let epoch = self.kernel.network.epoch(*client, to);
             for fault in self.script.before_request(to) {
@@ -670,8 +688,15 @@ impl Simulation {
                 return;
             }
         }
+        self.take_step(from, to, message, cause);
+    }
+
+    fn take_step(&mut self, from: HostId, to: HostId, message: Message, cause: Option<FactId>) {
         let mut cx = self.kernel.context(to, cause);
         self.nodes[usize::from(to.0)].handle(from, message, &mut cx);
+        for fault in self.script.after_step(to) {
+            self.strike(fault, None, None);
+        }
     }
 
     fn boot(&mut self, host: HostId, cause: Option<FactId>) {
@@ -707,40 +732,60 @@ impl Simulation {
         Time::from_ms(instance.unwrap_or(0) as u64 * self.scenario.producer.stagger_ms)
     }
 
+    /// The till hands an order over, or holds it back while nobody takes it.
     fn hand_over(&mut self, n: u32) {
+        let producer = self.taker(n);
+        if !self.takes_orders(producer) {
+            self.held.push(n);
+            return;
+        }
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
         let record = self.till.event(workload, seed, n, now);
-        let producer = self.taker(n);
-        let mut cx = self.kernel.context(producer, None);
-        cx.note(Fact::Emitted {
+        let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
             order_id: record.value.order_id,
             amount: record.value.amount,
             event_time: record.event_time,
-        });
+        };
         let version = record.value.version;
-        if version.seq > 0 {
-            cx.note(Fact::Changed {
-                origin: record.origin,
-                order_id: record.value.order_id,
-                version,
-            });
+        let changed = (version.seq > 0).then_some(Fact::Changed {
+            origin: record.origin,
+            order_id: record.value.order_id,
+            version,
+        });
+        let message = Message::Order(record);
+        self.begin_step(producer, producer, &message);
+        // Who dies in this moment has not taken it.
+        if !self.takes_orders(producer) {
+            self.held.push(n);
+            return;
+        }
+        let mut cx = self.kernel.context(producer, None);
+        cx.note(emitted);
+        if let Some(changed) = changed {
+            cx.note(changed);
         }
         let cause = cx.cause();
-        self.deliver(producer, producer, Message::Order(record), cause);
+        self.take_step(producer, producer, message, cause);
+    }
+
+    /// Whether this instance is up and not standing still.
+    fn takes_orders(&self, producer: HostId) -> bool {
+        let place = usize::from(producer.0);
+        self.nodes[place].is_alive() && self.paused[place] <= self.kernel.now
     }
 
     /// Folds the new facts into the ledgers and lets the faults strike that wait for them.
     fn settle(&mut self) {
         loop {
-            let fresh = self.kernel.recorder.take_fresh();
+            let mut fresh = self.kernel.recorder.take_fresh();
             if fresh.is_empty() {
                 return;
             }
             let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
-            for (id, event) in fresh {
+            for (id, event) in fresh.drain(..) {
                 self.times.push(event.at);
                 self.last_fact = event.at;
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
@@ -754,17 +799,20 @@ impl Simulation {
                 for ledger in &mut self.ledgers {
                     ledger.fold(id, &event);
                 }
-                let counters = self.counters();
-                let before = self
-                    .tally
-                    .last()
-                    .map_or_else(Counters::default, |&(_, counters)| counters);
-                if self.keep == Keep::Trace && counters != before {
-                    self.tally.push((id, counters));
+                if self.keep == Keep::Trace {
+                    let counters = self.counters();
+                    let before = self
+                        .tally
+                        .last()
+                        .map_or_else(Counters::default, |&(_, counters)| counters);
+                    if counters != before {
+                        self.tally.push((id, counters));
+                    }
                 }
                 let faults = self.script.after_fact(self.scenario.seed, &event);
                 struck.extend(faults.into_iter().map(|fault| (fault, event.clone())));
             }
+            self.kernel.recorder.give_back(fresh);
             for (fault, event) in struck {
                 self.strike(fault, Some(&event), None);
             }

@@ -3,14 +3,15 @@
 //! The trace is the only door to a run: ledger, diagram, plots, lessons and tests read facts, never hosts. The digest is
 //! folded over the text of every fact as it is noted, so it is the same whether the trace is kept or not.
 
-use super::FULL;
 use super::engines::operators::Metrics;
 use super::kafka::protocol::{BatchName, ErrorCode, PartitionId};
 use super::kernel::{EventTime, HostId, Loses, Span, Time};
 use super::origin::{Origin, number};
 use super::workload::{Record, Status, Version};
+use super::{FULL, Keep};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
+use std::rc::Rc;
 
 /// A fact by its place in the run, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -381,43 +382,48 @@ impl Trace {
 
     /// The text form: one fact a line, for golden files.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        for (id, event) in self.iter() {
-            write_line(
-                &mut text,
-                &self.cast,
-                id,
-                event.cause,
-                event.at,
-                event.host,
-                event.setting.as_deref(),
-                &event.fact,
-            );
-        }
-        text
+        self.iter().map(|(id, _)| self.line(id)).collect()
+    }
+
+    /// One fact's line of it.
+    pub fn line(&self, id: FactId) -> String {
+        let mut line = String::new();
+        let event = self.get(id);
+        write_line(
+            &mut line,
+            &self.cast,
+            id,
+            event.cause,
+            event.at,
+            event.host,
+            event.setting.as_deref(),
+            &event.fact,
+        );
+        line
     }
 }
 
 /// Notes facts: folds the digest, keeps the trace if asked to, and hands on what is new.
 #[derive(Clone)]
 pub struct Recorder {
-    cast: Cast,
+    cast: Rc<Cast>,
     digest: Digest,
     noted: u32,
-    keep: bool,
+    keep: Keep,
+    /// Empty unless it is kept.
     trace: Trace,
     /// Facts that ledger and faults have not seen yet.
     fresh: Vec<(FactId, TraceEvent)>,
 }
 
 impl Recorder {
-    pub fn new(cast: Cast, keep: bool) -> Self {
-        let trace = Trace {
-            cast: cast.clone(),
-            events: Vec::new(),
-        };
+    pub fn new(cast: Cast, keep: Keep) -> Self {
+        let mut trace = Trace::default();
+        if keep == Keep::Trace {
+            trace.cast = cast.clone();
+        }
         Recorder {
-            cast,
+            cast: Rc::new(cast),
             digest: Digest::default(),
             noted: 0,
             keep,
@@ -436,16 +442,18 @@ impl Recorder {
     ) -> FactId {
         let id = FactId(self.noted);
         self.noted += 1;
-        write_line(
-            &mut self.digest,
-            &self.cast,
-            id,
-            cause,
-            at,
-            host,
-            setting,
-            &fact,
-        );
+        if self.keep != Keep::VerdictOnly {
+            write_line(
+                &mut self.digest,
+                &self.cast,
+                id,
+                cause,
+                at,
+                host,
+                setting,
+                &fact,
+            );
+        }
         let event = TraceEvent {
             cause,
             at,
@@ -453,7 +461,7 @@ impl Recorder {
             setting: setting.map(str::to_string),
             fact,
         };
-        if self.keep {
+        if self.keep == Keep::Trace {
             self.trace.events.push(event.clone());
         }
         self.fresh.push((id, event));
@@ -465,8 +473,18 @@ impl Recorder {
         std::mem::take(&mut self.fresh)
     }
 
+    /// Takes the empty list back, so that the next facts need no new memory.
+    pub fn give_back(&mut self, taken: Vec<(FactId, TraceEvent)>) {
+        if self.fresh.is_empty() {
+            self.fresh = taken;
+        }
+    }
+
     pub fn digest(&self) -> u64 {
-        self.digest.0
+        match self.keep {
+            Keep::VerdictOnly => 0,
+            Keep::Trace | Keep::LedgerOnly => self.digest.0,
+        }
     }
 
     pub fn noted(&self) -> u32 {
@@ -474,7 +492,7 @@ impl Recorder {
     }
 
     pub fn into_trace(self) -> Option<Trace> {
-        self.keep.then_some(self.trace)
+        (self.keep == Keep::Trace).then_some(self.trace)
     }
 
     /// The facts kept so far, for a run that is shown while it goes on.

@@ -1,6 +1,7 @@
 //! A test stand for one process: what it is told, what it notes, what it asks for. Time stands still unless it is moved.
 
 use super::protocol::{Batch, BatchName, Message, PartitionId, PartitionState, Writer};
+use crate::sim::Keep;
 use crate::sim::kernel::{
     Agenda, EventTime, Host, HostId, Kernel, Network, Program, Span, Time, What,
 };
@@ -38,7 +39,7 @@ impl<P: Program> Stand<P> {
             seed: 1,
             agenda: Agenda::default(),
             network: Network::new(Span::ZERO, Span::ZERO),
-            recorder: Recorder::new(cast, false),
+            recorder: Recorder::new(cast, Keep::LedgerOnly),
             incarnations: vec![1; names.len()],
         };
         let mut stand = Stand {

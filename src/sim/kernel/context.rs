@@ -3,7 +3,7 @@
 use super::agenda::{Agenda, What};
 use super::host::HostId;
 use super::network::{Network, Reply};
-use super::rng::{Draw, mix};
+use super::rng::{Draw, Stream, mix};
 use super::time::{Span, Time};
 use crate::sim::message::Message;
 use crate::sim::trace::{Fact, FactId, Recorder};
@@ -68,12 +68,20 @@ impl Kernel {
         self.agenda.insert(at, cause, what);
     }
 
-    fn delay(&self, from: HostId, to: HostId, index: u64) -> Span {
+    fn delay(&mut self, from: HostId, to: HostId, index: u64) -> Span {
         let component = u64::from(from.0) << 8 | u64::from(to.0);
-        let draw = |purpose| Draw::new(self.seed, component, purpose, index);
-        let extra = draw("network").exponential(self.network.mean_extra);
+        let seed = self.seed;
+        let delays = self
+            .network
+            .delays(from, to, || Stream::new(seed, component, "network"));
+        let extra = delays.draw(index).exponential(self.network.mean_extra);
         let spike = self.network.spike(from, to, self.now);
-        self.network.minimum + extra + draw("spike").exponential(spike)
+        let spike = if spike == Span::ZERO {
+            Span::ZERO
+        } else {
+            Draw::new(seed, component, "spike", index).exponential(spike)
+        };
+        self.network.minimum + extra + spike
     }
 }
 

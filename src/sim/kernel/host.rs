@@ -3,6 +3,7 @@
 use super::context::Context;
 use crate::sim::message::Message;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// A host by its place in the cast of the run (`trace::Cast` has the names).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,17 +46,31 @@ pub trait Program {
 }
 
 /// A process of a program: alive while it has memory.
-#[derive(Clone)]
 pub struct Host<P: Program> {
-    pub program: P,
+    /// Fixed, so clones share it.
+    pub program: Rc<P>,
     pub disk: P::Disk,
     pub memory: Option<P::Memory>,
+}
+
+impl<P: Program> Clone for Host<P>
+where
+    P::Disk: Clone,
+    P::Memory: Clone,
+{
+    fn clone(&self) -> Self {
+        Host {
+            program: self.program.clone(),
+            disk: self.disk.clone(),
+            memory: self.memory.clone(),
+        }
+    }
 }
 
 impl<P: Program> Host<P> {
     pub fn new(program: P) -> Self {
         Host {
-            program,
+            program: Rc::new(program),
             disk: P::Disk::default(),
             memory: None,
         }

@@ -7,8 +7,8 @@
 //! Simplified: no bandwidth; a connection needs no handshake of its own (the Kafka client's is modelled there).
 
 use super::host::HostId;
+use super::rng::Stream;
 use super::time::{Span, Time};
-use std::collections::BTreeMap;
 
 /// A way back to the sender of a message. An answer over a connection that was reset meanwhile reaches nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +17,18 @@ pub struct Reply {
     pub epoch: u32,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 struct Connection {
     /// Grows with every reset.
     epoch: u32,
+    /// Whether anything was ever sent or reset on it.
+    used: bool,
     /// When the last message of either direction arrives: from the lower host, from the higher host.
     last: [Time; 2],
     /// Messages sent so far; the index of the next delay when nothing better names it.
     sent: u64,
+    /// What delays are drawn from in either direction, once one was.
+    delays: [Option<Stream>; 2],
 }
 
 /// All connections of the run.
@@ -34,7 +38,8 @@ pub struct Network {
     pub minimum: Span,
     /// What is added to it on average, exponentially distributed.
     pub mean_extra: Span,
-    connections: BTreeMap<(HostId, HostId), Connection>,
+    /// Index: see [`Network::place`].
+    connections: Vec<Connection>,
     /// Until when a link carries nothing.
     splits: Vec<((HostId, HostId), Time)>,
     /// Until when a link is slow, and what is added then on average.
@@ -50,7 +55,7 @@ impl Network {
         Network {
             minimum,
             mean_extra,
-            connections: BTreeMap::new(),
+            connections: Vec::new(),
             splits: Vec::new(),
             spikes: Vec::new(),
         }
@@ -82,20 +87,43 @@ impl Network {
         last.map_or(Span::ZERO, |&(_, _, mean)| mean)
     }
 
+    /// The connections of a host with lower ones lie side by side, so that one more host moves none.
+    fn place(a: HostId, b: HostId) -> usize {
+        let (low, high) = (usize::from(a.0.min(b.0)), usize::from(a.0.max(b.0)));
+        high * (high + 1) / 2 + low
+    }
+
+    fn connection(&mut self, a: HostId, b: HostId) -> &mut Connection {
+        let place = Network::place(a, b);
+        if self.connections.len() <= place {
+            self.connections.resize(place + 1, Connection::default());
+        }
+        let connection = &mut self.connections[place];
+        connection.used = true;
+        connection
+    }
+
     pub fn epoch(&self, a: HostId, b: HostId) -> u32 {
-        self.connections.get(&ends(a, b)).map_or(0, |c| c.epoch)
+        let connection = self.connections.get(Network::place(a, b));
+        connection.map_or(0, |connection| connection.epoch)
+    }
+
+    /// What delays from one to the other are drawn from.
+    pub fn delays(&mut self, from: HostId, to: HostId, new: impl FnOnce() -> Stream) -> Stream {
+        let connection = self.connection(from, to);
+        *connection.delays[usize::from(from > to)].get_or_insert_with(new)
     }
 
     /// Counts a message on its connection.
     pub fn count(&mut self, from: HostId, to: HostId) -> u64 {
-        let connection = self.connections.entry(ends(from, to)).or_default();
+        let connection = self.connection(from, to);
         connection.sent += 1;
         connection.sent
     }
 
     /// When a message sent now with this delay arrives: never before what was sent ahead of it.
     pub fn arrival(&mut self, from: HostId, to: HostId, now: Time, delay: Span) -> Time {
-        let connection = self.connections.entry(ends(from, to)).or_default();
+        let connection = self.connection(from, to);
         let last = &mut connection.last[usize::from(from > to)];
         *last = (now + delay).max(*last);
         *last
@@ -103,16 +131,18 @@ impl Network {
 
     /// Breaks the connection: nothing on the wire arrives.
     pub fn reset(&mut self, a: HostId, b: HostId) {
-        let connection = self.connections.entry(ends(a, b)).or_default();
+        let connection = self.connection(a, b);
         connection.epoch += 1;
         connection.last = [Time::ZERO; 2];
     }
 
     /// Everyone that ever spoke with `host`.
     pub fn peers(&self, host: HostId) -> Vec<HostId> {
-        let other =
-            |&(a, b): &(HostId, HostId)| (a == host).then_some(b).or((b == host).then_some(a));
-        self.connections.keys().filter_map(other).collect()
+        let spoke = |other: &HostId| {
+            let connection = self.connections.get(Network::place(host, *other));
+            connection.is_some_and(|connection| connection.used)
+        };
+        (0..=u8::MAX).map(HostId).filter(spoke).collect()
     }
 }
 

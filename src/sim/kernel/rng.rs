@@ -16,12 +16,7 @@ pub struct Draw(Xoshiro256PlusPlus);
 impl Draw {
     /// The stream of `purpose` at `component`, for the thing numbered `index`.
     pub fn new(seed: u64, component: u64, purpose: &str, index: u64) -> Self {
-        let mut mixed = mix(seed ^ 0x5354_5245_414d_5052);
-        mixed = mix(mixed ^ component);
-        for byte in purpose.bytes() {
-            mixed = mix(mixed ^ u64::from(byte));
-        }
-        Draw(Xoshiro256PlusPlus::seed_from_u64(mix(mixed ^ index)))
+        Stream::new(seed, component, purpose).draw(index)
     }
 
     pub fn bits(&mut self) -> u64 {
@@ -83,6 +78,26 @@ impl Draw {
     pub fn jitter(&mut self, span: Span, percent: u64) -> Span {
         let width = span.micros() * percent / 100;
         Span::from_micros(span.micros() - width + self.below(2 * width + 1))
+    }
+}
+
+/// The stream of a purpose at a component: what all its draws have in common, worked out once.
+#[derive(Clone, Copy)]
+pub struct Stream(u64);
+
+impl Stream {
+    pub fn new(seed: u64, component: u64, purpose: &str) -> Self {
+        let mut mixed = mix(seed ^ 0x5354_5245_414d_5052);
+        mixed = mix(mixed ^ component);
+        for byte in purpose.bytes() {
+            mixed = mix(mixed ^ u64::from(byte));
+        }
+        Stream(mixed)
+    }
+
+    /// For the thing numbered `index`.
+    pub fn draw(self, index: u64) -> Draw {
+        Draw(Xoshiro256PlusPlus::seed_from_u64(mix(self.0 ^ index)))
     }
 }
 

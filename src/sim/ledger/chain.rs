@@ -69,7 +69,6 @@ impl EndToEnd {
             whole.ends.push(name);
             whole.dup += closed.verdict.dup;
             whole.stale += closed.verdict.stale;
-            whole.counts.src = closed.verdict.counts.src;
             for (event, &(fate, _)) in closed.fates.iter().enumerate() {
                 let so_far = worst.entry(event).or_insert(fate);
                 if badness(fate) > badness(*so_far) {
@@ -78,7 +77,7 @@ impl EndToEnd {
             }
         }
         for &fate in worst.values() {
-            whole.counts.add(fate);
+            whole.counts.count(fate);
         }
         whole
     }

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use chain::{Closed, EndToEnd, Guarantee};
 pub use quantiles::{Quantile, nearest_rank};
-pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict};
+pub use verdict::{Counters, Counts, DupOrigin, LossOrigin, METRICS, Metric, Verdict, json_number};
 
 use super::FULL;
 use super::compact::{gather, sort_by_rank};
@@ -233,6 +233,21 @@ impl Ledger {
             duplicates: self.verdict.dup,
             rows: self.verdict.rows,
         }
+    }
+
+    /// What has become of an order so far; none before it was handed over. Losses are told when the books are closed.
+    pub fn fate(&self, order: u32) -> Option<Fate> {
+        let account = self.accounts.get((order as usize).checked_sub(1)?)?;
+        account.exists().then_some(account.fate)
+    }
+
+    /// The same totals, counted from what is known of every single event: what the counters must say.
+    pub fn recount(&self) -> Counts {
+        let mut counts = Counts::default();
+        for account in self.accounts.iter().filter(|account| account.exists()) {
+            counts.count(account.judge());
+        }
+        counts
     }
 
     /// Index: partition. The numbers of the events in the leader's log, by offset.

@@ -127,7 +127,8 @@ impl Counts {
         self.src == self.delivered + self.lost + self.refused + self.late + self.pending
     }
 
-    pub(super) fn add(&mut self, fate: Fate) {
+    pub(super) fn count(&mut self, fate: Fate) {
+        self.src += 1;
         *self.of(fate) += 1;
     }
 
@@ -310,7 +311,8 @@ impl Verdict {
     }
 }
 
-fn json_number(value: Option<f64>) -> Value {
+/// A metric in JSON: infinite is `"inf"`, no value is null.
+pub fn json_number(value: Option<f64>) -> Value {
     match value {
         None => Value::Null,
         Some(value) if value.is_infinite() => Value::from("inf"),
