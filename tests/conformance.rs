@@ -35,3 +35,11 @@ fn what_is_skipped_says_why() {
         assert!(matches!(skip, Skip::MockGap(_)), "{id}: {skip}");
     }
 }
+
+#[test]
+fn a_flink_job_meets_with_what_was_recorded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/flink");
+    let conformance = Conformance::of(&[&folder]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(conformance.failed(), 0, "{conformance}");
+    assert_eq!(conformance.passed(), 109, "{}", conformance.summary());
+}

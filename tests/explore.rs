@@ -1,7 +1,11 @@
 //! Exploration: every crash point, and what may be said after it.
 
 use serde_json::{Value, json};
+use streamproof::sim::OutcomeKind;
+use streamproof::sim::explore::compare::Comparing;
 use streamproof::sim::explore::crash_points::{Exploration, Moment, Reach, Report};
+use streamproof::sim::explore::prevent::Search;
+use streamproof::sim::explore::seeds::Seeds;
 use streamproof::sim::explore::{Fates, Guarantee, Work};
 use streamproof::sim::{Keep, Patch, Scenario, Simulation, catalog};
 
@@ -37,7 +41,7 @@ fn explore(scenario: &Scenario, reach: Reach) -> Report {
 
 fn pipelines() -> Vec<(&'static str, Scenario)> {
     vec![
-        ("spark", few(3, &json!({}))),
+        ("spark", few(2, &json!({}))),
         (
             "foreach_batch",
             few(
@@ -47,26 +51,26 @@ fn pipelines() -> Vec<(&'static str, Scenario)> {
         ),
         (
             "acks 1",
-            few(3, &json!({"producer": {"acks": "1", "retries": 0}})),
+            few(2, &json!({"producer": {"acks": "1", "retries": 0}})),
         ),
         (
             "auto-commit",
             consuming(
-                3,
+                2,
                 &json!({"consumer.commit": "auto", "enable.auto.commit": true, "auto.commit.interval.ms": 300}),
             ),
         ),
         (
             "commit after",
             consuming(
-                3,
+                2,
                 &json!({"consumer.commit": "after", "enable.auto.commit": false}),
             ),
         ),
         (
             "commit before",
             consuming(
-                3,
+                2,
                 &json!({"consumer.commit": "before", "enable.auto.commit": false, "consumers": 2}),
             ),
         ),
@@ -128,7 +132,7 @@ fn a_branch_is_the_run_of_its_patch() {
             .find(|row| row.place == "b1")
             .expect("there is one");
         let cast = streamproof::sim::cast(&scenario);
-        for cell in row.points.iter().step_by(7) {
+        for cell in row.points.iter().step_by(23) {
             let mut fault = json!({"do": row.fault, "where": row.place});
             match cell.when {
                 Moment::Step(nth) => fault["step"] = json!(nth),
@@ -216,5 +220,208 @@ fn what_cannot_be_explored_is_refused_with_what_can() {
     assert!(
         refused(&[], &["b9"])
             .starts_with("hosts: \"b9\" is no host of this run; did you mean \"b1\"?")
+    );
+}
+
+#[test]
+fn two_workers_find_what_one_finds() {
+    let scenario = few(3, &json!({}));
+    let share = |first| {
+        let reach = Reach {
+            share: Some((2, first)),
+            ..Reach::default()
+        };
+        explore(&scenario, reach)
+    };
+    let (first, second) = (share(0), share(1));
+    assert!(!first.complete && first.segments[0].tally.points < first.points);
+    let mut joined = Report::join(vec![second, first]).expect("two");
+    let whole = explore(&scenario, Reach::default());
+    // Each has looked for the points once.
+    joined.events = whole.events;
+    assert_eq!(joined, whole);
+}
+
+#[test]
+fn a_pair_refutes_what_no_single_fault_does() {
+    // The table forgets nothing and the producer's repeats are recognised; a broker of three may die, two may not.
+    let scenario = few(
+        3,
+        &json!({"producer": {"enable.idempotence": true},
+            "topic": {"min.insync.replicas": 1, "replication.factor": 2}}),
+    );
+    let reach = |pairs| Reach {
+        faults: vec!["broker.crash.lost".into()],
+        pairs,
+        ..Reach::default()
+    };
+    let singles = explore(&scenario, reach(0));
+    let pairs = explore(&scenario, reach(400));
+    assert_eq!(singles.segments[0].tally, pairs.segments[0].tally);
+    assert!(pairs.segments[0].pairs.lost > 0, "{}", pairs.to_text());
+    for example in &pairs.segments[0].counterexamples {
+        let run = Simulation::run(&patched(&scenario, &example.patch().0), Keep::LedgerOnly);
+        assert_eq!(
+            Fates::of(&run.verdict),
+            example.fates,
+            "{:?}",
+            example.patch()
+        );
+    }
+}
+
+#[test]
+fn a_fault_strikes_right_after_the_step_of_another_host() {
+    let scenario = few(
+        3,
+        &json!({"producer": {"acks": "1", "enable.idempotence": false}}),
+    );
+    let report = explore(
+        &scenario,
+        Reach {
+            hosts: vec!["b1".into(), "b2".into()],
+            ..Reach::default()
+        },
+    );
+    let lost = report
+        .counterexample(Guarantee::AtLeastOnce)
+        .expect("acks=1 loses with its leader");
+    let [fault] = lost.faults.values().collect::<Vec<_>>()[..] else {
+        panic!("one fault is enough: {:?}", lost.faults);
+    };
+    // The leader dies once its answer has reached the producer: before none of its own steps is it as bad.
+    assert!(
+        fault
+            .after_step
+            .as_ref()
+            .is_some_and(|step| step.contains_key("p1")),
+        "{fault:?}"
+    );
+    let all = few(
+        3,
+        &json!({"producer": {"acks": "all", "enable.idempotence": true}}),
+    );
+    let report = explore(
+        &all,
+        Reach {
+            hosts: vec!["b1".into(), "b2".into()],
+            ..Reach::default()
+        },
+    );
+    assert!(
+        !report.refutes(Guarantee::ExactlyOnce),
+        "{}",
+        report.to_text()
+    );
+}
+
+#[test]
+fn two_configurations_part_where_the_first_fact_differs() {
+    let lossy = few(
+        6,
+        &json!({"faults": {"lost-ack": {"do": "net.drop_ack", "where": "p1>*", "after": {"batch_appended": 2}}}}),
+    );
+    let fixed = patched(&lossy, &json!({"producer": {"enable.idempotence": true}}));
+    let comparison = Comparing::run(&lossy, &fixed).expect("one seed");
+    assert_eq!(
+        comparison.settings,
+        [(
+            "enable.idempotence".to_string(),
+            "false".to_string(),
+            "true".to_string()
+        )]
+    );
+    let parting = comparison.parting.as_ref().expect("they differ");
+    assert!(
+        parting.facts[1]
+            .as_ref()
+            .is_some_and(|fact| fact.contains("producer_id_assigned")),
+        "{parting:?}"
+    );
+    let (which, outcome) = comparison.segments[0].first().expect("one of them doubles");
+    assert!(which == 0 && matches!(outcome.kind, OutcomeKind::Duplicated(_)));
+    assert!(
+        comparison.segments[0]
+            .metrics()
+            .iter()
+            .any(|(name, a, b)| name == "dup" && *a > *b)
+    );
+    let same = Comparing::run(&lossy, &lossy).expect("one seed");
+    assert!(same.parting.is_none() && same.segments[0].metrics().is_empty());
+    let mut other = lossy.clone();
+    other.seed += 1;
+    assert!(Comparing::run(&lossy, &other).is_err());
+}
+
+#[test]
+fn what_would_have_helped_is_found_by_running() {
+    let opening = catalog::find(catalog::OPENING)
+        .expect("there is one")
+        .scenario();
+    let found = Search::run(&opening, Some(17)).expect("there is such an order");
+    let keys: Vec<(&str, &str)> = found
+        .helps
+        .iter()
+        .map(|trial| (trial.key.as_str(), trial.to.as_str()))
+        .collect();
+    for helpful in [
+        ("enable.idempotence", "true"),
+        ("hoodie.datasource.write.operation", "\"upsert\""),
+    ] {
+        assert!(keys.contains(&helpful), "{helpful:?} of {keys:?}");
+    }
+    // What only moves the fault on to another order does not help.
+    assert!(found.helps.iter().all(|trial| trial.verdict.dup == 0));
+    for trial in &found.helps {
+        let changed = patched(&opening, &trial.patch().expect("it has one").0);
+        assert_eq!(
+            Simulation::run(&changed, Keep::LedgerOnly).verdict,
+            trial.verdict
+        );
+    }
+    // The only broker never comes back: no setting brings it back.
+    let gone = json!({"do": "broker.crash.lost", "where": "b1", "at": 1, "for": 3_600_000});
+    let gone = few(
+        3,
+        &json!({"topic": {"replication.factor": 1, "min.insync.replicas": 1}, "brokers": {"count": 1},
+            "limits": {"horizon_ms": 3_000}, "faults": {"lost-ack": null, "fire": gone}}),
+    );
+    let found = Search::run(&gone, None).expect("valid");
+    assert!(found.tried > 50, "{}", found.tried);
+    assert!(found.helps.is_empty(), "{}", found.to_text());
+    assert!(found.to_text().contains("no single setting prevents this"));
+    assert!(Search::run(&opening, Some(41)).is_err());
+}
+
+#[test]
+fn seeds_are_counted_one_by_one() {
+    let scenario = few(
+        4,
+        &json!({"faults": {"lost-ack": {"do": "net.drop_ack", "where": "p1>*", "after": null, "chance": 300_000}}}),
+    );
+    let report = Seeds::run(&scenario, 12).expect("valid");
+    let mut doubled = 0;
+    for seed in scenario.seed..scenario.seed + 12 {
+        let one = Simulation::run(
+            &Scenario {
+                seed,
+                ..scenario.clone()
+            },
+            Keep::LedgerOnly,
+        );
+        doubled += u32::from(one.verdict.dup > 0);
+    }
+    let (_, share) = report.segments[0].refuted[0];
+    assert_eq!((share.runs, share.of), (doubled, 12));
+    assert!(doubled > 0 && doubled < 12, "{doubled}");
+    let dup = report.segments[0]
+        .metrics
+        .iter()
+        .find(|(name, _)| name == "dup")
+        .expect("a metric");
+    assert!(
+        dup.1
+            .interval
+            .is_some_and(|(low, high)| low < dup.1.mean && dup.1.mean < high)
     );
 }

@@ -764,6 +764,43 @@ fn whether_a_global_index_moves_the_row_is_a_setting_with_two_defaults() {
     );
 }
 
+#[test]
+fn an_old_range_replayed_alone_leaves_the_count_and_not_the_value() {
+    // Order 1 is changed by event 5; later the source sends events 1 to 4 again.
+    let replayed = |events: Value| {
+        json!({
+            "workload": { "every_ms": 200, "changes": { "5": { "of": 1, "amount": 99900 } } },
+            "faults": { "replay": { "do": "source.replay", "events": events, "at": 4000 } }
+        })
+    };
+    let old = || replayed(json!([1, 4]));
+    for (patches, pred) in [
+        (
+            vec![old()],
+            "stale == 1 && dup == 0 && lost == 0 && rows == 11 && billed != owed",
+        ),
+        (
+            vec![old(), hudi(json!({ ORDERING: "event_ts" }))],
+            "stale == 0 && dup == 0 && lost == 0 && billed == owed",
+        ),
+        (
+            vec![old(), hudi(json!({ POLICY: "drop", ORDERING: "event_ts" }))],
+            "stale == 1 && dup == 0",
+        ),
+        (
+            vec![old(), sink("native", "insert")],
+            "stale == 0 && dup == 5 && dup_by.app_resend == 4 && dup_by.update_inserted == 1",
+        ),
+        (
+            vec![replayed(json!([6, 12]))],
+            "stale == 0 && dup == 0 && lost == 0",
+        ),
+    ] {
+        let what = format!("{patches:?}");
+        check(&scenario(twelve(), &patches), pred, &what);
+    }
+}
+
 // ---- deletes -------------------------------------------------------------------------------------------------------
 
 /// Order 1 is cancelled, then a version of it that is older than the cancellation comes last.
@@ -1347,6 +1384,10 @@ fn settings_that_do_not_fit_are_refused_with_their_place_and_what_is_accepted() 
         (
             json!({ "faults": { "f": { "do": "compaction.crash", "at": 1 } } }),
             "faults.f.where: \"compactor\" is no host",
+        ),
+        (
+            json!({ "faults": { "f": { "do": "source.replay", "at": 1, "events": [5, 2] } } }),
+            "faults.f.events: 5 to 2 is no range",
         ),
         (
             json!({ "faults": { "f": { "do": "sink.error", "where": "b1", "at": 1 } } }),

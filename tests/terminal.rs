@@ -72,6 +72,73 @@ fn a_scenario_file_runs_like_a_preset() {
     assert_eq!(json["src"], 3);
 }
 
+const SMALL: &str = r#"{"workload": {"orders": 2}, "branches": null}"#;
+
+#[test]
+fn exploring_prints_the_counts_and_patches_that_replay() {
+    let json: Value = serde_json::from_str(&printed(&[
+        "explore",
+        "order-billing",
+        "--patch",
+        SMALL,
+        "--strip",
+        "--json",
+    ]))
+    .expect("a JSON object");
+    for key in [
+        "points",
+        "merged",
+        "exact",
+        "duplicated",
+        "lost",
+        "late",
+        "stuck",
+        "counterexamples",
+    ] {
+        assert!(json.get(key).is_some(), "{key} is missing");
+    }
+    let rows = json["strip"]["rows"].as_array().expect("rows");
+    let cells: usize = rows
+        .iter()
+        .map(|row| row["points"].as_array().map_or(0, Vec::len))
+        .sum();
+    assert_eq!(json["points"], cells);
+    let example = &json["counterexamples"][0];
+    assert_eq!(example["guarantee"], "at-most-once");
+    let small: Value = serde_json::from_str(SMALL).expect("JSON");
+    let mut patch = example["patch"].clone();
+    patch["workload"] = small["workload"].clone();
+    patch["branches"] = Value::Null;
+    let run: Value = serde_json::from_str(&printed(&[
+        "run",
+        "order-billing",
+        "--patch",
+        &patch.to_string(),
+        "--json",
+    ]))
+    .expect("a JSON object");
+    assert!(run["dup"].as_u64() > Some(0), "{patch}");
+}
+
+#[test]
+fn the_other_verbs_print_json_and_text() {
+    let with = r#"{"producer": {"enable.idempotence": true}}"#;
+    for (words, key) in [
+        (
+            &["compare", "order-billing", "--with", with][..],
+            "first_divergence",
+        ),
+        (&["seeds", "order-billing", "--seeds", "3"][..], "refuted"),
+        (&["prevent", "order-billing", "--order", "17"][..], "helps"),
+    ] {
+        let small = [words, &["--patch", r#"{"branches": null}"#]].concat();
+        assert!(printed(&small).lines().count() > 2, "{words:?}");
+        let json: Value =
+            serde_json::from_str(&printed(&[&small[..], &["--json"]].concat())).expect("JSON");
+        assert!(json.get(key).is_some(), "{words:?}: {key} is missing");
+    }
+}
+
 #[test]
 fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
     for (words, named) in [
@@ -91,6 +158,37 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
             "did you mean \"acks\"?",
         ),
         (&["run", "order-billing", "--loud"][..], "\"--loud\""),
+        (&["expolre"][..], "did you mean \"explore\"?"),
+        (
+            &["explore", "order-billing", "--pears", "3"][..],
+            "did you mean \"--pairs\"?",
+        ),
+        (
+            &["explore", "order-billing", "--faults", "net.dropack"][..],
+            "did you mean \"net.drop_ack\"?",
+        ),
+        (
+            &["explore", "order-billing", "--hosts", "b7"][..],
+            "\"b7\" is no host",
+        ),
+        (&["explore", "order-billing", "--strip"][..], "--json"),
+        (
+            &["explore", "order-billing", "--pairs", "-1"][..],
+            "from 0 to 4294967295",
+        ),
+        (&["compare", "order-billing"][..], "--with"),
+        (
+            &["compare", "order-billing", "--with", r#"{"seed": 7}"#][..],
+            "one seed",
+        ),
+        (
+            &["seeds", "order-billing", "--seeds", "0"][..],
+            "1 to 100000",
+        ),
+        (
+            &["prevent", "order-billing", "--order", "99"][..],
+            "there is no order 99",
+        ),
         (&["run", "order-billing", "twice"][..], "\"twice\""),
     ] {
         let output = streamproof(words);

@@ -1,11 +1,15 @@
 //! Recordings of real systems, held against the simulator: a recording becomes a scenario, the very same `Simulation`
 //! runs it, and what came of it is compared.
 //!
-//! A recording is JSON of the schema `streamproof-kafka-golden/1`, one file a family of cases. Each family is a module of
-//! its own in `FAMILIES`. Rules are compared, never fitted: a case that the model cannot express is skipped with its
+//! A recording of Kafka is JSON of the schema `streamproof-kafka-golden/1`, one file a family of cases, and each family is a
+//! module of its own in `FAMILIES`. A recording of Flink is a JSON array of cases. Rules are compared, never fitted: a case that the model cannot express is skipped with its
 //! reason, and so is one whose outcome rests on a gap of the mock broker that played it.
 
 mod consumer;
+#[cfg(not(feature = "lean"))]
+mod flink;
+#[cfg(not(feature = "lean"))]
+mod flink_recovery;
 mod measure;
 mod mock;
 mod pipeline;
@@ -169,6 +173,11 @@ impl Conformance {
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), RecordingError> {
         let value: Value = serde_json::from_str(text)
             .map_err(|error| RecordingError::new(file, format!("not JSON: {error}")))?;
+        #[cfg(not(feature = "lean"))]
+        if let Value::Array(cases) = &value {
+            let add = |id, checked| self.cases.push((file.to_string(), id, checked));
+            return flink::check(file, cases, add);
+        }
         #[cfg(not(feature = "lean"))]
         if spark::is_recording(&value) {
             let checked = spark::check(file, &value)?.into_iter();

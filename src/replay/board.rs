@@ -140,11 +140,23 @@ pub struct BatchView {
     pub instant: Option<(Time, InstantState)>,
 }
 
+/// A checkpoint of a Flink job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointView {
+    pub id: u64,
+    /// Its barriers are on their way from here on.
+    pub triggered: Time,
+    /// All tasks have snapshotted: a restart would go on from it.
+    pub completed: Option<Time>,
+    pub failed: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EngineView {
     pub alive: bool,
     pub failed: bool,
     pub batches: Vec<BatchView>,
+    pub checkpoints: Vec<CheckpointView>,
     pub watermark: Option<EventTime>,
     pub executors_down: u32,
     pub tasks_running: u32,
@@ -259,6 +271,7 @@ impl Board {
             driver: cast
                 .find("driver")
                 .or_else(|| cast.find("c1"))
+                .or_else(|| cast.find("jm"))
                 .expect("there is an engine"),
             branch_driver: cast.segments.get(1).and_then(|branch| {
                 let driver = cast.find(&format!("{branch}.driver"));
@@ -709,6 +722,37 @@ impl Board {
                 if segment == SegmentId::MAIN {
                     for range in ranges.unwrap_or_default() {
                         self.partition(range.partition).committed = range.end;
+                    }
+                }
+            }
+            Fact::CheckpointTriggered { checkpoint, .. } => {
+                engine.checkpoints.push(CheckpointView {
+                    id: *checkpoint,
+                    triggered: at,
+                    completed: None,
+                    failed: false,
+                });
+            }
+            Fact::CheckpointFailed { checkpoint, .. } => {
+                let of_id = engine.checkpoints.iter_mut().rev();
+                if let Some(one) = of_id.into_iter().find(|one| one.id == *checkpoint) {
+                    one.failed = true;
+                }
+            }
+            Fact::CheckpointCompleted {
+                checkpoint,
+                positions,
+                ..
+            } => {
+                let of_id = engine.checkpoints.iter_mut().rev();
+                if let Some(one) = of_id.into_iter().find(|one| one.id == *checkpoint) {
+                    one.completed = Some(at);
+                }
+                if segment == SegmentId::MAIN {
+                    for &(partition, offset) in positions {
+                        if usize::from(partition.0) < self.partitions.len() {
+                            self.partition(partition).committed = offset;
+                        }
                     }
                 }
             }

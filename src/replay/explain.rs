@@ -599,6 +599,8 @@ pub fn place(host: &str) -> String {
         None if role == "store" => "table".into(),
         None if role == "driver" => "driver".into(),
         None if crate::sim::fault::is_consumer(role) => role.replace('c', "consumer "),
+        None if role == "jm" => "job manager".into(),
+        None if role.starts_with("tm") => role.replace("tm", "task manager "),
         None => role.replace("exec", "executor "),
     }
 }
@@ -795,6 +797,77 @@ pub fn describe(fact: &Fact) -> String {
         Fact::Archived { instants, .. } => {
             format!("{instants} actions leave the active timeline")
         }
+        other => describe_job(other),
+    }
+}
+
+/// The same for what a job with checkpoints notes.
+fn describe_job(fact: &Fact) -> String {
+    let sourced = |origins: &[(crate::sim::origin::Origin, crate::sim::trace::Source)]| {
+        let origins: Vec<_> = origins.iter().map(|&(origin, _)| origin).collect();
+        list(&origins)
+    };
+    match fact {
+        Fact::JobStarted {
+            checkpoint: Some(checkpoint),
+            ..
+        } => format!("starts the job from checkpoint {checkpoint}"),
+        Fact::JobStarted { .. } => "starts the job from the beginning".into(),
+        Fact::RestartScheduled { delay, .. } => {
+            format!("will start the job again in {} ms", delay.ms())
+        }
+        Fact::TaskFailed { error, .. } => format!("a task fails: {error}"),
+        Fact::CheckpointTriggered { checkpoint, .. } => format!("triggers checkpoint {checkpoint}"),
+        Fact::BarrierSent { checkpoint, .. } => {
+            format!("sends the barrier of checkpoint {checkpoint}")
+        }
+        Fact::BarrierArrived { checkpoint, .. } => {
+            format!("has a barrier of checkpoint {checkpoint}")
+        }
+        Fact::Precommitted { checkpoint, .. } => {
+            format!("has flushed a transaction, which belongs to checkpoint {checkpoint}")
+        }
+        Fact::SnapshotTaken { checkpoint, .. } => {
+            format!("copies its state for checkpoint {checkpoint}")
+        }
+        Fact::CheckpointAcknowledged { checkpoint, .. } => {
+            format!("hears that a task has its part of checkpoint {checkpoint}")
+        }
+        Fact::CheckpointCompleted { checkpoint, .. } => {
+            format!("checkpoint {checkpoint} is complete")
+        }
+        Fact::CheckpointFailed { checkpoint, .. } => {
+            format!("checkpoint {checkpoint} comes to nothing")
+        }
+        Fact::SinkCommitted { again: true, .. } => {
+            "commits a transaction that was committed already".into()
+        }
+        Fact::SinkCommitted { .. } => "the sink's transaction is committed".into(),
+        Fact::CommitRefused { error, .. } => format!(
+            "the transaction cannot be committed any more ({error}), and the job goes on without it"
+        ),
+        Fact::SourceRead { origins, .. } => format!("reads {}", sourced(origins)),
+        Fact::WrittenPending { origins, .. } => {
+            format!("writes {} into an open transaction", sourced(origins))
+        }
+        Fact::SourceIdle {
+            partition, idle, ..
+        } => format!(
+            "partition {partition} {}",
+            if *idle {
+                "counts as idle"
+            } else {
+                "is active again"
+            }
+        ),
+        Fact::WindowMissed { origins, .. } => {
+            format!("{} comes too late for one of its windows", sourced(origins))
+        }
+        Fact::SideOutput { origins, .. } => {
+            format!("{} is late and goes to the side output", sourced(origins))
+        }
+        Fact::Refired { .. } => "a late record makes the window fire again".into(),
+        other => other.kind().name().replace('_', " "),
     }
 }
 

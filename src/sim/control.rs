@@ -47,6 +47,7 @@ const KAFKA_TOPIC: &str = "https://kafka.apache.org/documentation/#topicconfigs"
 const KAFKA_BROKER: &str = "https://kafka.apache.org/documentation/#brokerconfigs";
 const KAFKA_CONSUMER: &str = "https://kafka.apache.org/documentation/#consumerconfigs";
 const SPARK: &str = "https://spark.apache.org/docs/latest/streaming/index.html";
+const FLINK: &str = "https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/config/";
 const HUDI: &str = "https://hudi.apache.org/docs/configurations";
 
 const TRUE_FALSE: &[(&str, &str)] = &[("true", "true"), ("false", "false"), ("null", "not set")];
@@ -915,6 +916,435 @@ pub const CONTROLS: &[Control] = &[
         teaching: false,
     },
     Control {
+        key: "execution.checkpointing.interval",
+        path: &["engine", "flink", "execution.checkpointing.interval"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 10,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "not set: no checkpoints",
+        plain: "How often a consistent copy of state and positions is made.",
+        risk: "Long, much is replayed and transactional output is late.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "execution.checkpointing.mode",
+        path: &["engine", "flink", "execution.checkpointing.mode"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("\"EXACTLY_ONCE\"", "EXACTLY_ONCE"),
+            ("\"AT_LEAST_ONCE\"", "AT_LEAST_ONCE"),
+        ]),
+        since: "since 1.0",
+        plain: "Whether an input whose barrier has come waits for the others.",
+        risk: "AT_LEAST_ONCE counts twice in state what ran ahead of a barrier.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "execution.checkpointing.unaligned.enabled",
+        path: &[
+            "engine",
+            "flink",
+            "execution.checkpointing.unaligned.enabled",
+        ],
+        group: "Flink",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "since 1.11, false",
+        plain: "Barriers overtake what is waiting, and it becomes part of the checkpoint.",
+        risk: "Checkpoints grow by what is in flight.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "execution.checkpointing.aligned-checkpoint-timeout",
+        path: &[
+            "engine",
+            "flink",
+            "execution.checkpointing.aligned-checkpoint-timeout",
+        ],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "since 1.14; 0: unaligned from the start",
+        plain: "How long barriers are aligned before they overtake.",
+        risk: "Long, a slow input delays every result of the others.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "execution.checkpointing.timeout",
+        path: &["engine", "flink", "execution.checkpointing.timeout"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 10,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "10 min",
+        plain: "When a checkpoint that is not complete is given up.",
+        risk: "Shorter than a slow checkpoint, the job fails for nothing.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "execution.checkpointing.min-pause",
+        path: &["engine", "flink", "execution.checkpointing.min-pause"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "0",
+        plain: "The least time between the end of one and the next.",
+        risk: "Long, checkpoints are rarer than the interval says.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "execution.checkpointing.tolerable-failed-checkpoints",
+        path: &[
+            "engine",
+            "flink",
+            "execution.checkpointing.tolerable-failed-checkpoints",
+        ],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 1000,
+            unit: "",
+        },
+        since: "0",
+        plain: "How many checkpoints in a row may fail before the job does.",
+        risk: "High, commits stop in silence while the job looks healthy.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "restart-strategy.type",
+        path: &["engine", "flink", "restart-strategy.type"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("null", "not set"),
+            ("\"none\"", "none"),
+            ("\"fixed-delay\"", "fixed-delay"),
+            ("\"exponential-delay\"", "exponential-delay"),
+            ("\"failure-rate\"", "failure-rate"),
+        ]),
+        since: "not set: exponential-delay with checkpoints, none without",
+        plain: "Whether and when a failed job starts again.",
+        risk: "none leaves the job down after the first failure.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "restart-strategy.fixed-delay.attempts",
+        path: &["engine", "flink", "restart-strategy.fixed-delay.attempts"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 2147483647,
+            unit: "",
+        },
+        since: "1",
+        plain: "How often a job is started again.",
+        risk: "Small, the job stays down after that many failures.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "restart-strategy.fixed-delay.delay",
+        path: &["engine", "flink", "restart-strategy.fixed-delay.delay"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "1 s",
+        plain: "The pause before a restart.",
+        risk: "Long, an open transaction may time out meanwhile.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "high-availability.type",
+        path: &["engine", "flink", "high-availability.type"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("\"NONE\"", "NONE"),
+            ("\"kubernetes\"", "kubernetes"),
+            ("\"zookeeper\"", "zookeeper"),
+        ]),
+        since: "NONE",
+        plain: "Whether a job manager that comes back knows its checkpoints.",
+        risk: "NONE: its crash begins the job at the start.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "heartbeat.timeout",
+        path: &["engine", "flink", "heartbeat.timeout"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 10,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "50 s",
+        plain: "After how much silence a task manager counts as lost.",
+        risk: "Long, a dead one stops the job for that time.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "pipeline.auto-watermark-interval",
+        path: &["engine", "flink", "pipeline.auto-watermark-interval"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 60000,
+            unit: "ms",
+        },
+        since: "200 ms; 0: no timer",
+        plain: "How often a source tells its watermark.",
+        risk: "0: generators that wait for the timer never emit.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "execution.buffer-timeout.interval",
+        path: &["engine", "flink", "execution.buffer-timeout.interval"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 60000,
+            unit: "ms",
+        },
+        since: "100 ms",
+        plain: "How long a record may wait in a network buffer.",
+        risk: "Long, every record behind the exchange is late by that.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "watermark.strategy",
+        path: &["engine", "flink", "watermark.strategy"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("\"bounded_out_of_orderness\"", "forBoundedOutOfOrderness"),
+            ("\"sql_row_expression\"", "WATERMARK FOR … AS (SQL)"),
+            ("\"none\"", "noWatermarks"),
+        ]),
+        since: "a method call",
+        plain: "How the watermark is made of event times.",
+        risk: "SQL's has no extra millisecond; none fires no window.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "watermark.delay",
+        path: &["engine", "flink", "watermark.delay"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "forBoundedOutOfOrderness(…) has no default",
+        plain: "How far events may come out of order.",
+        risk: "Short, late orders are dropped; long, every result waits.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "watermark.idleness",
+        path: &["engine", "flink", "watermark.idleness"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 1,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "withIdleness(…); not set: off",
+        plain: "After how much silence a partition no longer holds others back.",
+        risk: "A stuck partition that counts as idle comes back too late.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "watermark.per.partition",
+        path: &["engine", "flink", "watermark.per.partition"],
+        group: "Flink",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "the strategy is given to fromSource, or used behind it",
+        plain: "Whether each partition has a watermark of its own.",
+        risk: "One for all: the fast partition makes the slow one late.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "watermark.alignment.max.drift",
+        path: &["engine", "flink", "watermark.alignment.max.drift"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 600000,
+            unit: "ms",
+        },
+        since: "withWatermarkAlignment(…); not set: off",
+        plain: "How far a source may run ahead of the slowest one.",
+        risk: "Off, windows of the fast source pile up in state.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "window.type",
+        path: &["engine", "flink", "window.type"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("\"none\"", "no window"),
+            ("\"tumbling\"", "TumblingEventTimeWindows"),
+            ("\"sliding\"", "SlidingEventTimeWindows"),
+            ("\"session\"", "EventTimeSessionWindows"),
+        ]),
+        since: "a method call",
+        plain: "How orders of a customer are grouped by event time.",
+        risk: "In sliding windows a late order may miss some in silence.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "window.size",
+        path: &["engine", "flink", "window.size"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "no default",
+        plain: "How much event time one sum covers.",
+        risk: "Long, state grows and results wait.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "window.slide",
+        path: &["engine", "flink", "window.slide"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "no default",
+        plain: "How far apart two sliding windows begin.",
+        risk: "Short, every order counts in many windows.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "window.gap",
+        path: &["engine", "flink", "window.gap"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "no default",
+        plain: "After how much silence a session ends.",
+        risk: "Long, sessions grow together and stay open.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "allowed.lateness",
+        path: &["engine", "flink", "allowed.lateness"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 0,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "allowedLateness(…), 0",
+        plain: "How long a fired window still takes late orders, and fires again.",
+        risk: "A sink that appends takes every refire for something new.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "late.side.output",
+        path: &["engine", "flink", "late.side.output"],
+        group: "Flink",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "sideOutputLateData(…)",
+        plain: "Whether orders too late for every window are kept aside.",
+        risk: "Without it they are only counted.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "sink.delivery-guarantee",
+        path: &["engine", "flink", "sink.delivery-guarantee"],
+        group: "Flink",
+        kind: Kind::Choice(&[
+            ("\"none\"", "none"),
+            ("\"at-least-once\"", "at-least-once"),
+            ("\"exactly-once\"", "exactly-once"),
+        ]),
+        since: "none in the DataStream API, at-least-once in SQL",
+        plain: "What a checkpoint waits for: nothing, acknowledgements, a prepared transaction.",
+        risk: "exactly-once shows nothing before its checkpoint is complete.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "sink.transactional-id-prefix.suffix",
+        path: &["engine", "flink", "sink.transactional-id-prefix.suffix"],
+        group: "Flink",
+        kind: Kind::Choice(&[("\"none\"", "none"), ("\"random\"", "random")]),
+        since: "what follows sink.transactional-id-prefix",
+        plain: "Whether every start of the job has another prefix.",
+        risk: "random leaves transactions open that readers wait for.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
+        key: "properties.transaction.timeout.ms",
+        path: &["engine", "flink", "properties.transaction.timeout.ms"],
+        group: "Flink",
+        kind: Kind::Whole {
+            least: 1,
+            most: 3600000,
+            unit: "ms",
+        },
+        since: "1 h in the Kafka sink, above the broker's cap",
+        plain: "How long the sink's transaction may stay open.",
+        risk: "Shorter than an outage, what a checkpoint holds is lost.",
+        docs: FLINK,
+        teaching: true,
+    },
+    Control {
+        key: "sink.commit.idempotent",
+        path: &["engine", "flink", "sink.commit.idempotent"],
+        group: "Flink",
+        kind: Kind::Choice(&[("true", "true"), ("false", "false")]),
+        since: "what a two-phase sink of your own does",
+        plain: "Whether a commit that comes again is recognised.",
+        risk: "false doubles a whole transaction at a restart.",
+        docs: FLINK,
+        teaching: false,
+    },
+    Control {
         key: "hoodie.datasource.write.operation",
         path: &["sink", "hudi", "hoodie.datasource.write.operation"],
         group: "Hudi",
@@ -1660,6 +2090,11 @@ pub const ASSUMED: &[(&str, &[&str])] = &[
         "engine.consumer.consumers",
         &["engine", "consumer", "consumers"],
     ),
+    ("engine.flink.work_us", &["engine", "flink", "work_us"]),
+    (
+        "parallelism.default",
+        &["engine", "flink", "parallelism.default"],
+    ),
     (
         "replica.lag.time.max.ms",
         &["brokers", "replica.lag.time.max.ms"],
@@ -1743,11 +2178,19 @@ impl Control {
             ["engine", "consumer", ..] | ["brokers", "group.initial.rebalance.delay.ms"] => {
                 engine.kind == EngineKind::Consumer
             }
+            ["engine", "flink", ..] => engine.kind == EngineKind::Flink,
+            // The Flink sink's producers have a time-out of their own.
+            ["sink", "kafka_topic", "output.transaction.timeout.ms"]
+                if engine.kind == EngineKind::Flink =>
+            {
+                false
+            }
             ["sink", "kafka_topic", ..] => sink.kind == SinkKind::KafkaTopic,
             // What only transactions read shows once there are some; the id is where they begin.
             [part @ ("brokers" | "producer"), key] if key.starts_with("transaction") => {
-                let offsets = engine.kind == EngineKind::Consumer
-                    && engine.consumer.commit == Commit::Transaction;
+                let offsets = (engine.kind == EngineKind::Consumer
+                    && engine.consumer.commit == Commit::Transaction)
+                    || (engine.kind == EngineKind::Flink && sink.kind == SinkKind::KafkaTopic);
                 (*key == "transactional.id" && super::FULL)
                     || scenario.producer.transactional_id.is_some()
                     || (*part == "brokers" && offsets)
@@ -1818,7 +2261,11 @@ pub fn setting(scenario: &Scenario, key: &str) -> Option<Value> {
     if key == "enable.idempotence" {
         return Some(json!(scenario.producer.idempotence()));
     }
-    find(key)?.value(scenario)
+    // Engines have settings of the same name; the one in use is meant.
+    let named = CONTROLS.iter().filter(|control| control.key == key);
+    named
+        .into_iter()
+        .find_map(|control| control.value(scenario))
 }
 
 /// Keys whose value differs between two scenarios.
@@ -1850,6 +2297,12 @@ mod tests {
         opening.patched(&patch).expect("valid")
     }
 
+    /// The same with a Flink job.
+    fn flinking(opening: &Scenario) -> Scenario {
+        let patch = Patch(json!({"engine": {"use": "flink"}, "sink": {"use": "console"}}));
+        opening.patched(&patch).expect("valid")
+    }
+
     #[test]
     fn every_control_has_a_value_where_its_part_is_in_use_and_a_default() {
         let opening = opening();
@@ -1857,13 +2310,14 @@ mod tests {
             let topic = Patch(json!({"sink": {"use": "kafka_topic"}}));
             let consuming = consuming(&opening);
             let producing = consuming.patched(&topic).expect("valid");
-            let values = [&opening, &consuming, &producing].map(|s| control.value(s));
+            let job = flinking(&opening);
+            let values = [&opening, &consuming, &producing, &job].map(|s| control.value(s));
             let expected = match control.group {
-                _ if control.key == "transactional.id" => 3,
-                "Spark" | "Hudi" | "Console" | "Output" => 1,
-                "Consumer" | "Transactions" => 2,
+                _ if control.key == "transactional.id" => 4,
+                "Spark" | "Flink" | "Hudi" | "Output" => 1,
+                "Consumer" | "Transactions" | "Console" => 2,
                 "Outside table" => 0,
-                _ => 3,
+                _ => 4,
             };
             assert_eq!(
                 values.iter().flatten().count(),
@@ -1890,6 +2344,8 @@ mod tests {
         for control in CONTROLS {
             let scenario = if control.value(&opening).is_some() {
                 opening.clone()
+            } else if control.group == "Flink" {
+                flinking(&opening)
             } else {
                 consuming(&opening)
             };

@@ -57,6 +57,9 @@ pub struct FaultSpec {
     /// What the broker answers, under its name in Kafka's protocol.
     #[serde(default)]
     pub error: Option<String>,
+    /// The first and the last event that the source hands over once more; 1 to 10 if nothing is said.
+    #[serde(default)]
+    pub events: Option<[u32; 2]>,
     /// Right after the nth step of any host: the host, and the number of its step.
     #[serde(default)]
     pub after_step: Option<BTreeMap<String, u32>>,
@@ -358,11 +361,87 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("coordinator crash"),
     },
     MenuEntry {
+        name: "task.crash",
+        plain: words!("user code throws an exception: the task fails, and the job with it"),
+        place: "tm1",
+        duration: 0,
+        short: words!("task failure"),
+    },
+    MenuEntry {
+        name: "task.crash.before_barrier",
+        plain: words!("the task fails when a checkpoint is triggered and no barrier has left"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before barrier"),
+    },
+    MenuEntry {
+        name: "task.crash.mid_checkpoint",
+        plain: words!("the task fails when its state is copied and the checkpoint is not complete"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure mid checkpoint"),
+    },
+    MenuEntry {
+        name: "task.crash.before_commit",
+        plain: words!("the task fails when the checkpoint is complete and nothing is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure before commit"),
+    },
+    MenuEntry {
+        name: "task.crash.after_commit",
+        plain: words!("the task fails when the sink's transaction is committed"),
+        place: "tm1",
+        duration: 0,
+        short: words!("failure after commit"),
+    },
+    MenuEntry {
+        name: "taskmanager.crash",
+        plain: words!("a task manager's process dies with its tasks and what they have sent"),
+        place: "tm1",
+        duration: 1_000,
+        short: words!("task manager crash"),
+    },
+    MenuEntry {
+        name: "taskmanager.pause",
+        plain: words!(
+            "a task manager's process stands still, then goes on as if nothing had happened"
+        ),
+        place: "tm1",
+        duration: 10_000,
+        short: words!("task manager paused"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash",
+        plain: words!("the job manager's process dies"),
+        place: "jm",
+        duration: 2_000,
+        short: words!("job manager crash"),
+    },
+    MenuEntry {
+        name: "jobmanager.crash.before_notify",
+        plain: words!(
+            "the job manager dies when a checkpoint is complete and no task has heard of it"
+        ),
+        place: "jm",
+        duration: 2_000,
+        short: words!("crash before notify"),
+    },
+    MenuEntry {
         name: "executor.kill",
         plain: words!("an executor's process dies with the tasks it runs"),
         place: "exec1",
         duration: 1_000,
         short: words!("executor crash"),
+    },
+    MenuEntry {
+        name: "source.replay",
+        plain: words!(
+            "the source sends earlier events once more, as they were: old versions come after newer ones"
+        ),
+        place: "p1",
+        duration: 0,
+        short: words!("source replays"),
     },
     MenuEntry {
         name: "checkpoint.delete",
@@ -577,6 +656,10 @@ pub enum Action {
         place: Place,
         restart_after: Span,
     },
+    /// User code throws an exception.
+    Throw {
+        place: Place,
+    },
     /// The application gives up the transaction in hand.
     /// In order: it goes down a moment later, when what it led is handed on.
     Stop {
@@ -585,6 +668,12 @@ pub enum Action {
     },
     GiveUp {
         place: Place,
+    },
+    /// The application sends these events again, as far as they have happened.
+    Replay {
+        place: Place,
+        first: u32,
+        last: u32,
     },
     /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
     Damage {
@@ -601,9 +690,9 @@ pub enum Action {
 }
 
 impl FaultSpec {
-    /// Whether it is a fault of a table's writer or service beyond a crash of the driver.
+    /// Whether it is a fault of a table's writer or service beyond a crash of the driver, or one that shows in tables.
     pub fn strikes_a_table(&self) -> bool {
-        ["sink.", "rollback.", "compaction."]
+        ["sink.", "rollback.", "compaction.", "source.replay"]
             .iter()
             .any(|kind| self.name.starts_with(kind))
     }
@@ -654,6 +743,7 @@ impl FaultSpec {
         }
         for (field, given, fitting) in [
             ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
+            ("events", self.events.is_some(), &["source.replay"]),
             (
                 "error",
                 self.error.is_some(),
@@ -741,7 +831,9 @@ impl FaultSpec {
                 by: by(200),
                 during,
             },
-            "producer.pause" | "broker.pause" | "consumer.pause" => Action::Pause { place, during },
+            "producer.pause" | "broker.pause" | "consumer.pause" | "taskmanager.pause" => {
+                Action::Pause { place, during }
+            }
             "broker.slow" => Action::Slow {
                 place,
                 by: by(1_000),
@@ -785,7 +877,21 @@ impl FaultSpec {
             // The broker itself hangs up after its nth append.
             "net.drop_ack" if self.request.is_some() => treat(Treatment::HangUp),
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
+            name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
+            "source.replay" => match self.events.unwrap_or([1, 10]) {
+                [first, last] if (1..=last).contains(&first) => {
+                    Action::Replay { place, first, last }
+                }
+                [first, last] => {
+                    return refuse(
+                        "events",
+                        format!(
+                            "{first} to {last} is no range; the first and the last event are expected, such as [3, 9]"
+                        ),
+                    );
+                }
+            },
             "sink.error" | "sink.post_commit_error" => Action::Refuse {
                 place,
                 times: self.times.unwrap_or(1).max(1),
@@ -948,6 +1054,7 @@ impl FaultSpec {
             Some("broker") => Some(FactKind::BatchAppended),
             Some("driver" | "checkpoint" | "sink") => Some(FactKind::OffsetsLogged),
             Some("executor") => Some(FactKind::TaskStarted),
+            Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
         }
     }
@@ -965,6 +1072,12 @@ impl FaultSpec {
             "consumer.crash.after_work" => (FactKind::Worked, None),
             "consumer.crash.after_commit" => (FactKind::OffsetsCommitted, None),
             "txn.abort" => (FactKind::TransactionBegan, None),
+            "task.crash.before_barrier" => (FactKind::CheckpointTriggered, None),
+            "task.crash.mid_checkpoint" => (FactKind::SnapshotTaken, None),
+            "task.crash.before_commit" | "jobmanager.crash.before_notify" => {
+                (FactKind::CheckpointCompleted, None)
+            }
+            "task.crash.after_commit" => (FactKind::SinkCommitted, None),
             "driver.crash.C0" => (FactKind::OffsetsLogged, None),
             "driver.crash.C1" => (FactKind::InstantChanged, Some(InstantState::Requested)),
             "driver.crash.C2" => (FactKind::InstantChanged, Some(InstantState::Inflight)),
@@ -999,7 +1112,8 @@ fn parse_place(text: &str, cast: &Cast) -> Option<Place> {
         return Some(Place::Leader);
     }
     if text == "coordinator" {
-        return cast.find("c1").map(|_| Place::Coordinator);
+        let coordinated = cast.find("c1").or(cast.find("reader"));
+        return coordinated.map(|_| Place::Coordinator);
     }
     match text.split_once('>') {
         Some((a, "*")) => Some(Place::LinkToAny(cast.find(a)?)),
@@ -1023,13 +1137,15 @@ fn fits(name: &str, place: Place, cast: &Cast) -> bool {
     let host = cast.host(host);
     let role = host.rsplit('.').next().unwrap_or(host);
     match name.split('.').next() {
-        Some("producer" | "txn") => role.starts_with('p'),
+        Some("producer" | "txn" | "source") => role.starts_with('p'),
         Some("broker") => role.starts_with('b'),
         Some("driver" | "rollback" | "checkpoint") => role.starts_with("driver"),
         Some("sink") => role.starts_with("driver") || role.starts_with("exec"),
         Some("compaction") => role == "compactor",
         Some("executor") => role.starts_with("exec"),
         Some("consumer") => is_consumer(role),
+        Some("task" | "taskmanager") => role.starts_with("tm"),
+        Some("jobmanager") => role == "jm",
         _ => false,
     }
 }
@@ -1097,6 +1213,25 @@ impl Fact {
             | Fact::OffsetsCommitted { segment, .. }
             | Fact::MemberRemoved { segment, .. }
             | Fact::Fenced { segment, .. }
+            | Fact::JobStarted { segment, .. }
+            | Fact::RestartScheduled { segment, .. }
+            | Fact::TaskFailed { segment, .. }
+            | Fact::CheckpointTriggered { segment, .. }
+            | Fact::BarrierSent { segment, .. }
+            | Fact::BarrierArrived { segment, .. }
+            | Fact::Precommitted { segment, .. }
+            | Fact::SnapshotTaken { segment, .. }
+            | Fact::CheckpointAcknowledged { segment, .. }
+            | Fact::CheckpointCompleted { segment, .. }
+            | Fact::CheckpointFailed { segment, .. }
+            | Fact::SinkCommitted { segment, .. }
+            | Fact::CommitRefused { segment, .. }
+            | Fact::SourceRead { segment, .. }
+            | Fact::WrittenPending { segment, .. }
+            | Fact::SourceIdle { segment, .. }
+            | Fact::WindowMissed { segment, .. }
+            | Fact::SideOutput { segment, .. }
+            | Fact::Refired { segment, .. }
             | Fact::Kept { segment, .. }
             | Fact::DuplicatesDropped { segment, .. }
             | Fact::Released { segment, .. }
@@ -1169,6 +1304,11 @@ impl FactKind {
             || self == FactKind::BatchCommitted
             || self == FactKind::OffsetsLogged
             || self == FactKind::TaskStarted
+            || self == FactKind::CheckpointTriggered
+            || self == FactKind::CheckpointCompleted
+            || self == FactKind::SnapshotTaken
+            || self == FactKind::SinkCommitted
+            || self == FactKind::SourceRead
             || self == FactKind::RollbackRequested
             || self == FactKind::SliceCompacted
     }

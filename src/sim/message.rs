@@ -1,5 +1,7 @@
 //! What programs say to each other; a timer is a message to oneself. Nested by system, because only peers read them.
 
+#[cfg(not(feature = "lean"))]
+use super::engines::flink;
 use super::engines::{consumer, spark};
 use super::kafka::protocol as kafka;
 #[cfg(not(feature = "lean"))]
@@ -15,6 +17,8 @@ pub enum Message {
     Store(store::Message),
     Spark(spark::Message),
     Consumer(consumer::Message),
+    #[cfg(not(feature = "lean"))]
+    Flink(flink::Message),
     /// The business hands a record to the producing application.
     Order(Record),
     /// The application decides to abort the transaction in hand.
@@ -39,6 +43,8 @@ impl Message {
             | Message::Order(_)
             | Message::GiveUp
             | Message::Disconnected => None,
+            #[cfg(not(feature = "lean"))]
+            Message::Flink(_) => None,
         }
     }
 }
@@ -71,6 +77,13 @@ impl From<spark::Message> for Message {
 impl From<consumer::Message> for Message {
     fn from(message: consumer::Message) -> Self {
         Message::Consumer(message)
+    }
+}
+
+#[cfg(not(feature = "lean"))]
+impl From<flink::Message> for Message {
+    fn from(message: flink::Message) -> Self {
+        Message::Flink(message)
     }
 }
 

@@ -35,6 +35,12 @@ use engines::consumer::Commit;
 use engines::consumer::app::Consumer;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::reader::Reader;
+#[cfg(not(feature = "lean"))]
+use engines::flink::DeliveryGuarantee;
+#[cfg(not(feature = "lean"))]
+use engines::flink::job_manager::JobManager;
+#[cfg(not(feature = "lean"))]
+use engines::flink::task_manager::{Target, TaskManager};
 use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
@@ -148,6 +154,10 @@ enum Node {
     #[cfg(not(feature = "lean"))]
     Reader(Box<Host<Reader>>),
     #[cfg(not(feature = "lean"))]
+    JobManager(Box<Host<JobManager>>),
+    #[cfg(not(feature = "lean"))]
+    TaskManager(Box<Host<TaskManager>>),
+    #[cfg(not(feature = "lean"))]
     Compactor(Box<Host<Compactor>>),
 }
 
@@ -166,6 +176,10 @@ macro_rules! each_node {
             Node::Transactional($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Reader($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager($host) => $do,
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager($host) => $do,
             #[cfg(not(feature = "lean"))]
             Node::Compactor($host) => $do,
         }
@@ -207,6 +221,8 @@ pub struct Simulation {
     /// Orders that happened while the producer was down.
     held: Vec<u32>,
     till: Till,
+    /// What was handed over, by number, if a fault may have it handed over again.
+    handed: BTreeMap<u32, workload::Record>,
     store: HostId,
     arrived: u32,
     last_fact: Time,
@@ -241,8 +257,16 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     };
     let tiers = Tiers::of(scenario);
     let spark = branch.engine.kind == EngineKind::Spark;
-    let windowed = spark && branch.engine.spark.is_grouped();
-    let driver = format!("{prefix}{}", if spark { "driver" } else { "c1" });
+    let flink = branch.engine.kind == EngineKind::Flink;
+    let leading = match branch.engine.kind {
+        EngineKind::Spark => "driver",
+        EngineKind::Consumer => "c1",
+        EngineKind::Flink => "jm",
+    };
+    let driver = format!("{prefix}{leading}");
+    let latest = engines::flink::StartupMode::LatestOffset;
+    let windowed =
+        (spark && branch.engine.spark.is_grouped()) || (flink && branch.engine.flink.is_windowed());
     Terms {
         segment,
         windowed,
@@ -260,7 +284,8 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
         upstream: tiers.upstream(usize::from(segment.0)),
         zero_ms: scenario.workload.zero_ms,
         warm_up: Time::from_ms(scenario.limits.warm_up_ms),
-        from_latest: spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest,
+        from_latest: (spark && branch.engine.spark.starting_offsets == StartingOffsets::Latest)
+            || (flink && branch.engine.flink.startup_mode == latest),
     }
 }
 
@@ -305,6 +330,14 @@ pub fn cast(scenario: &Scenario) -> Cast {
             EngineKind::Consumer => {
                 let consumers = 1..=branch.engine.consumer.consumers;
                 hosts.extend(consumers.map(|n| format!("{prefix}c{n}")));
+                if branch.sink.kind == SinkKind::KafkaTopic {
+                    hosts.push(format!("{prefix}reader"));
+                }
+            }
+            EngineKind::Flink => {
+                hosts.push(format!("{prefix}jm"));
+                let task_managers = 1..=branch.engine.flink.parallelism;
+                hosts.extend(task_managers.map(|n| format!("{prefix}tm{n}")));
                 if branch.sink.kind == SinkKind::KafkaTopic {
                     hosts.push(format!("{prefix}reader"));
                 }
@@ -367,8 +400,10 @@ fn remark(what: &str, until: Time) -> Fact {
 /// The partitions that coordinators need, if anybody needs a coordinator.
 fn internal(scenario: &Scenario) -> Option<Internal> {
     let consumes = |(_, branch): &(String, Branch)| branch.engine.kind == EngineKind::Consumer;
+    let writes = |(_, branch): &(String, Branch)| branch.sink.kind == SinkKind::KafkaTopic;
     let transactional = scenario.producer.transactional_id.is_some();
-    let needed = transactional || segments(scenario).iter().any(consumes);
+    let segments = segments(scenario);
+    let needed = transactional || segments.iter().any(consumes) || segments.iter().any(writes);
     (FULL && needed).then(|| {
         let mut internal = Internal::behind(scenario.topic.partitions);
         let inputs = Tiers::of(scenario).inputs;
@@ -455,6 +490,7 @@ impl Simulation {
             keep,
             held: Vec::new(),
             till: Till::default(),
+            handed: BTreeMap::new(),
             store,
             arrived: 0,
             last_fact: Time::ZERO,
@@ -742,6 +778,10 @@ impl Simulation {
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
         let record = self.till.event(workload, seed, n, now);
+        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
+        if FULL && self.scenario.faults.values().any(replays) {
+            self.handed.insert(n, record.clone());
+        }
         let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
@@ -787,7 +827,9 @@ impl Simulation {
             let mut struck: Vec<(FaultId, TraceEvent)> = Vec::new();
             for (id, event) in fresh.drain(..) {
                 self.times.push(event.at);
-                self.last_fact = event.at;
+                if !self.is_housekeeping(&event) {
+                    self.last_fact = event.at;
+                }
                 if matches!(event.fact, Fact::BatchAppended { .. }) {
                     self.last_appender = event.host;
                 }
@@ -817,6 +859,25 @@ impl Simulation {
                 self.strike(fault, Some(&event), None);
             }
         }
+    }
+
+    /// What a job with checkpoints does for ever, with or without records.
+    fn is_housekeeping(&self, event: &TraceEvent) -> bool {
+        let repeats = match &event.fact {
+            Fact::CheckpointTriggered { .. }
+            | Fact::BarrierSent { .. }
+            | Fact::BarrierArrived { .. }
+            | Fact::SnapshotTaken { .. }
+            | Fact::CheckpointAcknowledged { .. }
+            | Fact::CheckpointCompleted { .. } => true,
+            // A transactional sink takes a new id at every checkpoint.
+            Fact::ProducerIdAssigned { .. } | Fact::TransactionBegan { .. } => {
+                let node = &self.nodes[usize::from(event.host.0)];
+                node.is_task_manager()
+            }
+            _ => false,
+        };
+        FULL && repeats
     }
 
     // ---- faults ------------------------------------------------------------------------------------------------
@@ -959,6 +1020,27 @@ impl Simulation {
                 let close = engines::consumer::Message::Close { restart_after };
                 self.deliver(host, host, Message::Consumer(close), cause);
             }
+            #[cfg(not(feature = "lean"))]
+            Action::Throw { place } => {
+                let Place::Host(host) = self.resolve(place, None) else {
+                    return;
+                };
+                let mut cx = self.kernel.context(host, None);
+                cx.note(injected);
+                let cause = cx.cause();
+                if self.nodes[usize::from(host.0)].is_alive() {
+                    let throw = engines::flink::Message::Throw;
+                    self.deliver(host, host, Message::Flink(throw), cause);
+                }
+            }
+            #[cfg(feature = "lean")]
+            Action::Throw { .. } => {}
+            Action::Replay { place, first, last } if FULL => {
+                let Place::Host(producer) = self.resolve(place, None) else {
+                    return;
+                };
+                self.replay(producer, first, last, injected);
+            }
             Action::Damage {
                 place,
                 what,
@@ -1007,7 +1089,25 @@ impl Simulation {
             | Action::Close { .. }
             | Action::Stop { .. }
             | Action::Refuse { .. }
-            | Action::Damage { .. } => {}
+            | Action::Damage { .. }
+            | Action::Replay { .. } => {}
+        }
+    }
+
+    /// The source hands events over once more, as they were; what has not happened yet is left out.
+    fn replay(&mut self, producer: HostId, first: u32, last: u32, injected: Fact) {
+        let events = (first..=last).filter_map(|n| self.handed.get(&n).cloned());
+        let records: Vec<workload::Record> = events.collect();
+        let mut cx = self.kernel.context(producer, None);
+        cx.note(injected);
+        cx.note(Fact::Resent {
+            origins: records.iter().map(|record| record.origin).collect(),
+        });
+        let cause = cx.cause();
+        if self.nodes[usize::from(producer.0)].is_alive() {
+            for record in records {
+                self.deliver(producer, producer, Message::Order(record), cause);
+            }
         }
     }
 
@@ -1106,6 +1206,14 @@ impl Simulation {
 }
 
 impl Node {
+    fn is_task_manager(&self) -> bool {
+        #[cfg(not(feature = "lean"))]
+        if let Node::TaskManager(_) = self {
+            return true;
+        }
+        false
+    }
+
     /// Whether the node has nothing to do unless somebody asks it.
     fn is_idle(&self) -> bool {
         match self {
@@ -1134,6 +1242,16 @@ impl Node {
             Node::Broker(_) | Node::Store(_) | Node::Executor(_) => true,
             #[cfg(not(feature = "lean"))]
             Node::Reader(_) => true,
+            #[cfg(not(feature = "lean"))]
+            Node::JobManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::job_manager::Memory::is_idle),
+            #[cfg(not(feature = "lean"))]
+            Node::TaskManager(host) => host
+                .memory
+                .as_ref()
+                .is_none_or(engines::flink::task_manager::Memory::is_idle),
             #[cfg(not(feature = "lean"))]
             Node::Compactor(host) => host
                 .memory
@@ -1236,6 +1354,69 @@ fn nodes(scenario: &Scenario, cast: &Cast) -> Vec<Node> {
             }));
             if output.is_some() {
                 let first = output_first.unwrap_or_default();
+                let outputs = (first..first + partitions).map(PartitionId);
+                nodes.push(Node::Reader(Box::new(Host::new(Reader {
+                    segment,
+                    isolation: topic.isolation,
+                    partitions: outputs.collect(),
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                }))));
+            }
+            continue;
+        }
+        #[cfg(not(feature = "lean"))]
+        if branch.engine.kind == EngineKind::Flink {
+            let config = branch.engine.flink;
+            let topic = &branch.sink.kafka_topic;
+            let exactly_once = config.delivery_guarantee == DeliveryGuarantee::ExactlyOnce;
+            let output = internal.zip(tiers.outputs[index]);
+            let target = match output {
+                None if branch.sink.kind == SinkKind::Hudi => {
+                    Target::Hudi(branch.sink.hudi.clone())
+                }
+                None => Target::Console(branch.sink.console.clone()),
+                Some((internal, _)) => Target::Kafka(Settings {
+                    id: exactly_once.then(String::new),
+                    timeout: Span::from_ms(config.transaction_timeout_ms),
+                    version: scenario.brokers.transaction_version,
+                    linger: Span::ZERO,
+                    batch: (scenario.producer.batch_size() / workload::RECORD_BYTES).max(1)
+                        as usize,
+                    request_timeout: Span::from_ms(scenario.producer.request_timeout_ms()),
+                    delivery_timeout: Span::from_ms(scenario.producer.delivery_timeout_ms()),
+                    backoff: Span::from_ms(scenario.producer.retry_backoff_ms),
+                    brokers: brokers.clone(),
+                    internal,
+                }),
+            };
+            let job_manager = find(&format!("{prefix}jm"));
+            let task_managers: Vec<HostId> = (1..=config.parallelism)
+                .map(|n| HostId(job_manager.0 + n))
+                .collect();
+            nodes.push(Node::JobManager(Box::new(Host::new(JobManager {
+                segment,
+                config: config.clone(),
+                store,
+                task_managers: task_managers.clone(),
+            }))));
+            nodes.extend((0..config.parallelism).map(|index| {
+                Node::TaskManager(Box::new(Host::new(TaskManager {
+                    segment,
+                    config: config.clone(),
+                    index,
+                    partitions,
+                    input,
+                    output: output.map_or(0, |(_, first)| first),
+                    job_manager,
+                    peers: task_managers.clone(),
+                    store,
+                    brokers: brokers.clone(),
+                    leaders: all_leaders.clone(),
+                    target: target.clone(),
+                })))
+            }));
+            if let Some((_, first)) = output {
                 let outputs = (first..first + partitions).map(PartitionId);
                 nodes.push(Node::Reader(Box::new(Host::new(Reader {
                     segment,

@@ -416,6 +416,9 @@ impl Scenario {
             if engine.kind == EngineKind::Consumer {
                 return refused(format!("{place}engine.use"), "a plain consumer");
             }
+            if engine.kind == EngineKind::Flink {
+                return refused(format!("{place}engine.use"), "a Flink job");
+            }
             if let Some(key) = engine.spark.needs_full() {
                 return refused(format!("{place}engine.spark.{key}"), "this setting");
             }

@@ -6,6 +6,8 @@
 use super::FULL;
 use super::compact::gather;
 #[cfg(not(feature = "lean"))]
+use super::engines::flink::storage;
+#[cfg(not(feature = "lean"))]
 use super::engines::spark::damage;
 use super::engines::spark::progress;
 use super::kafka::protocol::{PartitionId, Positions};
@@ -40,6 +42,8 @@ pub enum Object {
     Console(console::Effect),
     Database(database::Record),
     Offset(console::OffsetRow),
+    #[cfg(not(feature = "lean"))]
+    Flink(storage::File),
 }
 
 /// Everything in the store, by path.
@@ -254,6 +258,12 @@ fn apply(objects: &mut Objects, operation: Operation, cx: &mut Context) -> Messa
                     }
                 }
                 for fact in console::changes(objects, &path, effect) {
+                    cx.note(fact);
+                }
+            }
+            #[cfg(not(feature = "lean"))]
+            if let Object::Flink(file) = &object {
+                for fact in storage::changes(objects, file) {
                     cx.note(fact);
                 }
             }

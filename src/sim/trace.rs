@@ -170,6 +170,15 @@ pub enum Ending {
     Fenced,
 }
 
+/// Why a checkpoint came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckpointFailure {
+    /// Longer than `execution.checkpointing.timeout`.
+    Expired,
+    /// The job failed before it was complete.
+    JobFailed,
+}
+
 macro_rules! facts {
     ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* $(,)? })? = $text:literal ),* $(,)?) => {
         /// One thing that happened. Flat, because everyone reads them: the vocabulary is the product.
@@ -284,6 +293,39 @@ facts! {
     UnitDropped { id: String, origins: Vec<Origin> } = "unit_dropped",
     /// All partitions have their markers.
     TransactionEnded { id: String, commit: bool, why: Ending } = "transaction_ended",
+    /// Tasks are deployed, for the first time or again, from a checkpoint or from the start.
+    JobStarted { segment: SegmentId, attempt: u32, checkpoint: Option<u64>, positions: Vec<(PartitionId, u64)> } = "job_started",
+    RestartScheduled { segment: SegmentId, delay: Span } = "restart_scheduled",
+    TaskFailed { segment: SegmentId, error: String } = "task_failed",
+    CheckpointTriggered { segment: SegmentId, checkpoint: u64 } = "checkpoint_triggered",
+    /// A source sent a barrier between two records.
+    BarrierSent { segment: SegmentId, checkpoint: u64, to: HostId } = "barrier_sent",
+    /// An operator has one of its barriers; it came from there.
+    BarrierArrived { segment: SegmentId, checkpoint: u64, from: HostId } = "barrier_arrived",
+    /// A sink's transaction is flushed and belongs to a checkpoint.
+    Precommitted { segment: SegmentId, transaction: String, checkpoint: u64, origins: Vec<(Origin, Source)> } = "precommitted",
+    /// A task's state is copied: so many windows, and so many elements that the barrier overtook.
+    SnapshotTaken { segment: SegmentId, checkpoint: u64, rows: u32, in_flight: u32 } = "snapshot_taken",
+    CheckpointAcknowledged { segment: SegmentId, checkpoint: u64, by: HostId } = "checkpoint_acknowledged",
+    /// From here on a restart begins at these positions.
+    CheckpointCompleted { segment: SegmentId, checkpoint: u64, positions: Vec<(PartitionId, u64)> } = "checkpoint_completed",
+    CheckpointFailed { segment: SegmentId, checkpoint: u64, why: CheckpointFailure } = "checkpoint_failed",
+    /// A transaction of the sink is committed; `again`: it was already.
+    SinkCommitted { segment: SegmentId, transaction: String, again: bool } = "sink_committed",
+    /// A transaction of a complete checkpoint can never be committed, and the job goes on.
+    CommitRefused { segment: SegmentId, transaction: String, error: ErrorCode, origins: Vec<(Origin, Source)> } = "commit_refused",
+    /// A source handed records on.
+    SourceRead { segment: SegmentId, origins: Vec<(Origin, Source)> } = "source_read",
+    /// Written into a transaction, and seen by nobody yet.
+    WrittenPending { segment: SegmentId, origins: Vec<(Origin, Source)> } = "written_pending",
+    /// A partition sends nothing and does not hold the watermark back, or does again.
+    SourceIdle { segment: SegmentId, partition: PartitionId, idle: bool } = "source_idle",
+    /// Too late for this window; another one has counted it.
+    WindowMissed { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "window_missed",
+    /// Too late for every window: handed to the side output.
+    SideOutput { segment: SegmentId, window: Window, origins: Vec<(Origin, Source)> } = "side_output",
+    /// A record within the allowed lateness made a window fire once more.
+    Refired { segment: SegmentId, window: Window, amount: i64 } = "refired",
     /// An operator without windows keeps these events: in a group, or as rows that wait for partners.
     Kept { segment: SegmentId, origins: Vec<(Origin, Source)> } = "kept",
     /// These are copies of what the operator had seen, and vanish.
@@ -1014,6 +1056,91 @@ fn write_group_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Resu
             segment: id,
             instants,
         } => write!(out, " {} instants {instants}", segment(id)),
+        other => write_job_fact(out, cast, other),
+    }
+}
+
+/// The same for what a job with checkpoints notes.
+fn write_job_fact(out: &mut impl Write, cast: &Cast, fact: &Fact) -> fmt::Result {
+    let Some(segment) = fact.segment() else {
+        return Ok(());
+    };
+    match cast.segments[usize::from(segment.0)].as_str() {
+        "" => write!(out, " main")?,
+        name => write!(out, " {name}")?,
+    }
+    match fact {
+        Fact::JobStarted {
+            attempt,
+            checkpoint,
+            positions,
+            ..
+        } => {
+            write!(out, " attempt {attempt} checkpoint {checkpoint:?}")?;
+            write!(out, "{}", At(positions))
+        }
+        Fact::RestartScheduled { delay, .. } => write!(out, " in {delay}"),
+        Fact::TaskFailed { error, .. } => write!(out, " {error}"),
+        Fact::CheckpointTriggered { checkpoint, .. } => write!(out, " {checkpoint}"),
+        Fact::BarrierSent { checkpoint, to, .. } => {
+            write!(out, " {checkpoint} to {}", cast.host(*to))
+        }
+        Fact::BarrierArrived {
+            checkpoint, from, ..
+        } => write!(out, " {checkpoint} from {}", cast.host(*from)),
+        Fact::Precommitted {
+            transaction,
+            checkpoint,
+            origins,
+            ..
+        } => write!(
+            out,
+            " {transaction} checkpoint {checkpoint}{}",
+            Sourced(origins)
+        ),
+        Fact::SnapshotTaken {
+            checkpoint,
+            rows,
+            in_flight,
+            ..
+        } => write!(out, " {checkpoint} rows {rows} in flight {in_flight}"),
+        Fact::CheckpointAcknowledged { checkpoint, by, .. } => {
+            write!(out, " {checkpoint} by {}", cast.host(*by))
+        }
+        Fact::CheckpointCompleted {
+            checkpoint,
+            positions,
+            ..
+        } => write!(out, " {checkpoint}{}", At(positions)),
+        Fact::CheckpointFailed {
+            checkpoint, why, ..
+        } => write!(out, " {checkpoint} {why:?}"),
+        Fact::SinkCommitted {
+            transaction, again, ..
+        } => write!(out, " {transaction}{}", if *again { " again" } else { "" }),
+        Fact::CommitRefused {
+            transaction,
+            error,
+            origins,
+            ..
+        } => write!(out, " {transaction} {error}{}", Sourced(origins)),
+        Fact::SourceRead { origins, .. } | Fact::WrittenPending { origins, .. } => {
+            write!(out, "{}", Sourced(origins))
+        }
+        Fact::SourceIdle {
+            partition, idle, ..
+        } => write!(
+            out,
+            " {partition} {}",
+            if *idle { "idle" } else { "active" }
+        ),
+        Fact::WindowMissed {
+            window, origins, ..
+        }
+        | Fact::SideOutput {
+            window, origins, ..
+        } => write!(out, " {window}{}", Sourced(origins)),
+        Fact::Refired { window, amount, .. } => write!(out, " {window} {amount}"),
         _ => Ok(()),
     }
 }

@@ -136,8 +136,11 @@ impl Till {
             self.orders.insert(n, (created.key, created.value));
             return created;
         };
+        // An instance that dies as it is handed an event has not taken it: the event comes again and changes nothing more.
+        let again = value.version.seq == n;
         value.version.seq = n;
         match change.kind {
+            _ if again => {}
             ChangeKind::Update => {
                 value.amount = created.value.amount;
                 value.version.status = match value.version.status {

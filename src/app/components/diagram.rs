@@ -7,6 +7,7 @@ use crate::replay::Board;
 use crate::replay::board::{BatchView, Decision, FlightState, Marker, Partition, Slot, TableRow};
 use crate::replay::explain::place;
 use crate::sim::compact::sort_by_rank;
+use crate::sim::engines::EngineKind;
 use crate::sim::kernel::{Span, Time};
 use crate::sim::trace::{Cast, InstantState};
 use crate::sim::{Outcome, OutcomeKind, Scenario};
@@ -737,10 +738,40 @@ pub struct EngineLines {
 }
 
 impl EngineLines {
+    /// A Flink job: the checkpoint in hand, and the one that a restart would go on from.
+    fn of_job(board: &Board) -> Self {
+        let checkpoints = &board.engine.checkpoints;
+        let kept = checkpoints.iter().rev().find(|one| one.completed.is_some());
+        let kept = kept.map_or("none kept yet".into(), |one| format!("kept: {}", one.id));
+        let foot = match (board.engine.failed, board.engine.alive) {
+            (true, _) => "job failed",
+            (_, false) => "job manager down",
+            _ => "running",
+        };
+        let last = checkpoints.last();
+        EngineLines {
+            title: last.map_or("no checkpoint".into(), |one| {
+                format!("checkpoint {}", one.id)
+            }),
+            sub: vec![kept],
+            ticks: last.map_or(Vec::new(), |one| {
+                let end = if one.failed { "failed" } else { "completed" };
+                vec![
+                    ("barriers".into(), Some(one.triggered)),
+                    (end.into(), one.completed),
+                ]
+            }),
+            foot: foot.into(),
+        }
+    }
+
     pub fn of(board: &Board, scenario: &Scenario) -> Self {
         let engine = &board.engine;
         if !board.group.members.is_empty() {
             return super::consumers::lines(board, scenario);
+        }
+        if scenario.engine.kind == EngineKind::Flink {
+            return EngineLines::of_job(board);
         }
         let Some(batch) = engine.batches.last() else {
             return EngineLines {

@@ -56,6 +56,7 @@ pub fn engine_name(scenario: &Scenario) -> &'static str {
     match scenario.engine.kind {
         EngineKind::Spark => "Spark",
         EngineKind::Consumer => "Consumers",
+        EngineKind::Flink => "Flink",
     }
 }
 
@@ -67,6 +68,7 @@ pub fn engine_words(scenario: &Scenario) -> String {
             ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
             ms => format!("trigger {ms} ms"),
         },
+        EngineKind::Flink => "checkpoints".into(),
         EngineKind::Consumer => match consumer.commit {
             Commit::Before => "commit first".into(),
             Commit::After => "commit last".into(),

@@ -2,6 +2,7 @@
 //! still name Spark's parts themselves.
 
 pub mod consumer;
+pub mod flink;
 pub mod operators;
 pub mod spark;
 
@@ -16,6 +17,7 @@ pub enum EngineKind {
     Spark,
     /// A plain consumer application.
     Consumer,
+    Flink,
 }
 
 /// The engine of a segment: all variants keep their settings, so switching back finds them.
@@ -27,11 +29,14 @@ pub struct EngineSection {
     pub spark: spark::SparkConfig,
     #[serde(with = "super::sealed")]
     pub consumer: consumer::ConsumerConfig,
+    #[serde(with = "super::sealed")]
+    pub flink: flink::FlinkConfig,
 }
 
 impl EngineSection {
     pub fn validate(&self, place: &str) -> Result<(), ScenarioError> {
         self.spark.validate(&format!("{place}.spark"))?;
-        self.consumer.validate(&format!("{place}.consumer"))
+        self.consumer.validate(&format!("{place}.consumer"))?;
+        self.flink.validate(&format!("{place}.flink"))
     }
 }

@@ -45,6 +45,9 @@ pub struct Reach {
     pub verdicts: bool,
     /// Whether to stop once nothing is left to refute: the counts are then of the points tried so far.
     pub only_guarantees: bool,
+    /// Only every nth run, from which one on: for several workers side by side, whose reports are put together with
+    /// [`Report::join`].
+    pub share: Option<(u32, u32)>,
 }
 
 impl Default for Reach {
@@ -59,6 +62,7 @@ impl Default for Reach {
             keep_faults: false,
             verdicts: false,
             only_guarantees: false,
+            share: None,
         }
     }
 }
@@ -250,6 +254,7 @@ pub struct Exploration {
     /// Per segment and guarantee: the first pair that refuted it.
     pair_examples: Vec<Vec<Counterexample>>,
     done: u64,
+    of: u64,
 }
 
 /// Before a step that nobody ever takes.
@@ -324,6 +329,7 @@ impl Exploration {
             cast,
             kinds,
             done: 0,
+            of: 0,
         })
     }
 
@@ -441,6 +447,14 @@ impl Exploration {
         };
         // The walk goes forward only.
         points.sort_by_key(|point| (point.event, point.kind, point.when));
+        if let Some((every, first)) = self.reach.share {
+            let mut place = 0;
+            points.retain(|_| {
+                place += 1;
+                (place - 1) % every.max(1) == first
+            });
+        }
+        self.of = points.len() as u64;
         Phase::Branching {
             walk: Walk {
                 base: Box::new(Simulation::new(&self.scenario, Keep::VerdictOnly)),
@@ -634,7 +648,8 @@ impl Work for Exploration {
                 } => {
                     let more = self.branch(&mut walk, branch, second, &mut budget);
                     let Some((branch, second)) = more else {
-                        self.report.complete = walk.next == walk.points.len();
+                        let all = walk.next == walk.points.len();
+                        self.report.complete = all && self.reach.share.is_none();
                         return false;
                     };
                     self.phase = Phase::Branching {
@@ -650,10 +665,7 @@ impl Work for Exploration {
     }
 
     fn progress(&self) -> (u64, u64) {
-        (
-            self.done,
-            u64::from(self.report.points - self.report.merged),
-        )
+        (self.done, self.of)
     }
 }
 
@@ -1003,6 +1015,38 @@ impl Report {
     pub fn counterexample(&self, guarantee: Guarantee) -> Option<&Counterexample> {
         let found = self.segments.first()?.counterexamples.iter();
         found.into_iter().find(|e| e.guarantee == guarantee)
+    }
+
+    /// The reports of several workers, which had a share each of the same exploration; none without a report.
+    pub fn join(reports: Vec<Report>) -> Option<Report> {
+        let mut reports = reports.into_iter();
+        let mut whole = reports.next()?;
+        for report in reports {
+            whole.pairs += report.pairs;
+            whole.pairs_possible += report.pairs_possible;
+            whole.unsettled += report.unsettled;
+            whole.events += report.events;
+            whole.trials.extend(report.trials);
+            for (mine, theirs) in whole.segments.iter_mut().zip(report.segments) {
+                mine.tally.join(theirs.tally);
+                mine.pairs.join(theirs.pairs);
+                mine.counterexamples.extend(theirs.counterexamples);
+                // The fewest faults, then the earliest, and of each guarantee the first.
+                mine.counterexamples
+                    .sort_by_key(|found| (found.guarantee, found.faults.len(), found.at));
+                mine.counterexamples.dedup_by_key(|found| found.guarantee);
+            }
+            for (mine, theirs) in whole.strip.rows.iter_mut().zip(report.strip.rows) {
+                for (cell, other) in mine.points.iter_mut().zip(theirs.points) {
+                    if cell.fates.is_empty() {
+                        cell.fates = other.fates;
+                    }
+                }
+            }
+        }
+        let tried = whole.segments.first().map_or(0, |main| main.tally.points);
+        whole.complete = tried == whole.points;
+        Some(whole)
     }
 
     /// Under the names of the metrics; the branches stand behind the main segment.

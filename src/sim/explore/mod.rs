@@ -182,6 +182,17 @@ impl Tally {
         }
     }
 
+    pub fn join(&mut self, other: Tally) {
+        self.points += other.points;
+        self.exact += other.exact;
+        self.duplicated += other.duplicated;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.stuck += other.stuck;
+        self.refused += other.refused;
+        self.phantom += other.phantom;
+    }
+
     /// Under the names of the metrics where there is one.
     pub fn to_json(&self) -> Map<String, Value> {
         self.counts()

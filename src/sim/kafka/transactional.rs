@@ -139,6 +139,40 @@ impl Client {
         }
     }
 
+    /// A new instance with another id in the same process: names of batches go on.
+    pub fn successor(&self, id: Option<String>) -> Self {
+        let settings = Settings {
+            id,
+            ..self.settings.clone()
+        };
+        Client {
+            made: self.made.clone(),
+            correlations: self.correlations,
+            ..Client::new(settings, self.leaders.clone())
+        }
+    }
+
+    /// A new instance that ends a transaction which another one has written and flushed. Source:
+    /// `FlinkKafkaInternalProducer.resumeTransaction`.
+    pub fn resumed(&self, id: String, identity: (u64, u16)) -> Self {
+        Client {
+            phase: Phase::Ending { commit: true },
+            identity,
+            touched: [self.settings.internal.transactions].into(),
+            ..self.successor(Some(id))
+        }
+    }
+
+    /// Whether everything is acknowledged.
+    pub fn is_sent(&self) -> bool {
+        self.queues.values().all(VecDeque::is_empty)
+    }
+
+    /// Producer id and epoch.
+    pub fn identity(&self) -> (u64, u16) {
+        self.identity
+    }
+
     /// Whether a transaction may begin.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready

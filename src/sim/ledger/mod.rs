@@ -7,6 +7,7 @@
 
 mod account;
 mod chain;
+mod flink;
 mod orders;
 mod quantiles;
 mod verdict;
@@ -159,6 +160,8 @@ pub struct Ledger {
     state_history: Vec<(Time, u32)>,
     /// Per event: where the copies lay that this checkpoint's state has counted.
     counted: BTreeMap<u32, BTreeSet<Source>>,
+    /// What a job with checkpoints has told.
+    job: flink::Job,
 }
 
 /// Who lies at an offset, and which batch of which producer it came in: its session and number. Order 0 is a marker, which
@@ -222,6 +225,7 @@ impl Ledger {
             state_since: Time::ZERO,
             state_history: Vec::new(),
             counted: BTreeMap::new(),
+            job: flink::Job::default(),
         }
     }
 
@@ -306,6 +310,7 @@ impl Ledger {
         self.fold_source(id, event);
         if FULL {
             self.fold_consumer(id, event);
+            self.fold_flink(id, event);
         }
         self.fold_log(id, event);
         self.fold_engine(id, event);
@@ -745,15 +750,7 @@ impl Ledger {
                 let orders = origins.map(|&(origin, source)| (number(origin), source));
                 self.leaving.extend(orders);
             }
-            Fact::StateSaved { rows, .. } => {
-                let rows_ms = u64::from(self.state_rows) * event.at.since(self.state_since).ms();
-                self.verdict.cost += rows_ms / 1000;
-                self.state_rows = *rows;
-                self.state_since = event.at;
-                self.state_history.push((event.at, *rows));
-                self.verdict.state_end = *rows;
-                self.verdict.state_peak = self.verdict.state_peak.max(*rows);
-            }
+            Fact::StateSaved { rows, .. } => self.count_state(event.at, *rows),
             _ => {}
         }
     }
@@ -1105,14 +1102,20 @@ impl Ledger {
             .collect();
         let in_windows = self.held.keys().copied();
         let in_hands = self.hands.values().flatten().copied();
+        let prepared = self.job.prepared();
         let unread = self.logs.iter().enumerate().flat_map(|(partition, log)| {
             let read = self.position[partition].unwrap_or(0);
             let from = read.max(self.starts[partition]) as usize;
             let unread = log.get(from.min(log.len())..).unwrap_or_default();
             unread.iter().map(|&(order, _)| order)
         });
-        for order in in_windows.chain(in_hands).chain(unread) {
+        for order in in_windows.chain(in_hands).chain(prepared).chain(unread) {
             resting[order as usize] = true;
+        }
+        if FULL {
+            for order in self.job.prepared() {
+                resting[order as usize] = true;
+            }
         }
         resting
     }

@@ -208,6 +208,8 @@ pub struct Verdict {
     /// In cents.
     pub owed: i64,
     pub requests: u64,
+    /// Late events that were handed to a side output.
+    pub late_captured: u32,
     /// Surplus copies beyond those that the segment was given.
     pub own_dup: u32,
     /// Silent losses of the segment itself.
@@ -267,6 +269,7 @@ metrics! {
     fenced: |v| Some(v.fenced.into()),
     billed: |v| Some(v.billed as f64),
     owed: |v| Some(v.owed as f64),
+    late_captured: |v| Some(v.late_captured.into()),
     own.dup: |v| Some(v.own_dup.into()),
     own.lost: |v| Some(v.own_lost.into()),
 }

@@ -7,6 +7,7 @@ pub mod hudi;
 pub mod kafka_topic;
 
 use super::engines::consumer::Commit;
+use super::engines::flink;
 use super::engines::operators::OutputMode;
 use super::engines::{EngineKind, EngineSection};
 use super::scenario::ScenarioError;
@@ -56,11 +57,12 @@ impl SinkSection {
         let fits = match engine.kind {
             EngineKind::Spark => matches!(self.kind, SinkKind::Hudi | SinkKind::Database),
             EngineKind::Consumer => matches!(self.kind, SinkKind::Console | SinkKind::KafkaTopic),
+            EngineKind::Flink => self.kind != SinkKind::Database,
         };
         if !fits {
             return Err(ScenarioError::new(
                 format!("{place}.use"),
-                "engine.use \"spark\" writes to \"hudi\" or \"database\", and engine.use \"consumer\" to \"console\" or \"kafka_topic\"",
+                "engine.use \"spark\" writes to \"hudi\" or \"database\", \"consumer\" to \"console\" or \"kafka_topic\", and \"flink\" to any but \"database\"",
             ));
         }
         let native = self.kind == SinkKind::Hudi && self.hudi.writer == hudi::SinkWriter::Native;
@@ -72,6 +74,15 @@ impl SinkSection {
             ));
         }
         let topic = self.kind == SinkKind::KafkaTopic;
+        if topic && engine.kind == EngineKind::Flink && engine.flink.is_windowed() {
+            return Err(ScenarioError::new(
+                format!("{place}.use"),
+                "a record of \"kafka_topic\" stands for one order, so engine.flink.window.type must be \"none\"",
+            ));
+        }
+        if engine.kind == EngineKind::Flink && self.kind == SinkKind::Hudi {
+            self.validate_table_of_flink(place, &engine.flink)?;
+        }
         let consumes = engine.kind == EngineKind::Consumer;
         if consumes && engine.consumer.commit == Commit::Transaction && !topic {
             return Err(ScenarioError::new(
@@ -100,5 +111,33 @@ impl SinkSection {
         }
         self.kafka_topic.validate(&format!("{place}.kafka_topic"))?;
         self.hudi.validate(&format!("{place}.hudi"), engine)
+    }
+
+    /// What the Flink writer here cannot do.
+    fn validate_table_of_flink(
+        &self,
+        place: &str,
+        engine: &flink::FlinkConfig,
+    ) -> Result<(), ScenarioError> {
+        let refuse = |place: String, why: &str| Err(ScenarioError::new(place, why));
+        if engine.parallelism > 1 {
+            return refuse(
+                "engine.flink.parallelism.default".into(),
+                "must be 1 with sink.use \"hudi\": the table has one writer",
+            );
+        }
+        if engine.tolerable_failed_checkpoints > 0 {
+            return refuse(
+                "engine.flink.execution.checkpointing.tolerable-failed-checkpoints".into(),
+                "must be 0 with sink.use \"hudi\": an instant belongs to one checkpoint",
+            );
+        }
+        if self.hudi.is_merge_on_read() {
+            return refuse(
+                format!("{place}.hudi.hoodie.datasource.write.table.type"),
+                "must be \"COPY_ON_WRITE\" with engine.use \"flink\"",
+            );
+        }
+        Ok(())
     }
 }
