@@ -1,7 +1,7 @@
 // The download budget of the built page: `node tools/budget.mjs [dist]`. 1 kB = 1000 bytes.
 //
 // Sizes are Brotli at its highest level, what a static host sends. "First view" is all that
-// index.html itself asks for: page, styles, scripts, main wasm, preloaded fonts. The worker and the
+// index.html itself asks for: page, styles, scripts, main wasm, preloaded fonts. The worker, the charts and the
 // lessons are fetched after the first picture, the full worker when a scenario first needs it.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { brotliCompressSync, constants } from 'node:zlib';
 const LIMITS = {
   'main wasm': { warn: 250, fail: 350 },
   'worker wasm': { warn: 100, fail: 150 },
+  'charts wasm': { warn: 80, fail: 120 },
   'full worker wasm': { warn: 300, fail: 400 },
   'first view': { fail: 550 },
 };
@@ -44,17 +45,18 @@ const linked = [...html.matchAll(/<(?:link|script|img)\b[^>]*?\s(?:href|src)\s*=
 const firstView = [...new Set(['index.html', ...linked])].map(weigh);
 const main = firstView.filter(({ name }) => name.endsWith('.wasm'));
 if (main.length !== 1) fail(`${dist}/index.html must preload one wasm file; found ${main.length}`);
-const worker = (bin) => {
+const program = (bin) => {
   const found = readdirSync(dist).filter((name) => name.startsWith(bin) && name.endsWith('.wasm'));
-  if (found.length !== 1) fail(`${dist} must hold one wasm file of the worker ${bin}; found ${found.length}`);
+  if (found.length !== 1) fail(`${dist} must hold one wasm file of the program ${bin}; found ${found.length}`);
   return weigh(found[0]);
 };
 
 const sum = (key) => firstView.reduce((total, file) => total + file[key], 0);
 const totals = [
   { ...main[0], name: 'main wasm' },
-  { ...worker('worker'), name: 'worker wasm' },
-  { ...worker('full'), name: 'full worker wasm' },
+  { ...program('worker'), name: 'worker wasm' },
+  { ...program('charts'), name: 'charts wasm' },
+  { ...program('full'), name: 'full worker wasm' },
   { name: 'first view', raw: sum('raw'), brotli: sum('brotli') },
 ];
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{Element, KeyboardEvent, ResizeObserver, ResizeObserverEntry};
+use web_sys::{Element, Event, KeyboardEvent, ResizeObserver, ResizeObserverEntry};
 use yew::{Callback, NodeRef, hook, use_effect_with, use_mut_ref, use_state_eq};
 
 /// The width of an element without its padding, in CSS px; 0 until it is known.
@@ -116,17 +116,35 @@ pub fn use_keys(on_key: Callback<KeyboardEvent>) {
     });
 }
 
+/// An event of our own on the window.
+pub fn announce(name: &str) {
+    if let (Some(window), Ok(event)) = (web_sys::window(), Event::new(name)) {
+        let _ = window.dispatch_event(&event);
+    }
+}
+
 /// Whether the page is dark, by the system or by its own switch.
 #[hook]
 pub fn use_theme() -> bool {
     let system = use_media("(prefers-color-scheme: dark)");
+    let turns = use_state_eq(|| 0_u32);
+    {
+        // `static/early.js` says when a course page has chosen another one.
+        let count = *turns + 1;
+        use_effect_with(count, move |&count| {
+            let listener = web_sys::window().map(|window| {
+                EventListener::once(&window, "streamproof:theme", move |_| turns.set(count))
+            });
+            move || drop(listener)
+        });
+    }
     let forced = web_sys::window()
         .and_then(|window| window.document())
         .and_then(|document| document.document_element())
         .and_then(|root| root.get_attribute("data-theme"));
     match forced.as_deref() {
         Some("dark") => true,
-        Some("light") => false,
+        Some("light" | "projector") => false,
         _ => system,
     }
 }

@@ -277,15 +277,31 @@ fn dismiss(worker: &Worker) {
 }
 
 fn load_script(address: &str, and_then: impl FnOnce() + 'static) -> Result<(), JsValue> {
+    let script = new_script(address)?;
+    script.set_onload(Some(Closure::once_into_js(and_then).unchecked_ref()));
+    append(&script)
+}
+
+/// Loads a program that is a module; `or_else`: it could not be.
+pub fn load_module(address: &str, or_else: impl FnOnce() + 'static) -> Result<(), JsValue> {
+    let script = new_script(address)?;
+    script.set_type("module");
+    script.set_onerror(Some(Closure::once_into_js(or_else).unchecked_ref()));
+    append(&script)
+}
+
+fn new_script(address: &str) -> Result<HtmlScriptElement, JsValue> {
     let document = web_sys::window()
         .and_then(|window| window.document())
         .ok_or(JsValue::NULL)?;
     let script: HtmlScriptElement = document.create_element("script")?.unchecked_into();
     script.set_src(address);
-    script.set_onload(Some(Closure::once_into_js(and_then).unchecked_ref()));
-    document
-        .body()
-        .ok_or(JsValue::NULL)?
-        .append_child(&script)?;
+    Ok(script)
+}
+
+fn append(script: &HtmlScriptElement) -> Result<(), JsValue> {
+    let document = script.owner_document();
+    let body = document.and_then(|document| document.body());
+    body.ok_or(JsValue::NULL)?.append_child(script)?;
     Ok(())
 }

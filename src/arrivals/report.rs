@@ -116,7 +116,7 @@ fn line(name: &str, found: &Summary) -> String {
     for ((_, name), &value) in TOLD.iter().zip(&found.percentiles) {
         text += &format!(
             " {} {}, ",
-            name.replace('_', ".").to_uppercase(),
+            name.replace('_', ".").to_ascii_uppercase(),
             seconds(value)
         );
     }

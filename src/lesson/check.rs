@@ -11,7 +11,9 @@
 //! `op` is one of `== != < <= > >=`. The metrics are those of [`Verdict::names`]; in `compare` they stand behind `d.`
 //! (B minus A) or `ratio.` (B by A). `||` binds weaker than `&&`, and a dash inside a word belongs to the word.
 
+use crate::sim::compact::{decimal, decimal_text};
 use crate::sim::control;
+use crate::sim::json::Text;
 use crate::sim::ledger::Verdict;
 use crate::sim::{Run, Scenario, suggest};
 use serde_json::Value;
@@ -210,7 +212,13 @@ impl Pred {
                     (Some(found), Some(wanted)) => op.holds(found, wanted),
                     _ => (found == *wanted) == (*op == Op::Equal),
                 };
-                (!holds).then(|| format!("{key} is {found}, it should be {op} {wanted}"))
+                (!holds).then(|| {
+                    format!(
+                        "{key} is {}, it should be {op} {}",
+                        Text(&found),
+                        Text(wanted)
+                    )
+                })
             }
             Pred::And(left, right) => match (left.shortfall(evidence)?, right.shortfall(evidence)?)
             {
@@ -292,7 +300,7 @@ pub fn number(value: f64) -> String {
     if value.is_infinite() {
         "infinite".into()
     } else {
-        format!("{value}")
+        decimal_text(value)
     }
 }
 
@@ -325,7 +333,7 @@ impl fmt::Display for Name {
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expr::Number(value) => write!(f, "{value}"),
+            Expr::Number(value) => f.write_str(&decimal_text(*value)),
             Expr::Name(name) => write!(f, "{name}"),
             Expr::Times(factor, name) => write!(f, "{factor} * {name}"),
             Expr::Plus(left, right) => write!(f, "{left} + {right}"),
@@ -338,7 +346,7 @@ impl fmt::Display for Pred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Pred::Compare(left, op, right) => write!(f, "{left} {op} {right}"),
-            Pred::Setting(key, op, value) => write!(f, "cfg[\"{key}\"] {op} {value}"),
+            Pred::Setting(key, op, value) => write!(f, "cfg[\"{key}\"] {op} {}", Text(value)),
             Pred::And(left, right) => write!(f, "{left} && {right}"),
             Pred::Or(left, right) => write!(f, "({left} || {right})"),
             Pred::Not(inner) => write!(f, "!({inner})"),
@@ -358,7 +366,7 @@ impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Token::Word(word) => write!(f, "\"{word}\""),
-            Token::Number(value) => write!(f, "{value}"),
+            Token::Number(value) => f.write_str(&decimal_text(*value)),
             Token::Text(text) => write!(f, "\"{text}\""),
             Token::Sign(sign) => write!(f, "\"{sign}\""),
         }
@@ -380,11 +388,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 .unwrap_or(rest.len());
             let (digits, tail) = rest.split_at(end);
             rest = tail;
-            Token::Number(
-                digits
-                    .parse()
-                    .map_err(|_| format!("\"{digits}\" is no number"))?,
-            )
+            Token::Number(decimal(digits).ok_or_else(|| format!("\"{digits}\" is no number"))?)
         } else if first.is_ascii_alphabetic() {
             let part_of_word = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
             let end = rest.find(|c| !part_of_word(c)).unwrap_or(rest.len());

@@ -1,7 +1,7 @@
 //! Which lessons there are, in which order: `lessons/course.json`.
 
 use super::LessonError;
-use crate::sim::suggest;
+use crate::sim::{json, suggest};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -40,8 +40,7 @@ impl Course {
             line,
             problem,
         };
-        let course: Course =
-            serde_json::from_str(text).map_err(|e| error(e.line(), e.to_string()))?;
+        let course: Course = json::parse(text).map_err(|(line, problem)| error(line, problem))?;
         let ids: Vec<&str> = course
             .modules
             .iter()

@@ -301,6 +301,11 @@ fn code_end(rest: &str) -> Option<usize> {
     }
 }
 
+/// Beyond ASCII and Latin-1's signs everything counts as a letter but the general punctuation, such as dashes.
+fn is_letter_or_digit(c: char) -> bool {
+    c.is_ascii_alphanumeric() || (c >= 'À' && !('\u{2000}'..='\u{206f}').contains(&c))
+}
+
 /// Emphasis with one sign, strong words with two. A sign that opens nothing is a word.
 fn emphasis(
     rest: &str,
@@ -308,7 +313,7 @@ fn emphasis(
     before: Option<char>,
     line: usize,
 ) -> Result<(Span, usize), Problem> {
-    let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let word = |c: Option<char>| c.is_some_and(is_letter_or_digit);
     for count in [2, 1] {
         let marks = &rest[..count.min(rest.len())];
         let opens = marks.chars().all(|c| c == sign)

@@ -8,7 +8,7 @@ use super::{
     Ask, AskKind, Block, Choice, Claim, Inline, Lesson, LessonError, Part, Plot, Setup, Step,
     StepKind, Task,
 };
-use crate::sim::{Patch, catalog, control, suggest};
+use crate::sim::{Patch, catalog, control, json, suggest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -399,10 +399,8 @@ impl Reader<'_> {
         content: &str,
         line: usize,
     ) -> Result<T, LessonError> {
-        serde_json::from_str(content).map_err(|e| {
-            let mut error = self.error(line, format!("{block}: {e}"));
-            error.line += e.line().saturating_sub(1);
-            error
+        json::parse(content).map_err(|(within, problem)| {
+            self.error(line + within - 1, format!("{block}: {problem}"))
         })
     }
 }

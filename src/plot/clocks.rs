@@ -3,9 +3,9 @@
 use super::format::{count, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
-use plotters::prelude::DrawingBackend;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     Seen,
     /// A second row of an order that was seen.
@@ -15,7 +15,7 @@ pub enum Kind {
 }
 
 /// One order: when it happened, and when it was seen, in µs of simulated time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     pub order: u32,
     pub event: i64,
@@ -24,7 +24,7 @@ pub struct Point {
 }
 
 /// The two clocks of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clocks {
     pub end: u64,
     pub points: Vec<Point>,
@@ -122,7 +122,7 @@ impl Clocks {
         Table::new(["order", "event time", "seen at", "what"], rows)
     }
 
-    pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub(super) fn draw(&self, pen: &Pen, view: &View) -> Drawn {
         let palette = pen.palette;
         let strip = Strip::new(pen, view, 24.0, pen.height() - 18.0);
         pen.title(strip.left, &self.sentence(view))?;
@@ -256,14 +256,14 @@ impl Clocks {
     }
 
     /// The watermark as a staircase: it stands still until a batch moves it.
-    fn draw_watermark<DB: DrawingBackend>(
+    fn draw_watermark(
         &self,
-        pen: &Pen<DB>,
+        pen: &Pen,
         view: &View,
         strip: &Strip,
         x: &impl Fn(i64) -> f64,
         y: &impl Fn(u64) -> f64,
-    ) -> Drawn<DB> {
+    ) -> Drawn {
         let steps: Vec<(u64, i64)> = self
             .watermark
             .iter()

@@ -4,10 +4,10 @@ use super::format::{count, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
-use plotters::prelude::DrawingBackend;
+use serde::{Deserialize, Serialize};
 
 /// Lag by partition: steps of (µs, records).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
     pub end: u64,
     pub partitions: Vec<(String, Vec<(u64, u64)>)>,
@@ -80,7 +80,7 @@ impl Lag {
         Table::new(["partition", "lag now", "most so far"], rows.collect())
     }
 
-    pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub(super) fn draw(&self, pen: &Pen, view: &View) -> Drawn {
         let palette = pen.palette;
         let strip = Strip::new(pen, view, 22.0, pen.height() - 6.0);
         pen.title(strip.left, &self.sentence(view))?;

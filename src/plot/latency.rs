@@ -5,9 +5,9 @@ use super::pen::{Anchor, Drawn, Pen, Words};
 use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
 use crate::sim::ledger::{Quantile, nearest_rank};
-use plotters::prelude::DrawingBackend;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mark {
     Plain,
     /// The order is in the table more than once.
@@ -15,7 +15,7 @@ pub enum Mark {
 }
 
 /// One delivered order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     pub order: u32,
     /// When it became visible, in µs of simulated time.
@@ -26,7 +26,7 @@ pub struct Sample {
 }
 
 /// Latencies of what was delivered, and how many orders never were.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     pub samples: Vec<Sample>,
     /// Lost or dropped late: infinite in the honest percentile.
@@ -146,7 +146,7 @@ impl Latency {
         Table::new(["order", "latency ms", "visible at"], rows.collect())
     }
 
-    pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub(super) fn draw(&self, pen: &Pen, view: &View) -> Drawn {
         let palette = pen.palette;
         let (left, right) = (
             f64::from(view.plot_left),
@@ -238,14 +238,7 @@ impl Latency {
         Ok(())
     }
 
-    fn cells<DB: DrawingBackend>(
-        &self,
-        pen: &Pen<DB>,
-        view: &View,
-        scale: &Scale,
-        top: f64,
-        bottom: f64,
-    ) -> Drawn<DB> {
+    fn cells(&self, pen: &Pen, view: &View, scale: &Scale, top: f64, bottom: f64) -> Drawn {
         let palette = pen.palette;
         let mut bins: Vec<Vec<Sample>> = vec![Vec::new(); scale.bins];
         for sample in self.seen(view.playhead) {
@@ -317,14 +310,14 @@ impl Latency {
     }
 }
 
-fn hatch<DB: DrawingBackend>(
-    pen: &Pen<DB>,
+fn hatch(
+    pen: &Pen,
     left: f64,
     top: f64,
     right: f64,
     bottom: f64,
     color: plotters::style::RGBColor,
-) -> Drawn<DB> {
+) -> Drawn {
     let mut x = left - (bottom - top);
     while x < right {
         let (mut from, mut to) = ((x, bottom), (x + bottom - top, top));

@@ -15,12 +15,15 @@ pub use lag::Lag;
 pub use latency::{Latency, Mark, Sample};
 pub use outcomes::Outcomes;
 
+use crate::sim::compact::decimal;
 use pen::Pen;
+pub use pen::Undrawn;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The size of a chart in CSS px, and how many physical px each of them is. Everything is drawn multiplied by `scale`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     pub width: u32,
     pub height: u32,
@@ -36,7 +39,7 @@ impl Frame {
 }
 
 /// What is looked at. Times in µs of simulated time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
     pub playhead: u64,
     pub from: u64,
@@ -131,7 +134,7 @@ impl Palette {
 }
 
 /// A chart's data in rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
@@ -172,7 +175,7 @@ fn csv_field(text: &str) -> String {
             )
         })
     };
-    let is_number = text.parse::<f64>().is_ok();
+    let is_number = decimal(text).is_some();
     let guarded: Vec<String> = text
         .split('\n')
         .map(|line| {
@@ -214,7 +217,7 @@ impl Chart {
         frame: &Frame,
         palette: &Palette,
         view: &View,
-    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> Result<(), Undrawn> {
         let pen = Pen::new(area, frame, palette);
         pen.clear()?;
         each_chart!(self, data => data.draw(&pen, view))
@@ -232,15 +235,6 @@ impl Chart {
 
     pub fn table(&self, view: &View) -> Table {
         each_chart!(self, data => data.table(view))
-    }
-
-    pub const fn file_name(&self) -> &'static str {
-        match self {
-            Chart::Outcomes(_) => "outcomes",
-            Chart::Latency(_) => "latency",
-            Chart::Lag(_) => "lag",
-            Chart::Clocks(_) => "clocks",
-        }
     }
 
     /// The chart as a file, with a footer line if there is one.
@@ -284,7 +278,7 @@ impl Chart {
                         },
                     )?;
                 }
-                area.present()
+                Ok::<(), Undrawn>(area.present()?)
             })();
             drawn.expect("writing to memory cannot fail");
         }

@@ -4,10 +4,10 @@ use super::format::{count, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
-use plotters::prelude::DrawingBackend;
+use serde::{Deserialize, Serialize};
 
 /// How many orders were doubled, lost, refused or dropped late by when: steps of (µs, total).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     pub end: u64,
     pub duplicates: Vec<(u64, u32)>,
@@ -95,7 +95,7 @@ impl Outcomes {
         )
     }
 
-    pub(super) fn draw<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub(super) fn draw(&self, pen: &Pen, view: &View) -> Drawn {
         let palette = pen.palette;
         let strip = Strip::new(pen, view, 24.0, pen.height() - 6.0);
         pen.title(strip.left, &self.sentence(view))?;
@@ -145,13 +145,7 @@ impl Outcomes {
     }
 
     /// The totals at the end of the lines, kept apart from each other.
-    fn labels<DB: DrawingBackend>(
-        &self,
-        pen: &Pen<DB>,
-        view: &View,
-        strip: &Strip,
-        most: f64,
-    ) -> Drawn<DB> {
+    fn labels(&self, pen: &Pen, view: &View, strip: &Strip, most: f64) -> Drawn {
         let palette = pen.palette;
         let (dup, lost, refused) = (
             at(&self.duplicates, view.playhead),

@@ -7,7 +7,53 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform};
 
-pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+pub(super) type Drawn = Result<(), Undrawn>;
+
+/// Why something could not be drawn, as the backend says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undrawn(pub String);
+
+impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for Undrawn {
+    fn from(error: DrawingAreaErrorKind<E>) -> Self {
+        Undrawn(error.to_string())
+    }
+}
+
+/// What a pen draws on: an area of any of plotters' backends. A chart is compiled once for all of them.
+pub(super) trait Sheet {
+    fn fill(&self, color: &RGBColor) -> Drawn;
+    fn path(&self, points: Vec<(i32, i32)>, style: ShapeStyle) -> Drawn;
+    fn rectangle(&self, corners: [(i32, i32); 2], style: ShapeStyle) -> Drawn;
+    fn polygon(&self, points: Vec<(i32, i32)>, style: ShapeStyle) -> Drawn;
+    fn circle(&self, at: (i32, i32), radius: u32, style: ShapeStyle) -> Drawn;
+    fn text(&self, words: &str, at: (i32, i32), style: TextStyle) -> Drawn;
+}
+
+impl<DB: DrawingBackend> Sheet for DrawingArea<DB, Shift> {
+    fn fill(&self, color: &RGBColor) -> Drawn {
+        Ok(DrawingArea::fill(self, color)?)
+    }
+
+    fn path(&self, points: Vec<(i32, i32)>, style: ShapeStyle) -> Drawn {
+        Ok(self.draw(&PathElement::new(points, style))?)
+    }
+
+    fn rectangle(&self, corners: [(i32, i32); 2], style: ShapeStyle) -> Drawn {
+        Ok(self.draw(&Rectangle::new(corners, style))?)
+    }
+
+    fn polygon(&self, points: Vec<(i32, i32)>, style: ShapeStyle) -> Drawn {
+        Ok(self.draw(&Polygon::new(points, style))?)
+    }
+
+    fn circle(&self, at: (i32, i32), radius: u32, style: ShapeStyle) -> Drawn {
+        Ok(self.draw(&Circle::new(at, radius, style))?)
+    }
+
+    fn text(&self, words: &str, at: (i32, i32), style: TextStyle) -> Drawn {
+        Ok(self.draw(&Text::new(words, at, style))?)
+    }
+}
 
 const SANS: &str = "\"Atkinson Hyperlegible Next Variable\", system-ui, sans-serif";
 
@@ -27,16 +73,16 @@ pub(super) struct Words {
     pub anchor: Anchor,
 }
 
-pub(super) struct Pen<'a, DB: DrawingBackend> {
-    area: &'a DrawingArea<DB, Shift>,
+pub(super) struct Pen<'a> {
+    sheet: &'a dyn Sheet,
     pub frame: Frame,
     pub palette: &'a Palette,
 }
 
-impl<'a, DB: DrawingBackend> Pen<'a, DB> {
-    pub fn new(area: &'a DrawingArea<DB, Shift>, frame: &Frame, palette: &'a Palette) -> Self {
+impl<'a> Pen<'a> {
+    pub fn new(sheet: &'a dyn Sheet, frame: &Frame, palette: &'a Palette) -> Self {
         Pen {
-            area,
+            sheet,
             frame: *frame,
             palette,
         }
@@ -62,16 +108,14 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         f64::from(self.frame.height)
     }
 
-    pub fn clear(&self) -> Drawn<DB> {
-        self.area.fill(&self.palette.surface)
+    pub fn clear(&self) -> Drawn {
+        self.sheet.fill(&self.palette.surface)
     }
 
-    pub fn line(&self, points: &[(f64, f64)], color: RGBColor, width: f64) -> Drawn<DB> {
+    pub fn line(&self, points: &[(f64, f64)], color: RGBColor, width: f64) -> Drawn {
         let points: Vec<(i32, i32)> = points.iter().map(|&(x, y)| self.to_px(x, y)).collect();
-        self.area.draw(&PathElement::new(
-            points,
-            color.stroke_width(self.stroke(width)),
-        ))
+        self.sheet
+            .path(points, color.stroke_width(self.stroke(width)))
     }
 
     /// A straight line in dashes.
@@ -82,7 +126,7 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         color: RGBColor,
         width: f64,
         dash: (f64, f64),
-    ) -> Drawn<DB> {
+    ) -> Drawn {
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length = libm::hypot(dx, dy);
         if !length.is_finite() || length < 0.5 {
@@ -106,14 +150,14 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         bottom: f64,
         color: RGBColor,
         alpha: f64,
-    ) -> Drawn<DB> {
+    ) -> Drawn {
         if right <= left || bottom <= top {
             return Ok(());
         }
-        self.area.draw(&Rectangle::new(
+        self.sheet.rectangle(
             [self.to_px(left, top), self.to_px(right, bottom)],
             color.mix(alpha).filled(),
-        ))
+        )
     }
 
     pub fn frame_box(
@@ -124,7 +168,7 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         bottom: f64,
         color: RGBColor,
         width: f64,
-    ) -> Drawn<DB> {
+    ) -> Drawn {
         self.line(
             &[
                 (left, top),
@@ -138,22 +182,21 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         )
     }
 
-    pub fn polygon(&self, points: &[(f64, f64)], color: RGBColor, alpha: f64) -> Drawn<DB> {
+    pub fn polygon(&self, points: &[(f64, f64)], color: RGBColor, alpha: f64) -> Drawn {
         let points: Vec<(i32, i32)> = points.iter().map(|&(x, y)| self.to_px(x, y)).collect();
-        self.area
-            .draw(&Polygon::new(points, color.mix(alpha).filled()))
+        self.sheet.polygon(points, color.mix(alpha).filled())
     }
 
-    pub fn circle(&self, x: f64, y: f64, radius: f64, fill: RGBColor, line: RGBColor) -> Drawn<DB> {
+    pub fn circle(&self, x: f64, y: f64, radius: f64, fill: RGBColor, line: RGBColor) -> Drawn {
         let at = self.to_px(x, y);
         let size = self.stroke(radius);
-        self.area.draw(&Circle::new(at, size, fill.filled()))?;
-        self.area
-            .draw(&Circle::new(at, size, line.stroke_width(self.stroke(1.25))))
+        self.sheet.circle(at, size, fill.filled())?;
+        self.sheet
+            .circle(at, size, line.stroke_width(self.stroke(1.25)))
     }
 
     /// Words on a line through `y`.
-    pub fn text(&self, x: f64, y: f64, words: &str, look: &Words) -> Drawn<DB> {
+    pub fn text(&self, x: f64, y: f64, words: &str, look: &Words) -> Drawn {
         let anchor = match look.anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
@@ -169,12 +212,11 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         let style = TextStyle::from(font)
             .color(&look.color)
             .pos(Pos::new(anchor, VPos::Center));
-        self.area
-            .draw(&Text::new(words.to_string(), self.to_px(x, y), style))
+        self.sheet.text(words, self.to_px(x, y), style)
     }
 
     /// The same with ground under it, for words that may stand on a line.
-    pub fn text_on_ground(&self, x: f64, y: f64, words: &str, look: &Words) -> Drawn<DB> {
+    pub fn text_on_ground(&self, x: f64, y: f64, words: &str, look: &Words) -> Drawn {
         // About as wide as the words.
         let width = 0.54 * look.size * words.chars().count() as f64;
         let left = match look.anchor {
@@ -194,7 +236,7 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         self.text(x, y, words, look)
     }
 
-    pub fn title(&self, x: f64, words: &str) -> Drawn<DB> {
+    pub fn title(&self, x: f64, words: &str) -> Drawn {
         self.text(
             x,
             9.0,
@@ -208,7 +250,7 @@ impl<'a, DB: DrawingBackend> Pen<'a, DB> {
         )
     }
 
-    pub fn label(&self, x: f64, y: f64, words: &str, anchor: Anchor) -> Drawn<DB> {
+    pub fn label(&self, x: f64, y: f64, words: &str, anchor: Anchor) -> Drawn {
         self.text(
             x,
             y,
@@ -235,7 +277,7 @@ pub(super) struct Strip {
 }
 
 impl Strip {
-    pub fn new<DB: DrawingBackend>(pen: &Pen<DB>, view: &View, top: f64, bottom: f64) -> Self {
+    pub fn new(pen: &Pen, view: &View, top: f64, bottom: f64) -> Self {
         let left = f64::from(view.plot_left);
         let right = (pen.width() - f64::from(view.plot_right)).max(left + 1.0);
         Strip {
@@ -259,7 +301,7 @@ impl Strip {
     }
 
     /// Light rules at whole seconds, the axis, and the time that is not played yet.
-    pub fn ground<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub fn ground(&self, pen: &Pen, view: &View) -> Drawn {
         let palette = pen.palette;
         let seconds = (self.to - self.from) / 1_000_000;
         let every = seconds
@@ -284,7 +326,7 @@ impl Strip {
         )
     }
 
-    pub fn playhead<DB: DrawingBackend>(&self, pen: &Pen<DB>, view: &View) -> Drawn<DB> {
+    pub fn playhead(&self, pen: &Pen, view: &View) -> Drawn {
         let x = self.x(view.playhead);
         if view.playhead_line {
             pen.line(&[(x, 0.0), (x, pen.height())], pen.palette.text, 2.0)?;

@@ -678,7 +678,10 @@ pub fn describe(fact: &Fact) -> String {
             format!("the table already has batch {batch}: nothing is written")
         }
         Fact::InstantChanged { state, .. } => {
-            format!("the instant is {}", format!("{state:?}").to_lowercase())
+            format!(
+                "the instant is {}",
+                format!("{state:?}").to_ascii_lowercase()
+            )
         }
         Fact::DataFileWritten { rows, .. } => {
             format!("a data file with {rows} rows is written, invisible")
@@ -777,7 +780,7 @@ pub fn describe(fact: &Fact) -> String {
         Fact::MergedAway { why, origins, .. } => format!(
             "{} rows met another row of their key: {}",
             origins.len(),
-            format!("{why:?}").to_lowercase()
+            format!("{why:?}").to_ascii_lowercase()
         ),
         Fact::Deferred { origins, .. } => format!(
             "{} rows are in log files, which this query does not read before a compaction",
@@ -788,7 +791,10 @@ pub fn describe(fact: &Fact) -> String {
             format!("the failure of batch {batch} is ignored: it counts as written")
         }
         Fact::CompactionChanged { state, .. } => {
-            format!("a compaction is {}", format!("{state:?}").to_lowercase())
+            format!(
+                "a compaction is {}",
+                format!("{state:?}").to_ascii_lowercase()
+            )
         }
         Fact::SliceCompacted { rows, .. } => {
             format!("a compaction writes a base file with {rows} rows, invisible")

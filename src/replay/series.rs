@@ -7,12 +7,13 @@ use crate::sim::ledger::Counters;
 use crate::sim::origin::number;
 use crate::sim::trace::{Fact, SegmentId};
 use crate::sim::{OutcomeKind, Run, Scenario};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 const BRANCH: SegmentId = SegmentId(1);
 
 /// What all four charts show of a run.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     pub outcomes: Outcomes,
     pub latency: Latency,

@@ -4,6 +4,7 @@
 
 use super::engines::EngineKind;
 use super::engines::consumer::Commit;
+use super::json;
 use super::scenario::{Patch, Scenario};
 use super::sinks::SinkKind;
 use serde_json::{Value, json};
@@ -2245,7 +2246,7 @@ impl Control {
 
     /// A value as the page shows it.
     pub fn label(&self, value: &Value) -> String {
-        let text = value.to_string();
+        let text = json::Text(value).to_string();
         match self.kind {
             Kind::Choice(values) => values
                 .iter()

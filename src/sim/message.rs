@@ -101,10 +101,10 @@ impl Message {
         }
         let mut text = String::new();
         for c in words.join(" ").chars() {
-            if c.is_uppercase() && !text.is_empty() && !text.ends_with(' ') {
+            if c.is_ascii_uppercase() && !text.is_empty() && !text.ends_with(' ') {
                 text.push(' ');
             }
-            text.extend(c.to_lowercase());
+            text.push(c.to_ascii_lowercase());
         }
         text
     }

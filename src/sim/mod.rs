@@ -10,6 +10,7 @@ pub mod engines;
 #[cfg(not(feature = "lean"))]
 pub mod explore;
 pub mod fault;
+pub mod json;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;

@@ -5,6 +5,7 @@
 
 use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
+use super::json;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
 use super::listed::{self, Listed};
 use super::sinks::{SinkKind, SinkSection, hudi};
@@ -193,7 +194,10 @@ impl Patch {
         if !value.is_object() {
             return Err(ScenarioError::new(
                 "patch",
-                format!("{value} is not an object such as {{\"producer\": {{\"acks\": \"1\"}}}}"),
+                format!(
+                    "{} is not an object such as {{\"producer\": {{\"acks\": \"1\"}}}}",
+                    json::Text(&value)
+                ),
             ));
         }
         Ok(Patch(value))
@@ -233,7 +237,7 @@ fn merge_patch(target: &mut Value, patch: &Value) {
 }
 
 /// RFC 7396: objects merge, null removes, anything else replaces.
-fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -306,7 +310,7 @@ impl Scenario {
             }
         }
         let mut branches = BTreeMap::new();
-        for (name, branch) in section::<Map<String, Value>>(map, "branches")? {
+        for (name, branch) in named(map, "branches")? {
             let place = format!("branches.{name}");
             if name.is_empty()
                 || !name
@@ -318,12 +322,12 @@ impl Scenario {
                     "a branch is named in lower-case letters, digits and dashes",
                 ));
             }
-            branches.insert(name, read(&branch, &place)?);
+            branches.insert(name.clone(), read(branch, &place)?);
         }
         let mut faults = BTreeMap::new();
-        for (name, fault) in section::<Map<String, Value>>(map, "faults")? {
-            let fault = read(&fault, &format!("faults.{name}"))?;
-            faults.insert(name, fault);
+        for (name, fault) in named(map, "faults")? {
+            let fault = read(fault, &format!("faults.{name}"))?;
+            faults.insert(name.clone(), fault);
         }
         let known = Scenario::default();
         let scenario = Scenario {
@@ -530,9 +534,28 @@ fn section_or<T: DeserializeOwned>(
     map.get(key).map_or(Ok(default), |value| read(value, key))
 }
 
+/// What a section holds under names of the author's own.
+fn named<'a>(
+    map: &'a Map<String, Value>,
+    key: &str,
+) -> Result<impl Iterator<Item = (&'a String, &'a Value)>, ScenarioError> {
+    let fields = match map.get(key) {
+        None => None,
+        Some(Value::Object(fields)) => Some(fields),
+        Some(other) => {
+            let problem = format!(
+                "{} is no object with a name for each entry",
+                json::Text(other)
+            );
+            return Err(ScenarioError::new(key, problem));
+        }
+    };
+    Ok(fields.into_iter().flatten())
+}
+
 /// Reads one section; an unknown key gets the nearest known one as a suggestion.
 fn read<T: DeserializeOwned>(value: &Value, place: &str) -> Result<T, ScenarioError> {
-    serde_json::from_value(value.clone()).map_err(|e| {
+    json::read(value).map_err(|e| {
         let text = e.to_string();
         let named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
         let hint = match named.split_first() {

@@ -109,6 +109,8 @@ pub fn gap(workload: &Workload, seed: u64, n: u32) -> Span {
 
 /// The most that orders may be delayed or kept silent, in ms.
 const MOST_MS: u64 = 3_600_000;
+/// How far the event time of an order may lie from when it is handed over, in ms.
+const MOST_LATE_MS: u64 = 86_400_000;
 
 /// How far back a drawn change reaches, in events.
 const REACH: u64 = 12;
@@ -237,6 +239,26 @@ impl Workload {
                 "regions",
                 format!("{} is out of range; 1 to 16 is accepted", self.regions),
             );
+        }
+        // The years 1 to 9999, and a day that an order may come late or early: beyond them calendar time ends.
+        if !(-62_135_596_800_000..=253_402_300_799_999).contains(&self.zero_ms) {
+            return refuse(
+                "zero_ms",
+                format!(
+                    "{} is out of range; the years 1 to 9999 are accepted",
+                    self.zero_ms
+                ),
+            );
+        }
+        for (n, lag) in &self.late {
+            if lag.unsigned_abs() > MOST_LATE_MS {
+                return refuse(
+                    &format!("late.{n}"),
+                    format!(
+                        "{lag} ms is out of range; {MOST_LATE_MS} ms late or early is accepted"
+                    ),
+                );
+            }
         }
         let shares = [self.update_share, self.move_share, self.cancel_share];
         if shares.iter().map(|&share| u64::from(share)).sum::<u64>() > 1_000_000 {

@@ -5,6 +5,7 @@ use crate::app::learner::{Answer, Learned, Learner, SURE};
 use crate::lesson::check::number;
 use crate::lesson::{Ask, AskKind, Choice};
 use crate::sim::Patch;
+use crate::sim::compact::decimal;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 use yew::{Callback, Html, InputEvent, Properties, UseReducerDispatcher, component, html};
@@ -158,13 +159,8 @@ fn typed(props: &QuestionProps) -> Html {
 
 /// A number as somebody types it.
 fn read_number(text: &str) -> Result<f64, String> {
-    let value = text
-        .trim()
-        .replace(',', ".")
-        .parse::<f64>()
-        .ok()
-        .filter(|value| value.is_finite());
-    value.ok_or_else(|| format!("\"{}\" is not a number", text.trim()))
+    decimal(&text.trim().replace(',', "."))
+        .ok_or_else(|| format!("\"{}\" is not a number", text.trim()))
 }
 
 fn verdict(props: &QuestionProps) -> Html {

@@ -4,11 +4,11 @@ use super::stage::{Fit, View};
 use super::timeline::{HISTOGRAM, LEFT, RIGHT, axis};
 use crate::app::head::Head;
 use crate::app::hooks::use_theme;
-use crate::plot::{Chart, Frame, Palette, Table, View as PlotView};
+use crate::app::plots::{Plots, use_plots};
+use crate::charts::{ChartKind, Percentile, Question};
+use crate::plot::{Frame, Table, View as PlotView};
 use crate::replay::series::Series;
 use crate::sim::kernel::Time;
-use plotters::prelude::IntoDrawingArea;
-use plotters_canvas::CanvasBackend;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlCanvasElement;
 use yew::{
@@ -55,8 +55,10 @@ pub fn Charts(props: &ChartsProps) -> Html {
         head,
     } = props;
     let horizon = view.horizon();
-    let series = use_memo(view.done.clone(), |done| {
-        Series::of(&done.scenario, &done.run, horizon)
+    let plots = use_plots();
+    use_memo((view.done.clone(), plots.clone()), |(done, plots)| {
+        let series = Series::of(&done.scenario, &done.run, horizon);
+        plots.tell(&Question::Show(series));
     });
     let tab = use_state(|| 0_usize);
     // A chart that moves is drawn ten times a second; one that stands still, at once.
@@ -95,50 +97,34 @@ pub fn Charts(props: &ChartsProps) -> Html {
         plot_right: 8,
         ..shared
     };
-    let charts: [(&'static str, Chart, PlotView, u32, u32); 4] = [
-        (
-            "Outcomes",
-            Chart::Outcomes(series.outcomes.clone()),
-            shared,
-            strip,
-            height.unwrap_or(OUTCOMES),
-        ),
-        (
-            "Lag",
-            Chart::Lag(series.lag.clone()),
-            shared,
-            strip,
-            height.unwrap_or(LAG),
-        ),
-        (
-            "Two clocks",
-            Chart::Clocks(series.clocks.clone()),
-            shared,
-            strip,
-            height.unwrap_or(CLOCKS),
-        ),
-        (
-            "Latency",
-            Chart::Latency(series.latency.clone()),
-            own,
-            if wide { HISTOGRAM as u32 - 16 } else { strip },
-            height.unwrap_or(268),
-        ),
-    ];
-    let latency = series.latency.clone();
+    let place = |chart: ChartKind| match chart {
+        ChartKind::Outcomes => (shared, strip, height.unwrap_or(OUTCOMES)),
+        ChartKind::Lag => (shared, strip, height.unwrap_or(LAG)),
+        ChartKind::Clocks => (shared, strip, height.unwrap_or(CLOCKS)),
+        ChartKind::Latency => {
+            let width = if wide { HISTOGRAM as u32 - 16 } else { strip };
+            (own, width, height.unwrap_or(268))
+        }
+    };
+    let percentiles = plots.ask::<Vec<Percentile>>(&Question::Percentiles {
+        playhead: playhead.micros(),
+    });
     html! {
         <div class="charts" data-wide={wide.to_string()}>
             <div class="chart-tabs" role="tablist" aria-label="Plots">
-                { for charts.iter().enumerate().map(|(n, (name, ..))| {
+                { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
                     let pick = { let tab = tab.clone(); Callback::from(move |_| tab.set(n)) };
-                    html! { <button role="tab" aria-selected={(*tab == n).to_string()} onclick={pick}>{ *name }</button> }
+                    html! { <button role="tab" aria-selected={(*tab == n).to_string()} onclick={pick}>{ chart.title() }</button> }
                 }) }
             </div>
-            { for charts.into_iter().enumerate().map(|(n, (name, chart, plot_view, width, height))| html! {
-                <div class="chart-place" data-chart={n.to_string()} data-shown={(*tab == n).to_string()} key={n}>
-                    <Plot {name} {chart} {plot_view} {width} {height} run={view.done.run.digest_text()} seed={view.done.scenario.seed} />
-                    if n == 3 { <Percentiles rows={latency.percentiles(playhead.micros())} /> }
-                </div>
+            { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
+                let (plot_view, width, height) = place(chart);
+                html! {
+                    <div class="chart-place" data-chart={n.to_string()} data-shown={(*tab == n).to_string()} key={n}>
+                        <Plot {chart} plots={plots.clone()} {plot_view} {width} {height} run={view.done.run.digest_text()} seed={view.done.scenario.seed} />
+                        if chart == ChartKind::Latency { <Percentiles rows={percentiles.clone().unwrap_or_default()} /> }
+                    </div>
+                }
             }) }
         </div>
     }
@@ -146,7 +132,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 struct PercentilesProps {
-    rows: Vec<(String, String, String)>,
+    rows: Vec<Percentile>,
 }
 
 /// Percentiles of what was delivered, and honest ones.
@@ -160,10 +146,10 @@ fn Percentiles(props: &PercentilesProps) -> Html {
     }
 }
 
-#[derive(Properties)]
+#[derive(Properties, PartialEq)]
 struct PlotProps {
-    name: &'static str,
-    chart: Chart,
+    chart: ChartKind,
+    plots: Plots,
     plot_view: PlotView,
     width: u32,
     height: u32,
@@ -171,27 +157,19 @@ struct PlotProps {
     seed: u64,
 }
 
-impl PartialEq for PlotProps {
-    fn eq(&self, other: &Self) -> bool {
-        // The data of a chart is that of its run.
-        (self.plot_view, self.width, self.height, self.seed)
-            == (other.plot_view, other.width, other.height, other.seed)
-            && self.run == other.run
-    }
-}
-
 /// One chart: the canvas, a sentence for those who do not see it, and the menu.
 #[component]
 fn Plot(props: &PlotProps) -> Html {
     let PlotProps {
-        name,
         chart,
+        plots,
         plot_view,
         width,
         height,
         run,
         seed,
     } = props;
+    let (chart, view, name) = (*chart, *plot_view, chart.title());
     let node = use_node_ref();
     let dark = use_theme();
     let scale = web_sys::window()
@@ -203,55 +181,66 @@ fn Plot(props: &PlotProps) -> Html {
         scale,
     };
     {
-        let (node, chart, view) = (node.clone(), chart.clone(), *plot_view);
-        use_effect_with((view, frame, dark, run.clone()), move |_| {
-            if let Some(canvas) = node.cast::<HtmlCanvasElement>() {
-                draw(&canvas, &chart, &frame, view, dark);
-            }
-        });
+        let node = node.clone();
+        use_effect_with(
+            (view, frame, dark, run.clone(), plots.clone()),
+            move |(.., plots)| {
+                if let Some(canvas) = node.cast::<HtmlCanvasElement>() {
+                    // The policy allows no style attributes; through the object model the size may be set.
+                    let style = canvas.unchecked_ref::<web_sys::HtmlElement>().style();
+                    let _ = style.set_property("width", &format!("{}px", frame.width));
+                    let _ = style.set_property("height", &format!("{}px", frame.height));
+                    let question = Question::Draw {
+                        chart,
+                        frame,
+                        dark,
+                        view,
+                    };
+                    plots.draw(&question, &canvas);
+                }
+            },
+        );
     }
     let table = use_state(|| false);
     let toggle = {
         let table = table.clone();
         Callback::from(move |_| table.set(!*table))
     };
-    let save = |kind: &'static str| {
-        let (chart, view, footer) = (chart.clone(), *plot_view, format!("run {run}, seed {seed}"));
-        let (width, height) = (*width, *height);
+    let save = |kind: &'static str, mime: &'static str, question: Question| {
+        let plots = plots.clone();
         Callback::from(move |_| {
-            let (text, mime) = match kind {
-                "svg" => (
-                    chart.to_svg(
-                        width.max(320),
-                        height.max(160),
-                        &Palette::light(),
-                        &view,
-                        Some(&footer),
-                    ),
-                    "image/svg+xml",
-                ),
-                _ => (chart.table(&view).to_csv(), "text/csv"),
-            };
-            crate::app::files::save(
-                &format!("streamproof-{}.{kind}", chart.file_name()),
-                mime,
-                &text,
-            );
+            if let Some(text) = plots.ask::<String>(&question) {
+                let name = format!("streamproof-{}.{kind}", chart.file_name());
+                crate::app::files::save(&name, mime, &text);
+            }
         })
     };
+    let svg = Question::Svg {
+        chart,
+        width: (*width).max(320),
+        height: (*height).max(160),
+        view,
+        footer: format!("run {run}, seed {seed}"),
+    };
+    let words = match plots {
+        Plots::There(_) => plots.ask(&Question::Summary { chart, view }),
+        Plots::Loading => Some("Loading the plot".to_string()),
+        Plots::Failed => Some("The plot could not be loaded".to_string()),
+    };
+    let rows = table.then(|| plots.ask::<Table>(&Question::Table { chart, view }));
     let (physical_width, physical_height) = frame.physical();
     html! {
-        <figure class="plot" aria-label={*name}>
-            <canvas ref={node} width={physical_width.to_string()} height={physical_height.to_string()} role="img" aria-label={chart.summary(plot_view)}></canvas>
+        <figure class="plot" aria-label={name}>
+            <canvas ref={node} width={physical_width.to_string()} height={physical_height.to_string()} role="img" aria-label={words}></canvas>
             <details class="plot-menu">
                 <summary aria-label={format!("{name}: table and export")}>{ "⋯" }</summary>
                 <div>
                     <button onclick={toggle} aria-pressed={table.to_string()}>{ "Table" }</button>
-                    <button onclick={save("svg")}>{ "SVG" }</button>
-                    <button onclick={save("csv")}>{ "CSV" }</button>
+                    <button onclick={save("svg", "image/svg+xml", svg)}>{ "SVG" }</button>
+                    <button onclick={save("csv", "text/csv", Question::Csv { chart, view })}>{ "CSV" }</button>
                 </div>
             </details>
-            if *table { <PlotTable table={chart.table(plot_view)} /> }
+            if let Some(table) = rows.flatten() { <PlotTable {table} /> }
         </figure>
     }
 }
@@ -269,21 +258,5 @@ fn PlotTable(props: &PlotTableProps) -> Html {
             <thead><tr>{ for props.table.head.iter().map(|cell| html! { <th scope="col">{ cell.clone() }</th> }) }</tr></thead>
             <tbody>{ for props.table.rows.iter().map(|row| html! { <tr>{ for row.iter().map(|cell| html! { <td>{ cell.clone() }</td> }) }</tr> }) }</tbody>
         </table></div>
-    }
-}
-
-fn draw(canvas: &HtmlCanvasElement, chart: &Chart, frame: &Frame, view: PlotView, dark: bool) {
-    // The policy allows no style attributes; through the object model the size may be set.
-    let style = canvas.unchecked_ref::<web_sys::HtmlElement>().style();
-    let _ = style.set_property("width", &format!("{}px", frame.width));
-    let _ = style.set_property("height", &format!("{}px", frame.height));
-    let palette = if dark {
-        Palette::dark()
-    } else {
-        Palette::light()
-    };
-    if let Some(backend) = CanvasBackend::with_canvas_object(canvas.clone()) {
-        // A canvas that cannot be drawn on stays empty; its sentence and table say the same.
-        let _ = chart.draw(&backend.into_drawing_area(), frame, &palette, &view);
     }
 }

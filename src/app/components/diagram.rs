@@ -159,7 +159,7 @@ impl Drawing<'_> {
         let rows = scene::rows(self.board, self.row_places(), self.followed());
         let flags = scene::flags(self.board, &self.view.done);
         html! {
-            <svg class="diagram" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
+            <svg class="diagram" viewBox={format!("0 0 {} {}", px(WIDTH), px(HEIGHT))} aria-hidden="true">
                 { self.plates() }
                 { for blocks.iter().map(|block| self.rails(block)) }
                 { self.fan(&blocks) }
@@ -224,9 +224,9 @@ impl Drawing<'_> {
         let rail_end = TOPIC + SLOT * SLOTS as f64;
         html! {
             <>
-                { path(format!("M96 {PRODUCER}H104L{} {}H{}", px(104.0 + rise), px(write), px(rail_end)), "rail") }
+                { path(format!("M96 {}H104L{} {}H{}", px(PRODUCER), px(104.0 + rise), px(write), px(rail_end)), "rail") }
                 { for (0..SLOTS).map(|n| html! { <rect class="slot" x={px(TOPIC + n as f64 * SLOT + 1.5)} y={px(block.y + 37.0)} width="25" height="26" rx="4" /> }) }
-                { path(format!("M{TOPIC} {}H{ENGINE}", px(read)), "rail") }
+                { path(format!("M{} {}H{}", px(TOPIC), px(read), px(ENGINE)), "rail") }
             </>
         }
     }
@@ -243,7 +243,7 @@ impl Drawing<'_> {
             <>
                 { for blocks.iter().map(|block| path(format!("M610 {}H622", px(block.read_rail())), "rail")) }
                 { path(format!("M622 {}V{}", px(high), px(low)), "rail") }
-                { for (0..self.row_places()).map(|n| path(format!("M622 {}H{TABLE}", px(middle(n))), "rail thin-rail")) }
+                { for (0..self.row_places()).map(|n| path(format!("M622 {}H{}", px(middle(n)), px(TABLE)), "rail thin-rail")) }
             </>
         }
     }
@@ -261,7 +261,7 @@ impl Drawing<'_> {
         html! {
             <g class={if self.board.engine.alive { "" } else { "dead" }}>
                 <rect class="box" x={px(ENGINE)} y="56" width="110" height="236" rx="4" />
-                { for blocks.iter().map(|block| path(format!("M{ENGINE} {}H610", px(block.read_rail())), "thin")) }
+                { for blocks.iter().map(|block| path(format!("M{} {}H610", px(ENGINE), px(block.read_rail())), "thin")) }
                 { text(508.0, 74.0, lines.title, "s14 b") }
                 { for lines.sub.iter().enumerate().map(|(n, line)| text(508.0, 90.0 + 15.0 * n as f64, line.clone(), "s12")) }
                 { for blocks.iter().map(|block| {
@@ -310,12 +310,13 @@ impl Drawing<'_> {
                 let x = 615.5 + shift;
                 path(
                     format!(
-                        "M{} {}V{}H{}V{}H{TABLE}",
+                        "M{} {}V{}H{}V{}H{}",
                         px(block.slot(offset)),
                         px(block.y + 63.0),
                         px(read + shift),
                         px(x),
-                        px(y)
+                        px(y),
+                        px(TABLE)
                     ),
                     class,
                 )
@@ -360,11 +361,12 @@ impl Drawing<'_> {
                 if surplus {
                     let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
                     let d = format!(
-                        "M{} {}V{}H618.5V{}H{TABLE}",
+                        "M{} {}V{}H618.5V{}H{}",
                         px(block.slot(slot.offset)),
                         px(block.y + 63.0),
                         px(block.read_rail() + 3.0),
-                        px(y)
+                        px(y),
+                        px(TABLE)
                     );
                     html.push(path(d.clone(), "route-extra"));
                     html.push(path(d, "route-extra-inner"));
@@ -708,13 +710,14 @@ impl Drawing<'_> {
                 let y = blocks[n.min(blocks.len() - 1)].write_rail() + 32.0;
                 let broken = if flag.struck {
                     format!(
-                        "M{TOPIC} {}H145M131 {}H112V{}",
+                        "M{} {}H145M131 {}H112V{}",
+                        px(TOPIC),
                         px(y),
                         px(y),
                         px(PRODUCER + 46.0)
                     )
                 } else {
-                    format!("M{TOPIC} {}H112V{}", px(y), px(PRODUCER + 46.0))
+                    format!("M{} {}H112V{}", px(TOPIC), px(y), px(PRODUCER + 46.0))
                 };
                 html! { <>
                     <path class="ack" d={broken} />

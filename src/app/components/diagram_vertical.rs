@@ -59,7 +59,7 @@ pub fn draw(drawing: &Drawing) -> Html {
     let lines = drawing.engine_lines();
     let flags = scene::flags(board, &drawing.view.done);
     html! {
-        <svg class="diagram vertical" viewBox={format!("0 0 {WIDTH} {HEIGHT}")} aria-hidden="true">
+        <svg class="diagram vertical" viewBox={format!("0 0 {} {}", px(WIDTH), px(HEIGHT))} aria-hidden="true">
             { plate(8.0, 8.0, 76.0, "Producer", &format!("acks={}", plates::acks(drawing.scenario))) }
             { for columns.iter().map(|column| rails(column)) }
             { for columns.iter().map(|column| routes(drawing, column, &rows)) }
@@ -128,7 +128,7 @@ fn rails(column: &Column) -> Html {
         )
     };
     html! { <>
-        { path(down, "rail") }{ path(format!("M{} {TOP}V{ENGINE}", px(column.read_rail())), "rail") }
+        { path(down, "rail") }{ path(format!("M{} {}V{}", px(column.read_rail()), px(TOP), px(ENGINE)), "rail") }
         { for (0..SLOTS).map(|n| html! { <rect class="slot" x={px(column.x - 13.0)} y={px(TOP + n as f64 * SLOT + 1.0)} width="26" height="27" rx="4" /> }) }
     </> }
 }

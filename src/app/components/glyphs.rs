@@ -1,5 +1,6 @@
 //! The glyphs of the track diagram. Each is drawn around its middle; colours come from classes.
 
+use crate::sim::compact::decimal_text;
 use yew::{Html, classes, html};
 
 /// A word in the picture.
@@ -13,12 +14,7 @@ pub fn path(d: String, class: &'static str) -> Html {
 
 /// A number of the picture, without needless digits.
 pub fn px(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    if rounded == (rounded as i64) as f64 {
-        (rounded as i64).to_string()
-    } else {
-        rounded.to_string()
-    }
+    decimal_text((value * 10.0).round() / 10.0)
 }
 
 /// How a stored record looks.

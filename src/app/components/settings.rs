@@ -4,6 +4,7 @@ use crate::app::lab::{Action, Done, Lab, Shared};
 use crate::replay::{anomalies, promises};
 use crate::sim::OutcomeKind;
 use crate::sim::control::{self, CONTROLS, Control, Kind};
+use crate::sim::json;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wasm_bindgen::JsCast;
@@ -48,7 +49,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
                 .target()
                 .and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
             {
-                filter.set(input.value().to_lowercase());
+                filter.set(input.value().to_ascii_lowercase());
             }
         })
     };
@@ -64,7 +65,8 @@ pub fn Settings(props: &SettingsProps) -> Html {
         Callback::from(move |_| lab.dispatch(Action::ResetAll))
     };
     let shown = |control: &Control| {
-        let words = format!("{} {} {}", control.key, control.plain, control.risk).to_lowercase();
+        let words =
+            format!("{} {} {}", control.key, control.plain, control.risk).to_ascii_lowercase();
         let wanted = control.teaching
             || open.contains(&control.group)
             || changed.contains(&control.key)
@@ -272,7 +274,7 @@ fn Setting(props: &SettingProps) -> Html {
         .as_ref()
         .filter(|(key, _)| key == control.key)
         .map(|(_, why)| why.clone());
-    let json_text = value.to_string();
+    let json_text = json::Text(&value).to_string();
     let node = use_node_ref();
     {
         // What was refused stays in its field until something else is in force; then the field follows.
@@ -298,7 +300,7 @@ fn Setting(props: &SettingProps) -> Html {
             </select>
         },
         Kind::Whole { least, most, .. } => html! {
-            <input class={(most < 1_000_000).then_some("short")} id={id.clone()} ref={node} type="number" min={least.to_string()} max={most.to_string()} value={value.to_string()} onchange={set} />
+            <input class={(most < 1_000_000).then_some("short")} id={id.clone()} ref={node} type="number" min={least.to_string()} max={most.to_string()} value={json_text} onchange={set} />
         },
     };
     let unit = if let Kind::Whole { unit, .. } = control.kind {
@@ -343,7 +345,7 @@ fn Assumptions(props: &AssumptionsProps) -> Html {
         <details class="assumptions">
             <summary>{ "What this model assumes" }</summary>
             <dl>
-                { for crate::sim::control::ASSUMED.iter().filter_map(|(name, path)| props.lab.scenario.get(path).map(|value| html! { <div><dt><code>{ *name }</code></dt><dd>{ value.to_string() }</dd></div> })) }
+                { for crate::sim::control::ASSUMED.iter().filter_map(|(name, path)| props.lab.scenario.get(path).map(|value| html! { <div><dt><code>{ *name }</code></dt><dd>{ json::Text(&value).to_string() }</dd></div> })) }
             </dl>
             <p>{ "One producer, one topic. Replicas are fetched from as in Kafka, but brokers have no disks that fill, no quotas, no compression. One controller that never fails; no unclean election. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. The table is copy-on-write with one writer. A crash loses what is on the wire." }</p>
         </details>

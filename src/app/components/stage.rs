@@ -13,6 +13,7 @@ use crate::app::hooks::{use_media, use_reduced_motion, use_width};
 use crate::app::lab::{Action, Done, Lab, Panel, Shared};
 use crate::replay::{Board, Playhead};
 use crate::sim::control;
+use crate::sim::json;
 use crate::sim::kernel::Time;
 use crate::sim::ledger::{DupOrigin, LossOrigin};
 use crate::sim::{Outcome, OutcomeKind};
@@ -399,7 +400,7 @@ fn first_setting(patch: &serde_json::Value) -> String {
         Some((_, value)) if value.is_object() => first_setting(value),
         Some((key, serde_json::Value::String(text))) => format!("{key}={text}"),
         Some((key, serde_json::Value::Null)) => format!("{key} aside"),
-        Some((key, value)) => format!("{key}={value}"),
+        Some((key, value)) => format!("{key}={}", json::Text(value)),
         None => "the cure".into(),
     }
 }

@@ -185,7 +185,7 @@ fn json_object(text: &str) -> Result<Map<String, Value>, String> {
 /// A name as columns are known by.
 fn plain(name: &str) -> String {
     let kept = name.chars().filter(|c| c.is_alphanumeric());
-    kept.flat_map(char::to_lowercase).collect()
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, String> {
