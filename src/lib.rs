@@ -4,6 +4,7 @@
 //! - [`replay`]: a run looked at: the board at a playhead, why an order became what it became, series for charts
 //! - [`lesson`]: lessons as Markdown, their checks, the course
 //! - [`plot`]: the charts, drawn on any plotters backend
+//! - `arrivals`: the learner's own arrivals: delays, watermarks and windows over a list of event and arrival times
 //! - [`charts`]: what the page asks the charts' program
 //! - [`job`]: a run in slices, the same in a worker and on the page
 //! - [`share`]: a run as a link and as a file
@@ -13,6 +14,8 @@
 
 #[cfg(feature = "app")]
 pub mod app;
+#[cfg(not(feature = "lean"))]
+pub mod arrivals;
 pub mod charts;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod conform;

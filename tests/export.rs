@@ -104,7 +104,7 @@ fn every_preset_exports_real_keys_in_valid_files() {
     for preset in catalog::all() {
         let scenario = preset.scenario();
         let formats = Format::in_use(&scenario);
-        assert!(formats.len() >= 4, "{}", preset.id);
+        assert!(formats.len() >= 3, "{}", preset.id);
         for format in formats {
             let text = export(&scenario, format).expect("it is in use");
             // Each segment is a file of its own.

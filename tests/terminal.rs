@@ -291,6 +291,49 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
     }
 }
 
+#[test]
+fn a_file_of_arrivals_is_read_and_judged() {
+    let file = std::env::temp_dir().join(format!("streamproof-{}.csv", std::process::id()));
+    let rows = (0..400).map(|n| {
+        let event_ms = 1_772_355_600_000_i64 + n * 100;
+        let delay_ms = if n % 50 == 7 { 9_000 } else { 300 };
+        format!("{event_ms};{};d{}\n", event_ms + delay_ms, n % 3)
+    });
+    let text = String::from("event_time;arrival_time;device\n")
+        + &rows.collect::<String>()
+        + "oops;1;d1\n";
+    fs::write(&file, text).expect("written");
+    let path = file.to_str().expect("a plain path");
+    let words = [
+        "arrivals",
+        path,
+        "--window",
+        "tumbling:2s",
+        "--delay",
+        "1s",
+        "--sla",
+        "p95 < 6s, late < 1%",
+    ];
+    let text = printed(&words);
+    for part in [
+        "400 records, CSV with \";\" between columns, with a header",
+        "1 rows were left out:\n  line 402: event time \"oops\" is no time written as milliseconds since 1970",
+        "breaks late < 1.000 %: it is 2.000 %",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let words = [&words[..], &["--json"]].concat();
+    let json: Value = serde_json::from_str(&printed(&words)).expect("a JSON object");
+    fs::remove_file(&file).expect("it can be removed");
+    assert_eq!(json["delays"]["all"]["p95_ms"], 300.0);
+    assert_eq!(json["delays"]["all"]["p99_ms"], 9_000.0);
+    assert_eq!(json["read"]["bad"], 1);
+    assert_eq!(json["answers"][0]["confirmed"], true);
+    assert_eq!(json["configurations"][0]["late"], 8);
+    let output = streamproof(&["arrivals", "plant", "--engine", "storm"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// Every line of the README that begins with `$ cargo run ... streamproof -- WORDS` is followed by what that prints.
 #[test]
 fn the_readme_shows_what_the_program_prints() {

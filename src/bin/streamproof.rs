@@ -25,6 +25,7 @@ use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest}
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof arrivals FILE|EXAMPLE [--window KIND] [--sla PROMISES] [--json] and more, see arrivals --help
        streamproof link SCENARIO [--patch JSON] [--seed N] [--at MS] [--file]
        streamproof export SCENARIO [--patch JSON] [--as FORMAT]
        streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
@@ -50,9 +51,9 @@ tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
-const VERBS: [&str; 10] = [
-    "presets", "run", "link", "export", "explore", "matrix", "compare", "seeds", "prevent",
-    "conform",
+const VERBS: [&str; 11] = [
+    "presets", "run", "arrivals", "link", "export", "explore", "matrix", "compare", "seeds",
+    "prevent", "conform",
 ];
 
 fn main() -> ExitCode {
@@ -64,6 +65,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        #[cfg(not(feature = "lean"))]
+        ["arrivals", rest @ ..] => arrivals(rest),
         ["link", rest @ ..] => link(rest),
         ["export", rest @ ..] => export(rest),
         ["explore", rest @ ..] => crash_points(rest),
@@ -130,6 +133,23 @@ fn conform(words: &[&str]) -> Result<usize, String> {
 #[cfg(target_arch = "wasm32")]
 fn conform(_: &[&str]) -> Result<usize, String> {
     Err("conform reads files, so it exists in native builds only".into())
+}
+
+/// The learner's own arrivals.
+#[cfg(not(feature = "lean"))]
+fn arrivals(words: &[&str]) -> Result<(), String> {
+    use streamproof::arrivals::command;
+    if words.contains(&"--help") {
+        print!("{}", command::USAGE);
+        return Ok(());
+    }
+    let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
+    let (text, files) = command::run(words, read)?;
+    for (path, content) in files {
+        std::fs::write(&path, content).map_err(|error| format!("cannot write {path}: {error}"))?;
+    }
+    print!("{text}");
+    Ok(())
 }
 
 fn run(words: &[&str]) -> Result<(), String> {

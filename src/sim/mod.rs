@@ -14,6 +14,7 @@ pub mod json;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;
+pub mod listed;
 pub mod message;
 pub mod origin;
 pub mod scenario;

@@ -2,6 +2,7 @@
 
 use super::FULL;
 use super::kernel::{Draw, EventTime, Span, Time};
+use super::listed;
 use super::origin::Origin;
 use super::scenario::{ScenarioError, Workload};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,9 @@ pub const RECORD_BYTES: u64 = 120;
 
 /// When event `n` (counted from 1) happens. Gaps are drawn one by one, so a longer run begins like a shorter one.
 pub fn gap(workload: &Workload, seed: u64, n: u32) -> Span {
+    if let Some(gap) = listed::gap(workload, n).filter(|_| FULL) {
+        return gap;
+    }
     let silence = workload.silence.get(&n).copied().unwrap_or(0);
     Draw::new(seed, 0, "arrival", u64::from(n))
         .jitter(Span::from_ms(workload.every_ms), workload.jitter_percent)
@@ -198,9 +202,14 @@ fn order(workload: &Workload, seed: u64, n: u32, at: Time) -> Record {
     let mut draw = Draw::new(seed, 0, "amount", u64::from(n));
     let amount = 499 + (draw.exponential(Span::from_micros(6_000)).micros() as i64 / 5) * 5;
     let lag = workload.late.get(&n).copied().unwrap_or(0);
-    let event_time = EventTime::from_ms(workload.zero_ms + at.ms() as i64 - lag);
+    let drawn = (
+        Key(customer + 1),
+        EventTime::from_ms(workload.zero_ms + at.ms() as i64 - lag),
+    );
+    let listed = listed::event(workload, n).filter(|_| FULL);
+    let (key, event_time) = listed.unwrap_or(drawn);
     Record {
-        key: Key(customer + 1),
+        key,
         value: Value {
             order_id: n,
             amount,
