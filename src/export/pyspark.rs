@@ -213,7 +213,7 @@ fn query(segment: &Segment, topic: &str, default: &Value) -> String {
             .unwrap_or_else(|| "append".into()),
     );
     let table = quoted(&format!("s3a://lake/tables/{name}"));
-    let upper = name.to_uppercase();
+    let upper = name.to_ascii_uppercase();
     let each = segment.sink().is("sink.writer", "foreach_batch");
     let (function, writer, start) = if each {
         (

@@ -21,7 +21,7 @@ fn own_argument(name: &str) -> Option<&'static str> {
 
 /// A name that the script does not use yet.
 pub fn fresh_id(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let stem = name.replace(['.', '_'], "-").to_lowercase();
+    let stem = name.replace(['.', '_'], "-").to_ascii_lowercase();
     let mut id = stem.clone();
     let mut n = 1;
     while taken(&id) {
