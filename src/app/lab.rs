@@ -1,8 +1,8 @@
 //! The state of the page, changed by one enum. Apart from it: the playhead, which moves at frame rate (`head`), and what the
 //! learner did in a lesson (`learner`).
 
-use crate::sim::compact::gather;
 use crate::sim::catalog::{self, Mistake, Preset};
+use crate::sim::compact::gather;
 use crate::sim::control::{self, Control};
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;

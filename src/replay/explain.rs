@@ -791,7 +791,10 @@ pub fn describe(fact: &Fact) -> String {
             format!("the failure of batch {batch} is ignored: it counts as written")
         }
         Fact::CompactionChanged { state, .. } => {
-            format!("a compaction is {}", format!("{state:?}").to_ascii_lowercase())
+            format!(
+                "a compaction is {}",
+                format!("{state:?}").to_ascii_lowercase()
+            )
         }
         Fact::SliceCompacted { rows, .. } => {
             format!("a compaction writes a base file with {rows} rows, invisible")

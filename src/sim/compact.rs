@@ -69,7 +69,18 @@ mod tests {
     #[test]
     fn the_text_of_a_number_is_the_standard_librarys_or_cut_after_12_decimals() {
         for value in [
-            0.0, 1.0, -1.0, 0.5, -0.1, 12.5, 313.7, 1e9, 0.3, 99.999, 1_234_567.891, 0.000_001,
+            0.0,
+            1.0,
+            -1.0,
+            0.5,
+            -0.1,
+            12.5,
+            313.7,
+            1e9,
+            0.3,
+            99.999,
+            1_234_567.891,
+            0.000_001,
         ] {
             assert_eq!(decimal_text(value), value.to_string());
         }
