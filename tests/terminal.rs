@@ -140,6 +140,76 @@ fn the_other_verbs_print_json_and_text() {
 }
 
 #[test]
+fn a_link_is_written_and_run_again_and_so_is_a_run_file() {
+    let patch = r#"{"producer": {"acks": "1"}}"#;
+    let link = printed(&["link", "order-billing", "--patch", patch, "--at", "1500"]);
+    let link = link.trim_end();
+    let ran: Value = serde_json::from_str(&printed(&[
+        "run",
+        "order-billing",
+        "--patch",
+        patch,
+        "--json",
+    ]))
+    .expect("a JSON object");
+    let digest = ran["digest"].as_str().expect("text");
+    assert_eq!(
+        link,
+        format!("#r=1;sc=order-billing;set=acks:1;t=1500;d={digest}")
+    );
+    // As it stands in an address, too.
+    for text in [
+        link.to_string(),
+        format!("https://host.example/streamproof/{link}"),
+    ] {
+        let json: Value =
+            serde_json::from_str(&printed(&["run", &text, "--json"])).expect("a JSON object");
+        assert_eq!(
+            (&json["digest"], &json["reproduced"]),
+            (&ran["digest"], &Value::Bool(true))
+        );
+    }
+    let other = link.replace(digest, "0000000000000001");
+    assert!(printed(&["run", &other]).contains("results may differ"));
+    assert!(printed(&["run", link]).contains("reproduced exactly"));
+
+    let file = std::env::temp_dir().join(format!("streamproof-run-{}.json", std::process::id()));
+    fs::write(
+        &file,
+        printed(&[
+            "link",
+            "order-billing",
+            "--patch",
+            r#"{"branches": {"revenue": null}}"#,
+            "--file",
+        ]),
+    )
+    .expect("written");
+    let path = file.to_str().expect("a plain path");
+    assert!(printed(&["run", path]).contains("reproduced exactly"));
+    // A change makes another run of it.
+    let changed: Value = serde_json::from_str(&printed(&["run", path, "--seed", "8", "--json"]))
+        .expect("a JSON object");
+    assert_eq!(changed.get("reproduced"), None);
+    fs::remove_file(&file).expect("it can be removed");
+}
+
+#[test]
+fn settings_are_exported_all_at_once_or_in_one_format() {
+    let all = printed(&["export", "order-billing"]);
+    for part in [
+        "kafka-topics.sh",
+        "bootstrap.servers=",
+        "from pyspark.sql",
+        "hoodie.table.name=orders",
+    ] {
+        assert!(all.contains(part), "{part} is missing");
+    }
+    let hudi = printed(&["export", "order-billing", "--as", "hudi"]);
+    assert!(all.ends_with(&hudi) && hudi.starts_with("# Table \"orders\""));
+}
+
+#[test]
 fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
     for (words, named) in [
         (&["rnu"][..], "\"rnu\""),
@@ -189,6 +259,29 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
             &["prevent", "order-billing", "--order", "99"][..],
             "there is no order 99",
         ),
+        (&["run", "order-billing", "--as", "hudi"][..], "\"--as\""),
+        (
+            &["run", "#r=1;sc=order-billing;set=acsk:1"][..],
+            "`set=acsk`",
+        ),
+        (&["link", "order-billing", "--at", "soon"][..], "\"soon\""),
+        (
+            &[
+                "link",
+                "order-billing",
+                "--patch",
+                r#"{"branches": {"revenue": null}}"#,
+            ][..],
+            "--file",
+        ),
+        (
+            &["export", "order-billing", "--as", "hudy"][..],
+            "did you mean \"hudi\"?",
+        ),
+        (
+            &["export", "order-billing", "--as", "consumer"][..],
+            "no part for",
+        ),
         (&["run", "order-billing", "twice"][..], "\"twice\""),
     ] {
         let output = streamproof(words);
@@ -196,6 +289,49 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(message.contains(named), "{words:?}: {message}");
     }
+}
+
+#[test]
+fn a_file_of_arrivals_is_read_and_judged() {
+    let file = std::env::temp_dir().join(format!("streamproof-{}.csv", std::process::id()));
+    let rows = (0..400).map(|n| {
+        let event_ms = 1_772_355_600_000_i64 + n * 100;
+        let delay_ms = if n % 50 == 7 { 9_000 } else { 300 };
+        format!("{event_ms};{};d{}\n", event_ms + delay_ms, n % 3)
+    });
+    let text = String::from("event_time;arrival_time;device\n")
+        + &rows.collect::<String>()
+        + "oops;1;d1\n";
+    fs::write(&file, text).expect("written");
+    let path = file.to_str().expect("a plain path");
+    let words = [
+        "arrivals",
+        path,
+        "--window",
+        "tumbling:2s",
+        "--delay",
+        "1s",
+        "--sla",
+        "p95 < 6s, late < 1%",
+    ];
+    let text = printed(&words);
+    for part in [
+        "400 records, CSV with \";\" between columns, with a header",
+        "1 rows were left out:\n  line 402: event time \"oops\" is no time written as milliseconds since 1970",
+        "breaks late < 1.000 %: it is 2.000 %",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let words = [&words[..], &["--json"]].concat();
+    let json: Value = serde_json::from_str(&printed(&words)).expect("a JSON object");
+    fs::remove_file(&file).expect("it can be removed");
+    assert_eq!(json["delays"]["all"]["p95_ms"], 300.0);
+    assert_eq!(json["delays"]["all"]["p99_ms"], 9_000.0);
+    assert_eq!(json["read"]["bad"], 1);
+    assert_eq!(json["answers"][0]["confirmed"], true);
+    assert_eq!(json["configurations"][0]["late"], 8);
+    let output = streamproof(&["arrivals", "plant", "--engine", "storm"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 /// Every line of the README that begins with `$ cargo run ... streamproof -- WORDS` is followed by what that prints.

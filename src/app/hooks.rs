@@ -127,13 +127,24 @@ pub fn announce(name: &str) {
 #[hook]
 pub fn use_theme() -> bool {
     let system = use_media("(prefers-color-scheme: dark)");
+    let turns = use_state_eq(|| 0_u32);
+    {
+        // `static/early.js` says when a course page has chosen another one.
+        let count = *turns + 1;
+        use_effect_with(count, move |&count| {
+            let listener = web_sys::window().map(|window| {
+                EventListener::once(&window, "streamproof:theme", move |_| turns.set(count))
+            });
+            move || drop(listener)
+        });
+    }
     let forced = web_sys::window()
         .and_then(|window| window.document())
         .and_then(|document| document.document_element())
         .and_then(|root| root.get_attribute("data-theme"));
     match forced.as_deref() {
         Some("dark") => true,
-        Some("light") => false,
+        Some("light" | "projector") => false,
         _ => system,
     }
 }

@@ -3,6 +3,7 @@
 use super::components::transport::Command;
 use super::head::{Head, Move};
 use super::lab::{Action, Face, Lab, Panel};
+use super::parameter;
 use crate::replay::playhead::{next_step, previous_step};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -30,7 +31,9 @@ fn is_taken(event: &KeyboardEvent) -> bool {
 /// What a key does on the stage.
 pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callback<KeyboardEvent> {
     Callback::from(move |event: KeyboardEvent| {
-        if lab.face != Face::Stage || is_taken(&event) {
+        // A course page may want its keys for itself.
+        let off = || parameter("keys").as_deref() == Some("0");
+        if lab.face != Face::Stage || is_taken(&event) || off() {
             return;
         }
         let travel = |command| {

@@ -1,6 +1,7 @@
 //! The state of the page, changed by one enum. Apart from it: the playhead, which moves at frame rate (`head`), and what the
 //! learner did in a lesson (`learner`).
 
+use crate::share::{Link, LinkError, NoLink};
 use crate::sim::catalog::{self, Mistake, Preset};
 use crate::sim::compact::gather;
 use crate::sim::control::{self, Control};
@@ -69,6 +70,21 @@ pub enum AfterRun {
     Stay,
     /// It plays from the beginning.
     Play,
+    /// It goes where the link says.
+    Seek(Time),
+}
+
+/// What the page has to say about links.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The run of a link has the digest that the link names.
+    Reproduced,
+    /// It has not: the link's digest.
+    Differs(u64),
+    /// A link or a run file cannot be read.
+    Damaged(LinkError),
+    /// The link of the run as it is, or why there is none.
+    Share(Result<String, NoLink>),
 }
 
 #[derive(Clone, PartialEq)]
@@ -99,6 +115,11 @@ pub struct Lab {
     /// Which counter's records are listed.
     pub listing: Option<&'static str>,
     pub panel: Panel,
+    /// The run came with a link or a file, so a lesson that opens leaves it alone.
+    pub linked: bool,
+    /// The digest that the run of a link should have.
+    pub expected: Option<u64>,
+    pub notice: Option<Notice>,
 }
 
 pub enum Action {
@@ -125,6 +146,9 @@ pub enum Action {
     List(Option<&'static str>),
     Show(Panel),
     Face(Face),
+    /// A run that somebody shared.
+    Open(Box<Link>),
+    Notice(Option<Notice>),
 }
 
 impl Default for Lab {
@@ -149,6 +173,9 @@ impl Default for Lab {
             explaining: false,
             listing: None,
             panel: Panel::None,
+            linked: false,
+            expected: None,
+            notice: None,
         }
     }
 }
@@ -157,6 +184,20 @@ impl Lab {
     /// Keys that the learner changed.
     pub fn changed(&self) -> Vec<&'static str> {
         control::changed(&self.base, &self.scenario)
+    }
+
+    /// The run as it is, to be shared.
+    pub fn link(&self, at: Time) -> Link {
+        let done = self
+            .done
+            .as_ref()
+            .filter(|done| done.scenario == self.scenario);
+        Link {
+            id: self.base_id,
+            scenario: self.scenario.clone(),
+            at: Some(at),
+            digest: done.map(|done| done.run.digest),
+        }
     }
 
     /// What became of events by `at`, in order.
@@ -205,6 +246,11 @@ impl Lab {
             .map_or(done.run.end, |outcome| outcome.at)
     }
 
+    /// When the run ends.
+    pub fn end(&self) -> Time {
+        self.done.as_ref().map_or(Time::ZERO, |done| done.run.end)
+    }
+
     fn patched(mut self, key: &str, patch: Patch) -> Self {
         match self.base.patched(&patch) {
             Ok(scenario) => {
@@ -248,6 +294,7 @@ impl Lab {
         self.progress = 0;
         self.explaining = false;
         self.listing = None;
+        self.expected = None;
         self
     }
 }
@@ -263,6 +310,13 @@ impl Reducible for Lab {
             Action::Progress(events) => lab.progress = events,
             Action::Finished(run) => {
                 lab.before = lab.done.take();
+                if let Some(digest) = lab.expected.take() {
+                    lab.notice = Some(if digest == run.digest {
+                        Notice::Reproduced
+                    } else {
+                        Notice::Differs(digest)
+                    });
+                }
                 lab.done = Some(Shared::new(Done {
                     scenario: lab.scenario.clone(),
                     run: *run,
@@ -331,6 +385,20 @@ impl Reducible for Lab {
                 }
             }
             Action::Face(face) => lab.face = face,
+            Action::Open(link) => {
+                if let Some(preset) = catalog::find(link.id) {
+                    lab.base_id = preset.id;
+                    lab = lab.begin(preset.scenario());
+                    lab.patch = link.patch();
+                    lab.expected = link.digest;
+                    lab.after_run = AfterRun::Seek(link.at.unwrap_or(Time::ZERO));
+                    lab.scenario = link.scenario;
+                    lab.face = Face::Stage;
+                    lab.linked = true;
+                    lab.notice = None;
+                }
+            }
+            Action::Notice(notice) => lab.notice = notice,
         }
         Rc::new(lab)
     }
@@ -377,6 +445,28 @@ mod tests {
         let reset = reduce(changed, Action::Reset(idempotence));
         assert_eq!(reset.scenario.producer.enable_idempotence, Some(false));
         assert!(reset.changed().is_empty());
+    }
+
+    #[test]
+    fn a_link_opens_its_run_and_says_whether_it_is_the_one_that_was_shared() {
+        use crate::sim::{Keep, Simulation};
+        let text = "r=1;sc=acks-one;seed=5;t=1200;d=0000000000000001";
+        let link = Link::read(text, crate::share::Reader::Page).expect("readable");
+        let opened = reduce(Lab::default(), Action::Open(Box::new(link.clone())));
+        assert_eq!((opened.base_id, opened.scenario.seed), ("acks-one", 5));
+        assert_eq!(opened.after_run, AfterRun::Seek(Time::from_ms(1_200)));
+        assert_eq!(
+            opened.base.patched(&opened.patch).as_ref(),
+            Ok(&opened.scenario)
+        );
+        let run = Simulation::run(&opened.scenario, Keep::Trace);
+        let finished = reduce(opened, Action::Finished(Box::new(run.clone())));
+        assert_eq!(finished.notice, Some(Notice::Differs(1)));
+        let shared = finished.link(Time::from_ms(1_200));
+        assert_eq!(shared.digest, Some(run.digest));
+        let again = reduce(Lab::default(), Action::Open(Box::new(shared)));
+        let again = reduce(again, Action::Finished(Box::new(run)));
+        assert_eq!(again.notice, Some(Notice::Reproduced));
     }
 
     #[test]

@@ -134,6 +134,8 @@ pub fn predicted_for(lesson: &Lesson, step: usize) -> Option<usize> {
 
 /// A lesson as it was loaded, with the place it has in the course.
 pub struct Loaded {
+    /// Its name in the course.
+    pub id: String,
     pub lesson: Lesson,
     pub module: String,
     /// `1.2`

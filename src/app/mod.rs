@@ -3,11 +3,13 @@
 mod components;
 mod fetch;
 mod files;
+mod frame;
 mod head;
 mod hooks;
 mod keys;
 mod lab;
 mod learner;
+mod link;
 pub mod plots;
 pub mod plotter;
 mod runner;
@@ -17,6 +19,7 @@ use crate::job::Reply;
 use crate::sim::kernel::Time;
 use components::header::Header;
 use components::lesson::LessonPanel;
+use components::notice::NoticeBar;
 use components::settings::{Settings, Shown};
 use components::stage::{Stage, opening_view};
 use components::start::Start;
@@ -35,12 +38,6 @@ pub fn mount() {
     else {
         return;
     };
-    if let Some(theme) =
-        parameter("theme").filter(|theme| ["light", "dark"].contains(&theme.as_str()))
-        && let Some(html) = document.and_then(|document| document.document_element())
-    {
-        let _ = html.set_attribute("data-theme", &theme);
-    }
     yew::Renderer::<App>::with_root(root).render();
 }
 
@@ -68,7 +65,7 @@ fn parameter(name: &str) -> Option<String> {
 /// The whole page: one reducer for the lab, one for the playhead, one runner.
 #[component]
 fn App() -> Html {
-    let lab = use_reducer_eq(Lab::default);
+    let lab = use_reducer_eq(link::arrived);
     let head = use_reducer_eq(Head::default);
     let lit = use_state(Vec::<String>::new);
     let runner = {
@@ -93,12 +90,14 @@ fn App() -> Html {
     }
     {
         let (lab, head) = (lab.clone(), head.clone());
-        use_effect_with(lab.done.clone(), move |_| {
-            if lab.face == Face::Stage && lab.after_run == AfterRun::Play {
-                head.dispatch(Move::Restart {
-                    stop: lab.first_stop(),
-                });
+        use_effect_with(lab.done.clone(), move |_| match lab.after_run {
+            AfterRun::Play if lab.face == Face::Stage => head.dispatch(Move::Restart {
+                stop: lab.first_stop(),
+            }),
+            AfterRun::Seek(at) if lab.done.is_some() => {
+                head.dispatch(Move::Seek(at.min(lab.end())));
             }
+            _ => {}
         });
     }
     {
@@ -117,6 +116,8 @@ fn App() -> Html {
     };
     use_frames(head.playing, on_frame);
     use_keys(keys::on_key(lab.clone(), head.clone()));
+    link::use_address(&lab, &head);
+    frame::use_frame(&lab, &head);
     let open = |panel: Panel, play: bool| {
         let (lab, head) = (lab.clone(), head.clone());
         Callback::from(move |_| {
@@ -151,7 +152,8 @@ fn App() -> Html {
         <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
-            <Header lab={lab.clone()} />
+            <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} />
+            <NoticeBar lab={lab.clone()} at={head.at} />
             if lab.face == Face::Start {
                 <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
             } else {

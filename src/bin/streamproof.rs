@@ -10,12 +10,14 @@ use std::process::ExitCode;
 use streamproof::conform::Conformance;
 use streamproof::replay::anomalies::{self, Anomaly, Class};
 use streamproof::replay::promises::{self, Promise};
+use streamproof::share::{Link, Reader};
 use streamproof::sim::explore;
 use streamproof::sim::explore::compare::Comparing;
 use streamproof::sim::explore::crash_points::{Exploration, Reach};
 use streamproof::sim::explore::matrix::Filling;
 use streamproof::sim::explore::prevent::Search;
 use streamproof::sim::explore::seeds::Seeds;
+use streamproof::sim::kernel::Time;
 use streamproof::sim::ledger::Guarantee;
 use streamproof::sim::tiers::{MAIN, Tiers};
 use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest};
@@ -23,6 +25,9 @@ use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, catalog, suggest}
 const USAGE: &str = "\
 usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
+       streamproof arrivals FILE|EXAMPLE [--window KIND] [--sla PROMISES] [--json] and more, see arrivals --help
+       streamproof link SCENARIO [--patch JSON] [--seed N] [--at MS] [--file]
+       streamproof export SCENARIO [--patch JSON] [--as FORMAT]
        streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
                            [--no-outbox] [--keep-faults] [--unmerged] [--strip] [--json]
        streamproof matrix SCENARIO [--patch JSON] [--seed N] [--orders N] [--json]
@@ -31,8 +36,11 @@ usage: streamproof presets
        streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
 
-SCENARIO is a preset's name or a scenario file. A patch is a JSON merge patch, such as
+SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
+link writes the run as the end of the page's address, with its digest; with --file as a run file.
+export writes the settings that a scenario stands for, as the real systems read them: all that are in use, or one FORMAT of
+producer, consumer, topic, brokers, pyspark, hudi.
 explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
 own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
 with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
@@ -43,8 +51,9 @@ tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
-const VERBS: [&str; 8] = [
-    "presets", "run", "explore", "matrix", "compare", "seeds", "prevent", "conform",
+const VERBS: [&str; 11] = [
+    "presets", "run", "arrivals", "link", "export", "explore", "matrix", "compare", "seeds",
+    "prevent", "conform",
 ];
 
 fn main() -> ExitCode {
@@ -56,6 +65,10 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["run", rest @ ..] => run(rest),
+        #[cfg(not(feature = "lean"))]
+        ["arrivals", rest @ ..] => arrivals(rest),
+        ["link", rest @ ..] => link(rest),
+        ["export", rest @ ..] => export(rest),
         ["explore", rest @ ..] => crash_points(rest),
         ["matrix", rest @ ..] => matrix(rest),
         ["compare", rest @ ..] => compare(rest),
@@ -122,9 +135,27 @@ fn conform(_: &[&str]) -> Result<usize, String> {
     Err("conform reads files, so it exists in native builds only".into())
 }
 
+/// The learner's own arrivals.
+#[cfg(not(feature = "lean"))]
+fn arrivals(words: &[&str]) -> Result<(), String> {
+    use streamproof::arrivals::command;
+    if words.contains(&"--help") {
+        print!("{}", command::USAGE);
+        return Ok(());
+    }
+    let read = |path: &str| std::fs::read(path).map_err(|error| error.to_string());
+    let (text, files) = command::run(words, read)?;
+    for (path, content) in files {
+        std::fs::write(&path, content).map_err(|error| format!("cannot write {path}: {error}"))?;
+    }
+    print!("{text}");
+    Ok(())
+}
+
 fn run(words: &[&str]) -> Result<(), String> {
     let options = Options::parse("run", words, &["--patch", "--seed", "--trace", "--json"])?;
-    let scenario = options.load()?;
+    let shared = options.shared()?;
+    let scenario = shared.scenario;
     // A trace takes memory, and anomalies are read from it.
     let keep = if options.trace.is_some() || scenario.workload.orders <= JUDGED_ORDERS {
         Keep::Trace
@@ -136,12 +167,63 @@ fn run(words: &[&str]) -> Result<(), String> {
         std::fs::write(path, trace.text())
             .map_err(|error| format!("--trace: cannot write {path}: {error}"))?;
     }
+    let reproduced = shared.digest.map(|digest| digest == run.digest);
     if options.json {
-        println!("{}", to_json(&scenario, &run));
+        let mut json = to_json(&scenario, &run);
+        if let Some(reproduced) = reproduced {
+            json["reproduced"] = reproduced.into();
+        }
+        println!("{json}");
     } else {
         print!("{}", to_text(&scenario, &run));
+        match reproduced {
+            None => {}
+            Some(true) => println!("the run that was shared, reproduced exactly"),
+            Some(false) => println!(
+                "not the run that was shared: that was made with another simulator, so results may differ"
+            ),
+        }
     }
     Ok(())
+}
+
+fn link(words: &[&str]) -> Result<(), String> {
+    let options = Options::parse("link", words, &["--patch", "--seed", "--at", "--file"])?;
+    let mut shared = options.shared()?;
+    shared.digest = Some(Simulation::run(&shared.scenario, Keep::LedgerOnly).digest);
+    if options.file {
+        print!("{}", shared.to_file());
+        return Ok(());
+    }
+    let link = shared
+        .write()
+        .map_err(|error| format!("{error}; --file writes a run file instead"))?;
+    println!("#{link}");
+    Ok(())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn export(words: &[&str]) -> Result<(), String> {
+    use streamproof::export::{Format, export};
+    let options = Options::parse("export", words, &["--patch", "--as"])?;
+    let scenario = options.shared()?.scenario;
+    let formats = match options.format {
+        None => Format::in_use(&scenario),
+        Some(name) => vec![Format::find(name).map_err(|error| format!("--as: {error}"))?],
+    };
+    let texts = formats
+        .into_iter()
+        .map(|format| export(&scenario, format).map_err(|error| format!("--as: {error}")));
+    print!(
+        "{}",
+        texts.collect::<Result<Vec<String>, String>>()?.join("\n")
+    );
+    Ok(())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn export(_: &[&str]) -> Result<(), String> {
+    Err("export exists in native builds only".into())
 }
 
 /// Longer runs are not searched for anomalies, unless their trace is asked for.
@@ -253,6 +335,8 @@ struct Options<'a> {
     patch: Option<&'a str>,
     seed: Option<u64>,
     trace: Option<&'a str>,
+    at: Option<u64>,
+    format: Option<&'a str>,
     faults: Vec<String>,
     hosts: Vec<String>,
     pairs: u32,
@@ -265,9 +349,11 @@ struct Options<'a> {
     unmerged: bool,
     strip: bool,
     json: bool,
+    file: bool,
 }
 
 impl<'a> Options<'a> {
+    /// The options of a verb, which accepts those named.
     fn parse(verb: &str, words: &[&'a str], accepted: &[&str]) -> Result<Self, String> {
         let mut options = Options::default();
         let mut words = words.iter();
@@ -298,6 +384,9 @@ impl<'a> Options<'a> {
                 "--keep-faults" => options.keep_faults = true,
                 "--unmerged" => options.unmerged = true,
                 "--strip" => options.strip = true,
+                "--as" => options.format = Some(value()?),
+                "--at" => options.at = Some(whole(word, value()?)?),
+                "--file" => options.file = true,
                 "--json" => options.json = true,
                 name if options.scenario.is_empty() => options.scenario = name,
                 extra => {
@@ -313,17 +402,27 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// The scenario with patch and seed.
-    fn load(&self) -> Result<Scenario, String> {
-        let mut scenario = load(self.scenario)?;
+    /// The scenario that is meant, with the changes asked for.
+    fn shared(&self) -> Result<Link, String> {
+        let mut shared = load(self.scenario)?;
         if let Some(patch) = self.patch {
-            let patched = Patch::parse(patch).and_then(|patch| scenario.patched(&patch));
-            scenario = patched.map_err(|error| format!("--patch: {error}"))?;
+            shared.scenario = Patch::parse(patch)
+                .and_then(|patch| shared.scenario.patched(&patch))
+                .map_err(|error| format!("--patch: {error}"))?;
         }
         if let Some(seed) = self.seed {
-            scenario.seed = seed;
+            shared.scenario.seed = seed;
         }
-        Ok(scenario)
+        if self.patch.is_some() || self.seed.is_some() {
+            shared.digest = None;
+        }
+        shared.at = self.at.map(Time::from_ms).or(shared.at);
+        Ok(shared)
+    }
+
+    /// The scenario alone.
+    fn load(&self) -> Result<Scenario, String> {
+        Ok(self.shared()?.scenario)
     }
 
     fn reach(&self) -> Reach {
@@ -354,18 +453,30 @@ fn names(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn load(name: &str) -> Result<Scenario, String> {
+fn load(name: &str) -> Result<Link, String> {
     if let Some(preset) = catalog::find(name) {
-        return Ok(preset.scenario());
+        return Ok(Link {
+            id: preset.id,
+            scenario: preset.scenario(),
+            at: None,
+            digest: None,
+        });
+    }
+    // A link by itself or at the end of an address.
+    if let Some(at) = name
+        .find("r=1")
+        .filter(|&at| at == 0 || name[..at].ends_with(['#', '?']))
+    {
+        return Link::read(&name[at..], Reader::Terminal).map_err(|error| error.to_string());
     }
     let text = std::fs::read_to_string(name).map_err(|error| {
         let known: Vec<&str> = catalog::all().iter().map(|preset| preset.id).collect();
         format!(
-            "\"{name}\" is neither a preset ({}) nor a file that can be read: {error}",
+            "\"{name}\" is neither a preset ({}), nor a link, nor a file that can be read: {error}",
             known.join(", ")
         )
     })?;
-    Scenario::parse(&text).map_err(|error| format!("{name}: {error}"))
+    Link::read_file(&text, Reader::Terminal).map_err(|error| format!("{name}: {error}"))
 }
 
 fn to_json(scenario: &Scenario, run: &Run) -> Value {

@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FaultId(pub u16);
 
+/// The latest moment and the longest time that a fault may name: beyond any run.
+const LONGEST_MS: u64 = 86_400_000;
+
 /// A fault as files and links write it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -721,6 +724,19 @@ impl FaultSpec {
                 format!("no fault named \"{}\"{hint} Accepted: {known}", self.name),
             );
         };
+        for (field, ms) in [
+            ("at", self.at),
+            ("until", self.until),
+            ("for", self.duration),
+            ("by", self.by),
+        ] {
+            if let Some(ms) = ms.filter(|&ms| ms > LONGEST_MS) {
+                return refuse(
+                    field,
+                    format!("{ms} is out of range; 0 to {LONGEST_MS} ms is accepted"),
+                );
+            }
+        }
         let ways = [
             self.step.is_some(),
             self.after.is_some(),
@@ -1057,6 +1073,12 @@ impl FaultSpec {
             Some("task" | "taskmanager" | "jobmanager") => Some(FactKind::SourceRead),
             _ => None,
         }
+    }
+
+    /// Whether it belongs to a moment of the run, and waits for it.
+    pub fn has_moment(&self) -> bool {
+        self.natural_moment(Place::Leader, &Cast::default())
+            .is_some()
     }
 
     /// The fact after which this fault strikes by its nature.

@@ -14,6 +14,7 @@ pub mod json;
 pub mod kafka;
 pub mod kernel;
 pub mod ledger;
+pub mod listed;
 pub mod message;
 pub mod origin;
 pub mod scenario;
@@ -270,7 +271,8 @@ fn terms(scenario: &Scenario, segment: SegmentId) -> Terms {
     Terms {
         segment,
         windowed,
-        sliding: spark && branch.engine.spark.window_type == WindowType::Sliding,
+        sliding: (spark && branch.engine.spark.window_type == WindowType::Sliding)
+            || (flink && branch.engine.flink.window_type == engines::flink::WindowType::Sliding),
         refining: spark && branch.engine.spark.output_mode != OutputMode::Append,
         by_order: !windowed && branch.sink.holds_orders(),
         producers: producers(scenario),

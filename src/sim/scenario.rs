@@ -7,6 +7,7 @@ use super::engines::{EngineKind, EngineSection};
 use super::fault::FaultSpec;
 use super::json;
 use super::kafka::config::{BrokerConfig, ProducerConfig, TopicConfig};
+use super::listed::{self, Listed};
 use super::sinks::{SinkKind, SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
@@ -94,6 +95,9 @@ pub struct Workload {
     pub regions: u8,
     /// A quiet spell before the event of that number, in ms.
     pub silence: BTreeMap<u32, u64>,
+    /// Events one by one, in the order of arrival, in place of drawn ones; the first `orders` of them happen.
+    #[serde(with = "super::sealed")]
+    pub listed: Vec<Listed>,
 }
 
 /// How long messages travel between hosts.
@@ -153,6 +157,7 @@ impl Default for Workload {
             cancel_share: 0,
             regions: 2,
             silence: BTreeMap::new(),
+            listed: Vec::new(),
         }
     }
 }
@@ -232,7 +237,7 @@ fn merge_patch(target: &mut Value, patch: &Value) {
 }
 
 /// RFC 7396: objects merge, null removes, anything else replaces.
-fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -385,6 +390,9 @@ impl Scenario {
             let problem = format!("{what} is not in this build; the worker `full` has it");
             Err(ScenarioError::new(place, problem))
         };
+        if !self.workload.listed.is_empty() {
+            return refused("workload.listed".into(), "a list of events");
+        }
         if self.producer.transactional_id.is_some() {
             return refused(
                 "producer.transactional.id".into(),
@@ -471,6 +479,9 @@ impl Scenario {
             100_000,
         )?;
         self.workload.validate()?;
+        if super::FULL {
+            listed::validate(&self.workload)?;
+        }
         within("network.min_us", self.network.min_us, 0, 60_000_000)?;
         within("store.operation_us", self.store.operation_us, 0, 60_000_000)?;
         within(

@@ -2,6 +2,7 @@
 
 use super::FULL;
 use super::kernel::{Draw, EventTime, Span, Time};
+use super::listed;
 use super::origin::Origin;
 use super::scenario::{ScenarioError, Workload};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,9 @@ pub const RECORD_BYTES: u64 = 120;
 
 /// When event `n` (counted from 1) happens. Gaps are drawn one by one, so a longer run begins like a shorter one.
 pub fn gap(workload: &Workload, seed: u64, n: u32) -> Span {
+    if let Some(gap) = listed::gap(workload, n).filter(|_| FULL) {
+        return gap;
+    }
     let silence = workload.silence.get(&n).copied().unwrap_or(0);
     Draw::new(seed, 0, "arrival", u64::from(n))
         .jitter(Span::from_ms(workload.every_ms), workload.jitter_percent)
@@ -105,6 +109,8 @@ pub fn gap(workload: &Workload, seed: u64, n: u32) -> Span {
 
 /// The most that orders may be delayed or kept silent, in ms.
 const MOST_MS: u64 = 3_600_000;
+/// How far the event time of an order may lie from when it is handed over, in ms.
+const MOST_LATE_MS: u64 = 86_400_000;
 
 /// How far back a drawn change reaches, in events.
 const REACH: u64 = 12;
@@ -196,9 +202,14 @@ fn order(workload: &Workload, seed: u64, n: u32, at: Time) -> Record {
     let mut draw = Draw::new(seed, 0, "amount", u64::from(n));
     let amount = 499 + (draw.exponential(Span::from_micros(6_000)).micros() as i64 / 5) * 5;
     let lag = workload.late.get(&n).copied().unwrap_or(0);
-    let event_time = EventTime::from_ms(workload.zero_ms + at.ms() as i64 - lag);
+    let drawn = (
+        Key(customer + 1),
+        EventTime::from_ms(workload.zero_ms + at.ms() as i64 - lag),
+    );
+    let listed = listed::event(workload, n).filter(|_| FULL);
+    let (key, event_time) = listed.unwrap_or(drawn);
     Record {
-        key: Key(customer + 1),
+        key,
         value: Value {
             order_id: n,
             amount,
@@ -228,6 +239,26 @@ impl Workload {
                 "regions",
                 format!("{} is out of range; 1 to 16 is accepted", self.regions),
             );
+        }
+        // The years 1 to 9999, and a day that an order may come late or early: beyond them calendar time ends.
+        if !(-62_135_596_800_000..=253_402_300_799_999).contains(&self.zero_ms) {
+            return refuse(
+                "zero_ms",
+                format!(
+                    "{} is out of range; the years 1 to 9999 are accepted",
+                    self.zero_ms
+                ),
+            );
+        }
+        for (n, lag) in &self.late {
+            if lag.unsigned_abs() > MOST_LATE_MS {
+                return refuse(
+                    &format!("late.{n}"),
+                    format!(
+                        "{lag} ms is out of range; {MOST_LATE_MS} ms late or early is accepted"
+                    ),
+                );
+            }
         }
         let shares = [self.update_share, self.move_share, self.cancel_share];
         if shares.iter().map(|&share| u64::from(share)).sum::<u64>() > 1_000_000 {

@@ -5,6 +5,7 @@ use super::timeline::{move_fault, strikes};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::seconds;
+use crate::share::fresh_id;
 use crate::sim::fault::{FaultSpec, MENU};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -45,21 +46,6 @@ fn value(event: &Event) -> Option<String> {
         .ok()
 }
 
-/// A name that the script does not use yet.
-fn fresh_id(lab: &Lab, name: &str) -> String {
-    let stem = name.replace(['.', '_'], "-").to_ascii_lowercase();
-    (1..)
-        .map(|n| {
-            if n == 1 {
-                stem.clone()
-            } else {
-                format!("{stem}-{n}")
-            }
-        })
-        .find(|id| !lab.scenario.faults.contains_key(id))
-        .unwrap_or(stem)
-}
-
 /// Adds a fault at the playhead, and runs again; by determinism the past does not move.
 pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
     let spec = FaultSpec {
@@ -67,7 +53,8 @@ pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
         at: Some(head.at.ms()),
         ..FaultSpec::default()
     };
-    lab.dispatch(Action::PutFault(fresh_id(lab, name), spec));
+    let id = fresh_id(name, |id| lab.scenario.faults.contains_key(id));
+    lab.dispatch(Action::PutFault(id, spec));
     lab.dispatch(Action::Rerun);
 }
 

@@ -1,7 +1,9 @@
 //! The bar at the top: what is being looked at.
 
-use crate::app::lab::{Action, Face, Lab, Panel};
+use crate::app::lab::{Action, Face, Lab, Notice, Panel};
+use crate::app::link::{address, copy};
 use crate::sim::catalog::{self, Preset};
+use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlSelectElement;
 use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, use_memo};
@@ -9,6 +11,8 @@ use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, 
 #[derive(Properties, PartialEq)]
 pub struct HeaderProps {
     pub lab: UseReducerHandle<Lab>,
+    /// Where the playhead is; zero while it moves.
+    pub at: Time,
 }
 
 /// Name of the run, seed and digest; the drawers' buttons where there are drawers.
@@ -18,6 +22,16 @@ pub fn Header(props: &HeaderProps) -> Html {
     let show = |panel: Panel| {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Show(panel)))
+    };
+    let share = {
+        let (lab, at) = (lab.clone(), props.at);
+        Callback::from(move |_| {
+            let link = lab.link(at).write();
+            if let Ok(link) = &link {
+                copy(address(link));
+            }
+            lab.dispatch(Action::Notice(Some(Notice::Share(link))));
+        })
     };
     let digest = lab.done.as_ref().map(|done| done.run.digest_text());
     html! {
@@ -35,6 +49,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <span class="about">{ format!("seed {}", lab.scenario.seed) }if let Some(digest) = digest { { " · run " }<span class="mono" id="digest" data-digest={digest.clone()}>{ digest[..8].to_string() }</span> }</span>
             <span class="space"></span>
             if lab.face == Face::Stage {
+                <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>
             }
@@ -42,9 +57,14 @@ pub fn Header(props: &HeaderProps) -> Html {
     }
 }
 
+#[derive(Properties, PartialEq)]
+struct PresetsProps {
+    lab: UseReducerHandle<Lab>,
+}
+
 /// The named scenarios, by what they are about.
 #[component]
-fn Presets(props: &HeaderProps) -> Html {
+fn Presets(props: &PresetsProps) -> Html {
     let lab = &props.lab;
     let on_change = {
         let lab = lab.clone();

@@ -3,6 +3,7 @@
 use super::ask::Question;
 use super::glyphs;
 use super::prose;
+use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab, Panel, Shared};
 use crate::app::learner::{Learned, Learner, Loaded, LoadedLesson, SURE, predicted_for};
@@ -101,6 +102,7 @@ async fn load(id: &str) -> Result<LoadedLesson, String> {
     let lesson = Lesson::parse(&format!("lessons/{}", place.path), &text)
         .map_err(|error| error.to_string())?;
     Ok(Shared::new(Loaded {
+        id: id.to_string(),
         lesson,
         module: place.title,
         number: format!("{}.{}", place.module, place.lesson),
@@ -133,7 +135,15 @@ fn Reader(props: &ReaderProps) -> Html {
         chosen,
     } = props;
     let lesson = &loaded.lesson;
-    let learner = use_reducer_eq(Learner::default);
+    let learner = use_reducer_eq(|| Learner {
+        step: if *chosen {
+            0
+        } else {
+            first_step(lesson.steps.len())
+        },
+        ..Learner::default()
+    });
+    use_progress(loaded, &learner);
     let number = learner.step;
     let step = &lesson.steps[number];
     let scenarios = use_memo(loaded.clone(), |loaded| {
@@ -155,8 +165,9 @@ fn Reader(props: &ReaderProps) -> Html {
         let preset = catalog::find(&lesson.setup.scenario);
         let (entered, chosen) = (entered.clone(), *chosen);
         use_effect_with(number, move |&number| {
-            // The lesson that the page opens with takes no scenario away that was chosen meanwhile.
-            let keeps = !entered.replace(true) && !chosen && lab.base_id != catalog::OPENING;
+            // The lesson that the page opens with takes no scenario away that was chosen meanwhile, or that a link names.
+            let other = lab.linked || lab.base_id != catalog::OPENING;
+            let keeps = !entered.replace(true) && !chosen && other;
             if let Ok(scenario) = &scenarios[number]
                 && let Some(preset) = preset
                 && *scenario != lab.base

@@ -12,6 +12,7 @@ pub mod glyphs;
 pub mod header;
 pub mod lesson;
 pub mod listing;
+pub mod notice;
 pub mod plates;
 mod prose;
 pub mod scene;

@@ -1141,8 +1141,13 @@ impl Report {
                     0 => String::new(),
                     pairs => format!(" and at {pairs} of {} pairs", self.pairs_possible),
                 };
+                // What never arrives refutes nothing, so it has to be said beside it.
+                let stuck = match segment.tally.stuck {
+                    0 => String::new(),
+                    stuck => format!(", with something still on its way at {stuck} of them"),
+                };
                 format!(
-                    "  {} held at all {} points{pairs}\n",
+                    "  {} held at all {} points{pairs}{stuck}\n",
                     guarantee.name(),
                     self.points
                 )

@@ -45,6 +45,24 @@ impl Draw {
         Span::from_micros((mean.micros() as f64 * factor.min(20.0)) as u64)
     }
 
+    /// Log-normally distributed: half of the draws are below `median`, and the logarithm has a standard deviation of
+    /// `sigma_milli` thousandths.
+    #[cfg(not(feature = "lean"))]
+    pub fn log_normal(&mut self, median: Span, sigma_milli: u32) -> Span {
+        // Box and Muller's transform; only the first of the two normal values is used.
+        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+        let normal = radius * libm::cos(core::f64::consts::TAU * self.unit());
+        let factor = libm::exp(normal * f64::from(sigma_milli) / 1000.0);
+        Span::from_micros((median.micros() as f64 * factor) as u64)
+    }
+
+    /// Pareto-distributed with the exponent `alpha_milli` thousandths: never below `least`, and cut at `most`.
+    #[cfg(not(feature = "lean"))]
+    pub fn pareto(&mut self, least: Span, alpha_milli: u32, most: Span) -> Span {
+        let factor = libm::pow(1.0 - self.unit(), -1000.0 / f64::from(alpha_milli.max(1)));
+        Span::from_micros((least.micros() as f64 * factor) as u64).min(most)
+    }
+
     /// The pause after `attempts` repeats: doubled each time from `first` up to `most`, with 20 % jitter that never carries
     /// it above `most`. Source: Kafka's `ExponentialBackoff`.
     pub fn backoff(&mut self, first: Span, most: Span, attempts: u32) -> Span {
@@ -121,6 +139,36 @@ mod tests {
             "mean {} us",
             sum / 20_000
         );
+    }
+
+    #[cfg(not(feature = "lean"))]
+    #[test]
+    fn the_log_normal_has_its_percentiles_and_the_pareto_its_tail() {
+        let sorted = |draw: fn(Draw) -> u64| {
+            let mut drawn: Vec<u64> = (0..20_000)
+                .map(|i| draw(Draw::new(1, 1, "tail", i)))
+                .collect();
+            drawn.sort_unstable();
+            drawn
+        };
+        let near = |value: u64, expected: u64| value.abs_diff(expected) * 100 <= expected * 8;
+        // The median, and exp(0.6 * 1.6449) = 2.683 and exp(0.6 * 2.3263) = 4.038 times that.
+        let drawn = sorted(|mut draw| draw.log_normal(Span::from_ms(800), 600).ms());
+        for (percent, expected) in [(50, 800), (95, 2_146), (99, 3_230)] {
+            let value = drawn[20_000 * percent / 100];
+            assert!(near(value, expected), "P{percent} is {value}");
+        }
+        // A share of (100/x)^2 lies above x.
+        let most = Span::from_ms(1_500);
+        let drawn = sorted(|mut draw| {
+            draw.pareto(Span::from_ms(100), 2_000, Span::from_ms(1_500))
+                .ms()
+        });
+        assert!(drawn.iter().all(|&ms| (100..=most.ms()).contains(&ms)));
+        for (percent, expected) in [(75, 200), (96, 500), (99, 1_000)] {
+            let value = drawn[20_000 * percent / 100];
+            assert!(near(value, expected), "P{percent} is {value}");
+        }
     }
 
     #[test]

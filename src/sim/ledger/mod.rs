@@ -875,8 +875,8 @@ impl Ledger {
     fn show(&mut self, id: FactId, at: Time, batch: u64, row: &Row) {
         self.verdict.rows += 1;
         self.verdict.billed += row.amount;
-        for &(origin, source) in &row.origins {
-            self.let_go(number(origin), source);
+        for &(origin, _) in &row.origins {
+            self.held.remove(&number(origin));
         }
         if let Some(window) = row.window {
             let end = Time::from_ms((window.end.ms() - self.terms.zero_ms).max(0) as u64);

@@ -1,0 +1,341 @@
+//! The lab behind the page: it keeps the arrivals, takes one request at a time, and works in slices.
+//!
+//! Requests and answers are plain data, so that they can travel to a worker; a new request takes the place of the one under
+//! way, which is also how a learner cancels.
+
+use super::curve::{Answer, Budget, LateCurve, LatePoint, with_delay};
+use super::delay::Delays;
+use super::import::{Import, Options, Report};
+use super::models::{self, Model};
+use super::replay::{Config, Replay};
+use super::sla::Sla;
+use super::sweep::{Judged, Sweep};
+use super::windows::Plan;
+use super::{Arrivals, Progress};
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ask {
+    /// A file of the learner's.
+    Import {
+        bytes: Vec<u8>,
+        options: Options,
+    },
+    /// One that comes with the program.
+    Example {
+        id: String,
+    },
+    Generate {
+        model: Model,
+    },
+    /// The curve of a configuration, and the smallest delay that keeps late events under a share (parts per million).
+    Delay {
+        config: Config,
+        late_ppm: u32,
+    },
+    /// Configurations side by side on the same arrivals.
+    Sweep {
+        configs: Vec<Config>,
+        sla: Sla,
+    },
+    /// Delays from 0 on for the windows of each configuration, as many as said for each.
+    SweepDelays {
+        configs: Vec<Config>,
+        each: usize,
+        sla: Sla,
+    },
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Told {
+    Progress(Progress),
+    /// There are arrivals: what they look like.
+    Loaded {
+        report: Report,
+        delays: Box<Delays>,
+    },
+    Delay {
+        answer: Box<Answer>,
+        curve: Vec<LatePoint>,
+    },
+    Swept(Vec<Judged>),
+    Refused(String),
+}
+
+enum Work {
+    Import(Box<Import>),
+    Delay(Box<DelayWork>),
+    /// Configurations whose delays are still to be chosen, then the sweep.
+    Choose {
+        configs: Vec<Config>,
+        each: usize,
+        sla: Sla,
+        chosen: Vec<Config>,
+    },
+    Sweep(Box<Sweep>),
+}
+
+struct DelayWork {
+    config: Config,
+    late_ppm: u32,
+    curve: LateCurve,
+    found: LatePoint,
+    p95_us: i64,
+    /// The runs that are still to be done, and those that are.
+    sweep: Sweep,
+}
+
+/// The arrivals, and the request under way.
+#[derive(Default)]
+pub struct Lab {
+    arrivals: Option<Rc<Arrivals>>,
+    p95_us: i64,
+    work: Option<Work>,
+}
+
+/// How many points of a curve are told.
+pub const CURVE_POINTS: usize = 60;
+
+impl Lab {
+    /// Takes a request, in place of the one under way. What takes no time is answered at once.
+    pub fn ask(&mut self, ask: Ask) -> Option<Told> {
+        self.work = None;
+        match self.begin(ask) {
+            Ok(told) => told,
+            Err(problem) => Some(Told::Refused(problem)),
+        }
+    }
+
+    pub fn arrivals(&self) -> Option<&Rc<Arrivals>> {
+        self.arrivals.as_ref()
+    }
+
+    fn begin(&mut self, ask: Ask) -> Result<Option<Told>, String> {
+        match ask {
+            Ask::Import { bytes, options } => {
+                let import = Import::begin(bytes, &options).map_err(|error| error.0)?;
+                self.work = Some(Work::Import(Box::new(import)));
+                Ok(None)
+            }
+            Ask::Example { id } => {
+                let Some(example) = models::example(&id) else {
+                    let known: Vec<&str> =
+                        models::EXAMPLES.iter().map(|example| example.id).collect();
+                    return Err(format!(
+                        "no example named \"{id}\"; accepted are {}",
+                        known.join(", ")
+                    ));
+                };
+                Ok(Some(self.take(
+                    (example.model)().arrivals(),
+                    example.origin.to_string(),
+                )))
+            }
+            Ask::Generate { model } => {
+                model.validate()?;
+                let said = format!("generated from seed {}", model.seed);
+                Ok(Some(self.take(model.arrivals(), said)))
+            }
+            Ask::Delay { config, late_ppm } => {
+                config.validate()?;
+                let arrivals = self.loaded()?;
+                let plan = Plan::new(&arrivals, config.windows, config.by_key);
+                let curve = LateCurve::of(&arrivals, &plan, &config);
+                let found = curve.point(curve.least_delay(late_ppm));
+                let mut delays = vec![found.delay_ms, 0];
+                delays.extend(found.delay_ms.checked_sub(1));
+                let configs = delays
+                    .into_iter()
+                    .map(|delay_ms| with_delay(config, delay_ms))
+                    .collect();
+                let sweep = Sweep::new(arrivals, configs, Sla::default())?;
+                let p95_us = self.p95_us;
+                self.work = Some(Work::Delay(Box::new(DelayWork {
+                    config,
+                    late_ppm,
+                    curve,
+                    found,
+                    p95_us,
+                    sweep,
+                })));
+                Ok(None)
+            }
+            Ask::Sweep { configs, sla } => {
+                let sweep = Sweep::new(self.loaded()?, configs, sla)?;
+                self.work = Some(Work::Sweep(Box::new(sweep)));
+                Ok(None)
+            }
+            Ask::SweepDelays {
+                mut configs,
+                each,
+                sla,
+            } => {
+                self.loaded()?;
+                for (n, config) in configs.iter().enumerate() {
+                    config
+                        .validate()
+                        .map_err(|why| format!("configs.{n}.{why}"))?;
+                }
+                configs.reverse();
+                self.work = Some(Work::Choose {
+                    configs,
+                    each,
+                    sla,
+                    chosen: Vec::new(),
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    fn loaded(&self) -> Result<Rc<Arrivals>, String> {
+        self.arrivals.clone().ok_or_else(|| {
+            "there are no arrivals yet: import a file or choose an example".to_string()
+        })
+    }
+
+    fn take(&mut self, arrivals: Arrivals, format: String) -> Told {
+        let report = Report {
+            format,
+            rows: arrivals.len() as u64,
+            keys: arrivals.keys.len() as u64,
+            partitions: arrivals.partitions.len() as u64,
+            ..Report::default()
+        };
+        self.keep(arrivals, report)
+    }
+
+    fn keep(&mut self, arrivals: Arrivals, report: Report) -> Told {
+        let delays = Delays::of(&arrivals);
+        self.p95_us = delays.all.percentiles.get(2).copied().unwrap_or(0);
+        self.arrivals = Some(Rc::new(arrivals));
+        Told::Loaded {
+            report,
+            delays: Box::new(delays),
+        }
+    }
+
+    /// Works on the request for about so many records; none if there is nothing to do.
+    pub fn advance(&mut self, records: usize) -> Option<Told> {
+        match self.work.take()? {
+            Work::Import(mut import) => {
+                if import.advance(records) {
+                    let progress = import.progress();
+                    self.work = Some(Work::Import(import));
+                    return Some(Told::Progress(progress));
+                }
+                Some(match import.finish() {
+                    Ok((arrivals, report)) => self.keep(arrivals, report),
+                    Err(error) => Told::Refused(error.0),
+                })
+            }
+            Work::Delay(mut work) => {
+                if work.sweep.advance(records) {
+                    let progress = work.sweep.progress();
+                    self.work = Some(Work::Delay(work));
+                    return Some(Told::Progress(progress));
+                }
+                Some(work.answer())
+            }
+            Work::Choose {
+                mut configs,
+                each,
+                sla,
+                mut chosen,
+            } => {
+                let arrivals = self.arrivals.clone()?;
+                if let Some(config) = configs.pop() {
+                    let plan = Plan::new(&arrivals, config.windows, config.by_key);
+                    let curve = LateCurve::of(&arrivals, &plan, &config);
+                    chosen.extend(
+                        curve
+                            .delays(each)
+                            .into_iter()
+                            .map(|delay_ms| with_delay(config, delay_ms)),
+                    );
+                }
+                let total = ((configs.len() * each + chosen.len()) * arrivals.len()) as u64;
+                if configs.is_empty() {
+                    match Sweep::new(arrivals, chosen, sla) {
+                        Ok(sweep) => self.work = Some(Work::Sweep(Box::new(sweep))),
+                        Err(problem) => return Some(Told::Refused(problem)),
+                    }
+                } else {
+                    self.work = Some(Work::Choose {
+                        configs,
+                        each,
+                        sla,
+                        chosen,
+                    });
+                }
+                Some(Told::Progress(Progress { done: 0, total }))
+            }
+            Work::Sweep(mut sweep) => {
+                if sweep.advance(records) {
+                    let progress = sweep.progress();
+                    self.work = Some(Work::Sweep(sweep));
+                    return Some(Told::Progress(progress));
+                }
+                Some(Told::Swept(sweep.finish()))
+            }
+        }
+    }
+
+    /// A request from beginning to end.
+    pub fn answer(&mut self, ask: Ask) -> Told {
+        if let Some(told) = self.ask(ask) {
+            return told;
+        }
+        loop {
+            match self.advance(usize::MAX) {
+                Some(Told::Progress(_)) => {}
+                Some(told) => return told,
+                None => unreachable!("a request ends with an answer"),
+            }
+        }
+    }
+
+    /// One configuration from beginning to end, with the curve of its watermark; none without arrivals.
+    pub fn replay(&self, config: Config) -> Option<super::replay::Outcome> {
+        self.arrivals
+            .as_ref()
+            .map(|arrivals| Replay::run(arrivals, config))
+    }
+}
+
+impl DelayWork {
+    fn answer(self) -> Told {
+        let DelayWork {
+            config,
+            late_ppm,
+            curve,
+            found,
+            p95_us,
+            sweep,
+        } = self;
+        let mut runs = sweep.finish().into_iter().map(|judged| judged.outcome);
+        let run = runs.next().expect("the first run is the answer's");
+        let floor = runs.next().expect("the second run has no delay");
+        let points = curve
+            .delays(CURVE_POINTS)
+            .into_iter()
+            .map(|delay_ms| curve.point(delay_ms))
+            .collect();
+        let answer = Answer {
+            late_ppm,
+            found,
+            exact: curve.exact,
+            budget: Budget::of(&config, found.delay_ms, p95_us),
+            run,
+            one_less: runs.next(),
+            floor,
+        };
+        Told::Delay {
+            answer: Box::new(answer),
+            curve: points,
+        }
+    }
+}
