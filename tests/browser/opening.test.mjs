@@ -304,6 +304,8 @@ test('each plot is sharp, says what it shows, and gives its data as a table and 
   const { page, close } = await visit('desk', '', { deviceScaleFactor: 2 });
   await page.click('#to-sandbox');
   await page.keyboard.press('End');
+  // The charts are a program of their own, which comes after the first run.
+  await page.waitForSelector('.plot canvas[aria-label*=" at 9."]');
   const plots = page.locator('.plot');
   assert.equal(await plots.count(), 4);
   for (let n = 0; n < 4; n++) {
