@@ -28,6 +28,8 @@ pub(super) struct Job {
     prepared: BTreeMap<String, (u64, Vec<u32>)>,
     /// Windows kept, by task.
     rows: BTreeMap<HostId, u32>,
+    /// There is a job: what its windows counted twice is told by its own state.
+    pub started: bool,
 }
 
 impl Job {
@@ -44,7 +46,10 @@ fn orders(origins: &[(Origin, Source)]) -> Vec<u32> {
 impl Ledger {
     pub(super) fn fold_flink(&mut self, id: FactId, event: &TraceEvent) {
         match &event.fact {
-            Fact::JobStarted { checkpoint, .. } => self.start_again(*checkpoint),
+            Fact::JobStarted { checkpoint, .. } => {
+                self.job.started = true;
+                self.start_again(*checkpoint);
+            }
             Fact::CheckpointCompleted {
                 checkpoint,
                 positions,
@@ -68,7 +73,7 @@ impl Ledger {
             }
             Fact::Accumulated {
                 window, origins, ..
-            } => {
+            } if self.job.started => {
                 let state = self.job.state.entry(event.host).or_default();
                 for order in orders(origins) {
                     *state.counts.entry((*window, order)).or_insert(0) += 1;

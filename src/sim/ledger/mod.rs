@@ -727,7 +727,7 @@ impl Ledger {
                     // Too late for one window only.
                     account.late = false;
                     let copies = self.counted.entry(order).or_default();
-                    if copies.insert(source) && copies.len() > 1 {
+                    if copies.insert(source) && copies.len() > 1 && !self.job.started {
                         self.verdict.state_dup += 1;
                     }
                 }
