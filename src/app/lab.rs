@@ -135,7 +135,7 @@ pub enum Action {
     ResetAll,
     /// These changes instead of the learner's own.
     Patch(Patch),
-    PutFault(String, FaultSpec),
+    PutFault(String, Box<FaultSpec>),
     RemoveFault(String),
     /// Another named scenario.
     Preset(&'static Preset),
@@ -476,7 +476,9 @@ mod tests {
             Lab::default(),
             Action::PutFault(
                 "lost-ack".into(),
-                spec(r#"{"do": "net.drop_ack", "where": "p1>b2", "at": 2000}"#),
+                Box::new(spec(
+                    r#"{"do": "net.drop_ack", "where": "p1>b2", "at": 2000}"#,
+                )),
             ),
         );
         let fault = &moved.scenario.faults["lost-ack"];

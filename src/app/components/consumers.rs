@@ -58,7 +58,7 @@ fn reader(drawing: &Drawing, partition: &Partition) -> Vec<(String, &'static str
         .collect();
     let hands = match held.as_slice() {
         [] => "waits for records".to_string(),
-        [some @ ..] if some.len() <= 3 => format!("holds {}", some.join(" ")),
+        some if some.len() <= 3 => format!("holds {}", some.join(" ")),
         [first, rest @ ..] => format!("holds {first} +{}", rest.len()),
     };
     let paused = member.paused_until > board.at;

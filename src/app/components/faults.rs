@@ -54,7 +54,7 @@ pub fn inject(lab: &UseReducerHandle<Lab>, head: &Head, name: &str) {
         ..FaultSpec::default()
     };
     let id = fresh_id(name, |id| lab.scenario.faults.contains_key(id));
-    lab.dispatch(Action::PutFault(id, spec));
+    lab.dispatch(Action::PutFault(id, Box::new(spec)));
     lab.dispatch(Action::Rerun);
 }
 

@@ -219,7 +219,7 @@ pub fn move_fault(lab: &UseReducerHandle<Lab>, id: &str, at: Time) {
             step: None,
             ..spec.clone()
         };
-        lab.dispatch(Action::PutFault(id.to_string(), moved));
+        lab.dispatch(Action::PutFault(id.to_string(), Box::new(moved)));
         lab.dispatch(Action::Rerun);
     }
 }
