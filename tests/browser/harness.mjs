@@ -89,6 +89,12 @@ async function visit(browser, url, path, options) {
 /// Waits until the WebAssembly module is loaded and its main function has run.
 export const started = (page) => page.waitForFunction(() => globalThis.__started === true);
 
+/// Opens the stage, and waits for its run: before that there is nothing that a key could move.
+export const toSandbox = async (page) => {
+  await page.click('#to-sandbox');
+  await page.waitForSelector('#scrubber');
+};
+
 /// The start page's picture, as text that does not depend on how it came about.
 export const poster = (page, root) =>
   page.locator(`${root} .poster`).evaluate((place) => place.innerHTML.trim().replaceAll(/<!--.*?-->/gs, ''));

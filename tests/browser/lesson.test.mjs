@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { assertClean, openSite } from './harness.mjs';
+import { assertClean, openSite, toSandbox } from './harness.mjs';
 
 let site;
 before(async () => {
@@ -85,7 +85,7 @@ test('predict, run, observe, explain, two tasks: each step holds the learner to 
 
 test('a lesson that the course does not have is named, and nothing else breaks', async () => {
   const { page, close } = await site.visit('?lesson=no-such-lesson', { viewport: { width: 1440, height: 900 } });
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   assert.match(await page.locator('#lesson [role=alert]').innerText(), /"no-such-lesson"/);
   await page.waitForSelector('[data-counter=sent]');
   await close();

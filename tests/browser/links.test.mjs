@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { accessibilityProblems, assertClean, openSite } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, toSandbox } from './harness.mjs';
 
 const GOLDEN = readFileSync(fileURLToPath(new URL('../golden/links.txt', import.meta.url)), 'utf8')
   .trim()
@@ -91,7 +91,7 @@ test('no damaged or hostile link leaves a blank page', async () => {
 
 test('the address follows what the learner changes, and loading it again gives the same run', async () => {
   const { page, report, close } = await site.visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   await page.locator('#set-acks').selectOption('"1"');
   await page.click('#again');
   await page.waitForFunction(() => !document.getElementById('again'));

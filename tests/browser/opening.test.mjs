@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { accessibilityProblems, assertClean, openSite, poster } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, poster, toSandbox } from './harness.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CURED = '{"producer": {"enable.idempotence": true}}';
@@ -121,7 +121,7 @@ test('with the keyboard alone: the same, and the setting switched in its own fie
 
 test("the page's counters are the terminal's, at the end and whatever is set", async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   for (const [key, value, section] of [
     ['', '', ''],
     ['acks', '"1"', 'producer'],
@@ -152,7 +152,7 @@ test("the page's counters are the terminal's, at the end and whatever is set", a
 
 test('every setting shows the value that is in force', async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   for (const [key, value] of [
     ['acks', '"all"'],
     ['enable.idempotence', 'false'],
@@ -169,7 +169,7 @@ test('every setting shows the value that is in force', async () => {
 
 test('a combination that the real client refuses is refused in its words, and nothing changes', async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   await page.locator('[id="set-enable.idempotence"]').selectOption('true');
   await page.locator('[id="set-acks"]').selectOption('"1"');
   assert.match(await page.locator('.setting .problem').innerText(), /ConfigException/);
@@ -198,7 +198,7 @@ const NO_MISTAKE = ['order-billing', 'four-branches'];
 
 test('every named scenario comes to the run that the terminal gives, shows what it says, and its cure is offered', async () => {
   const { page, report, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   const presets = program('presets').trim().split('\n');
   assert.ok(presets.length > 20);
   for (const preset of presets) {
@@ -246,7 +246,7 @@ test('in a frame without storage or origin it runs all the same', async () => {
 
 test('a fault is injected at the playhead, moved and removed', async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   await page.locator('#scrubber').fill('2000');
   await page.click('#faults');
   await page.locator('#fault-kind').selectOption('broker.crash.kept');
@@ -269,7 +269,7 @@ test('a fault is injected at the playhead, moved and removed', async () => {
 
 test('a flag is dragged along the strip, and its fault goes along', async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   const flag = page.locator('[data-fault=lost-ack] .grip');
   const { x, y } = await flag.boundingBox();
   const before = await digest(page);
@@ -284,7 +284,7 @@ test('a flag is dragged along the strip, and its fault goes along', async () => 
 
 test('play, pause, step and step back move the playhead exactly', async () => {
   const { page, close } = await visit();
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   const at = () => page.locator('#scrubber').inputValue().then(Number);
   await page.evaluate(() => document.activeElement.blur());
   await page.keyboard.press(' ');
@@ -308,7 +308,7 @@ test('play, pause, step and step back move the playhead exactly', async () => {
 
 test('each plot is sharp, says what it shows, and gives its data as a table and as files', async () => {
   const { page, close } = await visit('desk', '', { deviceScaleFactor: 2 });
-  await page.click('#to-sandbox');
+  await toSandbox(page);
   await page.keyboard.press('End');
   // The charts are a program of their own, which comes after the first run.
   await page.waitForSelector('.plot canvas[aria-label*=" at 9."]');
