@@ -338,6 +338,22 @@ fn a_static_member_comes_back_without_a_rebalance() {
 }
 
 #[test]
+fn a_group_that_waits_to_be_formed_is_formed_although_its_coordinator_takes_over_transactions_meanwhile() {
+    // The members that wait are in the coordinator's memory only: it may read its log anew for one of its partitions, and
+    // not for the other.
+    let down = r#"{"one": {"do": "broker.crash.kept", "where": "b1", "at": 2000, "for": 3000},
+        "two": {"do": "broker.crash.kept", "where": "b2", "at": 2000, "for": 3000}}"#;
+    let patch = r#"{"brokers": {"group.initial.rebalance.delay.ms": 9000, "broker.session.timeout.ms": 1000},
+        "topic": {"partitions": 2, "min.insync.replicas": 1}, "limits": {"settle_ms": 12000},
+        "producer": {"transactional.id": "till", "enable.idempotence": null}}"#;
+    let late = r#"{"consumer.commit": "after"}"#;
+    hold(
+        &scenario(late, down, patch),
+        "rows == 40 && lost == 0 && dup == 0 && pending == 0 && p50 > 3000",
+    );
+}
+
+#[test]
 fn a_new_coordinator_knows_the_offsets_and_the_members_of_the_old_one() {
     let crash = r#"{"crash": {"do": "coordinator.crash", "at": 3000, "for": 6000}}"#;
     for row in [ROW_A, ROW_C, ROW_D, ROW_E] {

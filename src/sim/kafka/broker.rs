@@ -1324,7 +1324,7 @@ impl Broker {
     ) {
         let me = cx.host();
         let mut leaders = Vec::new();
-        let mut took_over = false;
+        let mut taken_over = Vec::new();
         for state in states {
             let partition = state.partition;
             let replica = &mut memory.partitions[usize::from(partition.0)];
@@ -1348,7 +1348,7 @@ impl Broker {
                         epoch: state.epoch,
                         end: log.end(),
                     });
-                    took_over |= self.is_internal(partition);
+                    taken_over.push(partition);
                     memory.promises.retain(|p| p.partition != partition);
                 }
                 if elected || replica.state.isr != state.isr {
@@ -1386,9 +1386,13 @@ impl Broker {
                 }
             }
         }
-        if FULL && took_over {
-            self.load_groups(disk, memory, cx);
-            self.load_transactions(disk, memory, cx);
+        if let (true, Some(internal)) = (FULL, self.internal) {
+            if taken_over.contains(&internal.groups) {
+                self.load_groups(disk, memory, cx);
+            }
+            if taken_over.contains(&internal.transactions) {
+                self.load_transactions(disk, memory, cx);
+            }
         }
         self.answer_ready(disk, memory, cx);
         leaders.dedup();
