@@ -2,7 +2,7 @@
 
 use super::lab::Shared;
 use crate::lesson::{Lesson, StepKind};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use std::rc::Rc;
 use yew::Reducible;
 
@@ -25,11 +25,11 @@ pub struct Answer {
 #[derive(Clone, Default, PartialEq)]
 pub struct Learner {
     pub step: usize,
-    pub answers: BTreeMap<String, Answer>,
+    pub answers: OrdMap<String, Answer>,
     /// Step and task, both counted from 0.
-    pub passed: BTreeSet<(usize, usize)>,
+    pub passed: OrdSet<(usize, usize)>,
     /// Run steps whose run has been seen up to its outcome.
-    pub seen: BTreeSet<usize>,
+    pub seen: OrdSet<usize>,
 }
 
 pub enum Learned {

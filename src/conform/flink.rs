@@ -9,9 +9,9 @@ use crate::sim::engines::flink::watermark::{
     self, Release, Settings, Signal, SourceWatermarks, Strategy, Valve,
 };
 use crate::sim::engines::flink::window::{Assigner, Effect, Timers, WindowOperator};
+use crate::sim::ordered::OrdSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 struct RawCase {
@@ -276,7 +276,7 @@ enum Operator {
 /// A job of sources, a valve and one operator, played step by step.
 struct Job {
     sources: Vec<SourceWatermarks>,
-    ended: BTreeSet<usize>,
+    ended: OrdSet<usize>,
     valve: Valve,
     operator: Operator,
     /// Number of the step and its time.
@@ -306,7 +306,7 @@ impl Job {
         let mut seen = job.seen;
         if config.sql.is_some() {
             // There is no side output: late is what is in no result.
-            let emitted: BTreeSet<&String> = seen
+            let emitted: OrdSet<&String> = seen
                 .output
                 .iter()
                 .flat_map(|row| row.ids.iter().flatten())
@@ -369,7 +369,7 @@ impl Job {
         };
         Job {
             sources: vec![SourceWatermarks::new(settings, partitions); sources],
-            ended: BTreeSet::new(),
+            ended: OrdSet::new(),
             valve: Valve::new(sources, release),
             operator,
             step: None,

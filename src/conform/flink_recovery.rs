@@ -3,11 +3,12 @@
 
 use super::{Case, Checked, Difference, RecordingError, Skip, read};
 use crate::sim::engines::flink::barrier::{BarrierHandler, Mode, Reached};
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::{Fact, Trace};
 use crate::sim::{Keep, Scenario, Simulation};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 #[derive(Deserialize)]
 struct Config {
@@ -187,8 +188,8 @@ fn summary(config: &Config, trace: &Trace) -> Map<String, Value> {
     };
     let mut starts = Vec::new();
     let mut completed = Vec::new();
-    let mut written: BTreeMap<String, i64> = BTreeMap::new();
-    let mut visible: BTreeMap<String, i64> = BTreeMap::new();
+    let mut written: OrdMap<String, i64> = OrdMap::new();
+    let mut visible: OrdMap<String, i64> = OrdMap::new();
     let mut transactions = Vec::new();
     let mut repeated = 0;
     let mut waits = true;
@@ -222,11 +223,11 @@ fn summary(config: &Config, trace: &Trace) -> Map<String, Value> {
     }
     let all = (0..config.records).map(|n| format!("r{n:02}"));
     let missing: Vec<String> = all.filter(|id| !visible.contains_key(id)).collect();
-    let list = |counts: &BTreeMap<String, i64>| -> Vec<String> {
+    let list = |counts: &OrdMap<String, i64>| -> Vec<String> {
         let times = |(id, &count): (&String, &i64)| vec![id.clone(); count.max(0) as usize];
         counts.iter().flat_map(times).collect()
     };
-    let duplicates: BTreeMap<&String, i64> = visible
+    let duplicates: OrdMap<&String, i64> = visible
         .iter()
         .filter(|&(_, &count)| count > 1)
         .map(|(id, &count)| (id, count))
@@ -261,7 +262,7 @@ struct Counting {
     count: u64,
     /// Records that an early barrier holds back.
     waiting: VecDeque<usize>,
-    snapshots: BTreeMap<u64, u64>,
+    snapshots: OrdMap<u64, u64>,
 }
 
 impl Counting {
@@ -270,7 +271,7 @@ impl Counting {
             barriers: BarrierHandler::new(mode, 2),
             count,
             waiting: VecDeque::new(),
-            snapshots: BTreeMap::new(),
+            snapshots: OrdMap::new(),
         }
     }
 

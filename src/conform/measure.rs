@@ -3,10 +3,10 @@
 
 use super::{Case, Checked, Difference, RecordingError, SEEDS, read};
 use crate::sim::ledger::Report;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::{Keep, Scenario, ScenarioError, Simulation};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Verdicts of a run: where reports and log disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -44,10 +44,10 @@ impl Word {
 #[serde(deny_unknown_fields)]
 struct Observed {
     /// Least and most over the recorded runs.
-    ranges: BTreeMap<String, [u32; 2]>,
+    ranges: OrdMap<String, [u32; 2]>,
     #[serde(rename = "patterns")]
     _patterns: Vec<Value>,
-    verdict: BTreeSet<Word>,
+    verdict: OrdSet<Word>,
 }
 
 /// One run, measured as the recordings were.
@@ -70,7 +70,7 @@ pub struct Measured {
 impl Measured {
     /// Reports by id, and ids in the order of the log.
     pub fn of(reports: &[Report], log: &[u32]) -> Self {
-        let mut copies: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut copies: OrdMap<u32, u32> = OrdMap::new();
         let mut firsts = Vec::new();
         for &id in log {
             let count = copies.entry(id).or_insert(0);
@@ -127,7 +127,7 @@ impl Measured {
         })
     }
 
-    fn words(&self) -> BTreeSet<Word> {
+    fn words(&self) -> OrdSet<Word> {
         let words = [
             (Word::AckedLoss, self.acked_but_lost),
             (Word::ReportedLoss, self.missing_failed),
@@ -228,12 +228,12 @@ fn differences(
             });
         }
     }
-    let mut words: BTreeSet<Word> = runs.iter().flat_map(Measured::words).collect();
+    let mut words: OrdSet<Word> = runs.iter().flat_map(Measured::words).collect();
     if words.is_empty() {
         words.insert(Word::Clean);
     }
     if words != observed.verdict {
-        let text = |words: &BTreeSet<Word>| {
+        let text = |words: &OrdSet<Word>| {
             let names: Vec<&str> = words.iter().map(|word| word.name()).collect();
             names.join(", ")
         };

@@ -3,18 +3,18 @@
 use super::measure::Measured;
 use super::{Case, Checked, Difference, RecordingError, SEEDS, read};
 use crate::sim::ledger::Report;
+use crate::sim::ordered::OrdSet;
 use crate::sim::trace::Fact;
 use crate::sim::{Keep, Scenario, Simulation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Observed {
     ranges: Map<String, Value>,
     patterns: Vec<Pattern>,
-    verdict: BTreeSet<String>,
+    verdict: OrdSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +101,7 @@ pub fn compare(
             });
         }
     };
-    let mut words = BTreeSet::new();
+    let mut words = OrdSet::new();
     for (index, (name, value)) in views.iter().enumerate() {
         let mut scenario = match Scenario::from_value(value) {
             Ok(scenario) => scenario,
@@ -153,7 +153,7 @@ pub fn compare(
         words.insert("clean".to_string());
     }
     if words != observed.verdict {
-        let list = |words: &BTreeSet<String>| {
+        let list = |words: &OrdSet<String>| {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             words.join(", ")
         };

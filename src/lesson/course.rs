@@ -1,9 +1,9 @@
 //! Which lessons there are, in which order: `lessons/course.json`.
 
 use super::LessonError;
+use crate::sim::ordered::OrdMap;
 use crate::sim::{json, suggest};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,7 +11,7 @@ pub struct Course {
     pub modules: Vec<Module>,
     /// Which lessons should come before one.
     #[serde(default)]
-    pub needs: BTreeMap<String, Vec<String>>,
+    pub needs: OrdMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

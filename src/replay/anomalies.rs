@@ -8,9 +8,9 @@ use crate::sim::Scenario;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::kernel::HostId;
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{Fact, FactId, SegmentId, Source, Trace};
-use std::collections::BTreeMap;
 
 /// A kind of anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +133,7 @@ struct Entry {
 #[derive(Default)]
 struct Reader {
     /// The last offset it got, by partition.
-    last: BTreeMap<u16, u64>,
+    last: OrdMap<u16, u64>,
     /// A rebalance put it somewhere since.
     moved: Vec<u16>,
 }
@@ -142,19 +142,19 @@ struct Checker {
     producer: Option<HostId>,
     found: Vec<Anomaly>,
     leaders: Vec<Option<HostId>>,
-    logs: Vec<BTreeMap<u64, Entry>>,
+    logs: Vec<OrdMap<u64, Entry>>,
     /// What was ever seen at an offset by a client.
-    seen: Vec<BTreeMap<u64, u32>>,
-    read: Vec<BTreeMap<u32, u64>>,
+    seen: Vec<OrdMap<u64, u32>>,
+    read: Vec<OrdMap<u32, u64>>,
     acked: Vec<(BatchName, u64, Vec<u32>)>,
     acked_blindly: Vec<(PartitionId, u32)>,
-    readers: BTreeMap<HostId, Reader>,
+    readers: OrdMap<HostId, Reader>,
     /// The last offset that the query planned, by partition.
-    query: BTreeMap<u16, u64>,
+    query: OrdMap<u16, u64>,
     /// What was read while its transaction was open.
     early: Vec<(PartitionId, u64, u32)>,
     transactions: usize,
-    open: BTreeMap<HostId, usize>,
+    open: OrdMap<HostId, usize>,
 }
 
 impl Checker {
@@ -164,16 +164,16 @@ impl Checker {
             producer: trace.cast.find("p1"),
             found: Vec::new(),
             leaders: vec![None; partitions],
-            logs: vec![BTreeMap::new(); partitions],
-            seen: vec![BTreeMap::new(); partitions],
-            read: vec![BTreeMap::new(); partitions],
+            logs: vec![OrdMap::new(); partitions],
+            seen: vec![OrdMap::new(); partitions],
+            read: vec![OrdMap::new(); partitions],
             acked: Vec::new(),
             acked_blindly: Vec::new(),
-            readers: BTreeMap::new(),
-            query: BTreeMap::new(),
+            readers: OrdMap::new(),
+            query: OrdMap::new(),
             early: Vec::new(),
             transactions: 0,
-            open: BTreeMap::new(),
+            open: OrdMap::new(),
         }
     }
 
@@ -349,7 +349,7 @@ impl Checker {
     }
 
     fn polled(&mut self, id: FactId, host: HostId, origins: &[(Origin, Source)]) {
-        let mut before: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut before: OrdMap<u16, u64> = OrdMap::new();
         for &(origin, source) in origins {
             let order = number(origin);
             self.has_read(id, order, source);
@@ -425,7 +425,7 @@ impl Checker {
             let partition = PartitionId(place as u16);
             self.judge_log(id, partition);
         }
-        let unread = |read: &[BTreeMap<u32, u64>], order: &u32| {
+        let unread = |read: &[OrdMap<u32, u64>], order: &u32| {
             !read.iter().any(|orders| orders.contains_key(order))
         };
         let mut judged = Vec::new();
@@ -456,8 +456,8 @@ impl Checker {
     /// Values at two offsets, and writes of one transaction among those of others.
     fn judge_log(&mut self, id: FactId, partition: PartitionId) {
         let log = std::mem::take(&mut self.logs[usize::from(partition.0)]);
-        let mut orders: BTreeMap<u32, u64> = BTreeMap::new();
-        let mut last: BTreeMap<usize, (u64, u32)> = BTreeMap::new();
+        let mut orders: OrdMap<u32, u64> = OrdMap::new();
+        let mut last: OrdMap<usize, (u64, u32)> = OrdMap::new();
         for (&offset, entry) in &log {
             if let Some((transaction, end)) = entry.transaction {
                 if let Some((before, ordinal)) =

@@ -12,7 +12,7 @@ use crate::sim::{Outcome, Run, Scenario, assignment};
 
 use super::consumers::Group;
 use super::transactions::{Transaction, Transactions};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use std::rc::Rc;
 
 /// What became of a record that was written in a transaction.
@@ -178,7 +178,7 @@ pub struct TableRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowView {
     pub window: Window,
-    pub orders: BTreeSet<(PartitionId, u64, u32)>,
+    pub orders: OrdSet<(PartitionId, u64, u32)>,
     pub closed: Option<(Time, i64)>,
     pub dropped: Vec<u32>,
 }
@@ -207,12 +207,12 @@ pub struct Board {
     pub transactions: Transactions,
     pub rows: Vec<TableRow>,
     pub strikes: Vec<Strike>,
-    pub windows: BTreeMap<EventTime, WindowView>,
+    pub windows: OrdMap<EventTime, WindowView>,
     /// The revenue query, if the scenario has it.
     pub branch: EngineView,
-    pub down: BTreeSet<HostId>,
-    beliefs: BTreeMap<u32, Belief>,
-    amounts: BTreeMap<u32, i64>,
+    pub down: OrdSet<HostId>,
+    beliefs: OrdMap<u32, Belief>,
+    amounts: OrdMap<u32, i64>,
     tally: Rc<Vec<(FactId, Counters)>>,
     /// Losses, which only the whole run knows, in the order of their facts.
     losses: Rc<Vec<Outcome>>,
@@ -304,11 +304,11 @@ impl Board {
             transactions: Transactions::default(),
             rows: Vec::new(),
             strikes: Vec::new(),
-            windows: BTreeMap::new(),
+            windows: OrdMap::new(),
             branch: engine,
-            down: BTreeSet::new(),
-            beliefs: BTreeMap::new(),
-            amounts: BTreeMap::new(),
+            down: OrdSet::new(),
+            beliefs: OrdMap::new(),
+            amounts: OrdMap::new(),
             tally: Rc::new(run.tally.clone()),
             losses: Rc::new(run.outcomes.iter().filter(is_loss).copied().collect()),
             lost: 0,
@@ -769,7 +769,7 @@ impl Board {
     fn fold_windows(&mut self, at: Time, fact: &Fact) {
         let opened = |window: Window| WindowView {
             window,
-            orders: BTreeSet::new(),
+            orders: OrdSet::new(),
             closed: None,
             dropped: Vec::new(),
         };

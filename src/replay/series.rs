@@ -4,11 +4,11 @@ use crate::plot::{Clocks, Kind, Lag, Latency, Mark, Outcomes, Point, Sample};
 use crate::sim::compact::gather;
 use crate::sim::kernel::{EventTime, Time};
 use crate::sim::ledger::Counters;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::origin::number;
 use crate::sim::trace::{Fact, SegmentId};
 use crate::sim::{OutcomeKind, Run, Scenario};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 const BRANCH: SegmentId = SegmentId(1);
 
@@ -63,8 +63,8 @@ fn outcomes(run: &Run, end: Time) -> Outcomes {
 }
 
 /// Visible rows of the main table, with the order each shows first and when.
-fn first_visible(run: &Run) -> BTreeMap<u32, (Time, EventTime)> {
-    let mut first = BTreeMap::new();
+fn first_visible(run: &Run) -> OrdMap<u32, (Time, EventTime)> {
+    let mut first = OrdMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
         if let Fact::BecameVisible {
             segment: SegmentId::MAIN,
@@ -90,7 +90,7 @@ fn latency(scenario: &Scenario, run: &Run) -> Latency {
         .iter()
         .filter(|o| matches!(o.kind, OutcomeKind::Duplicated(_)))
         .map(|o| o.order);
-    let doubled: BTreeSet<u32> = gather(doubled);
+    let doubled: OrdSet<u32> = gather(doubled);
     let sample = |(order, (at, event_time)): (u32, (Time, EventTime))| {
         let happened = (event_time.ms() - scenario.workload.zero_ms) * 1000;
         let micros = (at.micros() as i64 - happened).max(0) as u64;
@@ -120,7 +120,7 @@ fn lag(scenario: &Scenario, run: &Run, end: Time) -> Lag {
     let mut steps: Vec<Vec<(u64, u64)>> = vec![vec![(0, 0)]; partitions];
     let mut high = vec![0_u64; partitions];
     let mut committed = vec![0_u64; partitions];
-    let mut planned = BTreeMap::new();
+    let mut planned = OrdMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
         let touched: Vec<usize> = match &event.fact {
             Fact::HighWatermarkAdvanced { partition, offset }
@@ -190,11 +190,11 @@ fn clocks(scenario: &Scenario, run: &Run, end: Time) -> Clocks {
     let zero = scenario.workload.zero_ms;
     let relative = |at: EventTime| (at.ms() - zero) * 1000;
     let mut points = Vec::new();
-    let mut shown = BTreeSet::new();
-    let mut late = BTreeSet::new();
+    let mut shown = OrdSet::new();
+    let mut late = OrdSet::new();
     let mut watermark = Vec::new();
-    let mut windows = BTreeSet::new();
-    let mut event_times = BTreeMap::new();
+    let mut windows = OrdSet::new();
+    let mut event_times = OrdMap::new();
     for event in run.trace.iter().flat_map(|trace| &trace.events) {
         match &event.fact {
             Fact::Emitted {

@@ -10,8 +10,8 @@ use super::kernel::{Draw, HostId, Loses, Span, Time};
 use super::scenario::ScenarioError;
 use super::suggest;
 use super::trace::{Cast, Fact, FactKind, InstantState, SegmentId, TraceEvent};
+use crate::sim::ordered::OrdMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A fault by its place in the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ pub struct FaultSpec {
     pub step: Option<u32>,
     /// After the nth fact of a kind.
     #[serde(default)]
-    pub after: Option<BTreeMap<String, u32>>,
+    pub after: Option<OrdMap<String, u32>>,
     /// In parts per million, each time it could strike.
     #[serde(default)]
     pub chance: Option<u32>,
@@ -65,7 +65,7 @@ pub struct FaultSpec {
     pub events: Option<[u32; 2]>,
     /// Right after the nth step of any host: the host, and the number of its step.
     #[serde(default)]
-    pub after_step: Option<BTreeMap<String, u32>>,
+    pub after_step: Option<OrdMap<String, u32>>,
 }
 
 /// An entry of the fault menu.
@@ -1345,7 +1345,7 @@ pub struct Script {
     /// Index: fault. Whether it has struck and will not again.
     done: Vec<bool>,
     /// How often each batch met a chance, so that a repeat is drawn anew.
-    drawn: BTreeMap<(u16, BatchName), u32>,
+    drawn: OrdMap<(u16, BatchName), u32>,
     /// Index: host. Steps begun.
     steps: Vec<u32>,
     /// Index: host. Whether any fault waits for one of its steps.
@@ -1359,7 +1359,7 @@ impl Script {
             faults,
             counts: vec![0; n],
             done: vec![false; n],
-            drawn: BTreeMap::new(),
+            drawn: OrdMap::new(),
             steps: vec![0; hosts],
             awaited: vec![false; hosts],
         };

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod ledger;
 pub mod listed;
 pub mod message;
+pub mod ordered;
 pub mod origin;
 pub mod scenario;
 pub mod sealed;
@@ -29,6 +30,7 @@ pub mod workload;
 pub use ledger::{Ledger, Outcome, OutcomeKind, Verdict};
 pub use scenario::{Patch, Scenario, ScenarioError};
 
+use crate::sim::ordered::OrdMap;
 use engines::EngineKind;
 #[cfg(not(feature = "lean"))]
 use engines::consumer::Commit;
@@ -65,7 +67,6 @@ use serde::{Deserialize, Serialize};
 use sinks::SinkKind;
 #[cfg(not(feature = "lean"))]
 use sinks::hudi::compactor::Compactor;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use store::Store;
 use tiers::{Tiers, segments};
@@ -109,12 +110,12 @@ pub struct Run {
     /// Of all facts: the same scenario gives the same digest everywhere.
     pub digest: u64,
     pub verdict: Verdict,
-    pub branches: BTreeMap<String, Verdict>,
+    pub branches: OrdMap<String, Verdict>,
     /// Over all segments at the ends of the pipeline.
     pub end_to_end: EndToEnd,
     /// What became of events and when, of the main segment and of each branch.
     pub outcomes: Vec<Outcome>,
-    pub branch_outcomes: BTreeMap<String, Vec<Outcome>>,
+    pub branch_outcomes: OrdMap<String, Vec<Outcome>>,
     /// The main segment's totals after each fact that moved them; empty without a trace. Losses are in none of them: what
     /// is lost is known once the run has ended.
     pub tally: Vec<(FactId, Counters)>,
@@ -223,7 +224,7 @@ pub struct Simulation {
     held: Vec<u32>,
     till: Till,
     /// What was handed over, by number, if a fault may have it handed over again.
-    handed: BTreeMap<u32, workload::Record>,
+    handed: OrdMap<u32, workload::Record>,
     store: HostId,
     arrived: u32,
     last_fact: Time,
@@ -492,7 +493,7 @@ impl Simulation {
             keep,
             held: Vec::new(),
             till: Till::default(),
-            handed: BTreeMap::new(),
+            handed: OrdMap::new(),
             store,
             arrived: 0,
             last_fact: Time::ZERO,
@@ -593,7 +594,7 @@ impl Simulation {
         let times = self.times;
         let at = |fact: FactId| times[fact.0 as usize];
         let tiers = Tiers::of(&self.scenario);
-        let mut closed: BTreeMap<usize, Closed> = BTreeMap::new();
+        let mut closed: OrdMap<usize, Closed> = OrdMap::new();
         let mut ledgers: Vec<Option<Ledger>> = self.ledgers.into_iter().map(Some).collect();
         for segment in tiers.order() {
             let ledger = ledgers[segment].take().expect("each is closed once");
@@ -604,8 +605,8 @@ impl Simulation {
         let end = |segment: usize| (self.segments[segment].clone(), &closed[&segment]);
         let end_to_end = EndToEnd::of(tiers.ends().map(end));
         let main = closed.remove(&0).expect("the main segment has a ledger");
-        let mut branches = BTreeMap::new();
-        let mut branch_outcomes = BTreeMap::new();
+        let mut branches = OrdMap::new();
+        let mut branch_outcomes = OrdMap::new();
         for (segment, books) in closed {
             let name = &self.segments[segment];
             branches.insert(name.clone(), books.verdict);

@@ -12,10 +12,10 @@ use super::sinks::{SinkKind, SinkSection, hudi};
 use super::store::StoreConfig;
 use super::suggest;
 use super::workload::Change;
+use crate::sim::ordered::OrdMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Everything a run depends on.
@@ -39,8 +39,8 @@ pub struct Scenario {
     pub sink: SinkSection,
     pub store: StoreConfig,
     /// Further segments that read the topic, or what another segment writes.
-    pub branches: BTreeMap<String, Branch>,
-    pub faults: BTreeMap<String, FaultSpec>,
+    pub branches: OrdMap<String, Branch>,
+    pub faults: OrdMap<String, FaultSpec>,
 }
 
 /// A segment beside the main one: own input, own engine, own sink, own verdict.
@@ -82,9 +82,9 @@ pub struct Workload {
     /// The calendar time of simulated time zero, in ms since 1970.
     pub zero_ms: i64,
     /// Orders that the till hands over late: number of the order, and by how many ms its event time lies back.
-    pub late: BTreeMap<u32, i64>,
+    pub late: OrdMap<u32, i64>,
     /// Events that change an earlier order instead of being a new one, by number.
-    pub changes: BTreeMap<u32, Change>,
+    pub changes: OrdMap<u32, Change>,
     /// The share of events that update a recent order, in parts per million.
     pub update_share: u32,
     /// The share of events that move a recent order to another region, in parts per million.
@@ -94,7 +94,7 @@ pub struct Workload {
     /// How many regions orders belong to; order n begins in region n mod this.
     pub regions: u8,
     /// A quiet spell before the event of that number, in ms.
-    pub silence: BTreeMap<u32, u64>,
+    pub silence: OrdMap<u32, u64>,
     /// Events one by one, in the order of arrival, in place of drawn ones; the first `orders` of them happen.
     #[serde(with = "super::sealed")]
     pub listed: Vec<Listed>,
@@ -125,8 +125,8 @@ impl Default for Scenario {
             engine: EngineSection::default(),
             sink: SinkSection::default(),
             store: StoreConfig::default(),
-            branches: BTreeMap::new(),
-            faults: BTreeMap::new(),
+            branches: OrdMap::new(),
+            faults: OrdMap::new(),
         }
     }
 }
@@ -150,13 +150,13 @@ impl Default for Workload {
             jitter_percent: 30,
             customers: 6,
             zero_ms: 1_772_355_596_000, // 2026-03-01 08:59:56 UTC
-            late: BTreeMap::new(),
-            changes: BTreeMap::new(),
+            late: OrdMap::new(),
+            changes: OrdMap::new(),
             update_share: 0,
             move_share: 0,
             cancel_share: 0,
             regions: 2,
-            silence: BTreeMap::new(),
+            silence: OrdMap::new(),
             listed: Vec::new(),
         }
     }
@@ -309,7 +309,7 @@ impl Scenario {
                 ));
             }
         }
-        let mut branches = BTreeMap::new();
+        let mut branches = OrdMap::new();
         for (name, branch) in named(map, "branches")? {
             let place = format!("branches.{name}");
             if name.is_empty()
@@ -324,7 +324,7 @@ impl Scenario {
             }
             branches.insert(name.clone(), read(branch, &place)?);
         }
-        let mut faults = BTreeMap::new();
+        let mut faults = OrdMap::new();
         for (name, fault) in named(map, "faults")? {
             let fault = read(fault, &format!("faults.{name}"))?;
             faults.insert(name.clone(), fault);

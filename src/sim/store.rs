@@ -15,8 +15,8 @@ use super::kernel::{Context, HostId, Program, Reply, Span};
 use super::message;
 use super::sinks::{console, database, hudi};
 use super::trace::{Fact, SegmentId};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How fast the store is. Not a setting of any system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub enum Object {
 }
 
 /// Everything in the store, by path.
-pub type Objects = BTreeMap<String, Object>;
+pub type Objects = OrdMap<String, Object>;
 
 /// One operation. What it changes is noted where and when it happens.
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ pub struct Store {
 pub struct Memory {
     refusals: Vec<Refusal>,
     /// Hosts whose table commit was the last thing that the store did for them.
-    committed: BTreeSet<HostId>,
+    committed: OrdSet<HostId>,
 }
 
 impl Memory {

@@ -5,8 +5,8 @@ use super::kernel::{Draw, EventTime, Span, Time};
 use super::listed;
 use super::origin::Origin;
 use super::scenario::{ScenarioError, Workload};
+use crate::sim::ordered::OrdMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A business record as every simulated system sees it, and the dye that none of them can read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ const REACH: u64 = 12;
 #[derive(Clone, Default)]
 pub struct Till {
     /// By the number of the event that created it.
-    orders: BTreeMap<u32, (Key, Value)>,
+    orders: OrdMap<u32, (Key, Value)>,
 }
 
 impl Till {

@@ -8,7 +8,7 @@ use crate::replay::explain::seconds;
 use crate::sim::OutcomeKind;
 use crate::sim::compact::{gather, sort_by_rank};
 use crate::sim::kernel::Time;
-use std::collections::BTreeSet;
+use crate::sim::ordered::OrdSet;
 use yew::{Callback, Html, Properties, UseReducerHandle, component, html};
 
 #[derive(Properties, PartialEq)]
@@ -90,7 +90,7 @@ fn entries(view: &View, name: &str) -> Vec<(u32, Option<Time>, String)> {
             })
             .collect(),
         "delivered" => view.with_board(|board| {
-            let orders: BTreeSet<u32> = gather(board.rows.iter().map(|row| row.order));
+            let orders: OrdSet<u32> = gather(board.rows.iter().map(|row| row.order));
             orders
                 .into_iter()
                 .map(|order| (order, None, super::scene::money(board.amount(order))))

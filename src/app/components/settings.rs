@@ -5,8 +5,8 @@ use crate::replay::{anomalies, promises};
 use crate::sim::OutcomeKind;
 use crate::sim::control::{self, CONTROLS, Control, Kind};
 use crate::sim::json;
+use crate::sim::ordered::OrdMap;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{
@@ -124,7 +124,7 @@ fn Guarantee(props: &GuaranteeProps) -> Html {
         return html! {};
     };
     let outcomes = &done.run.outcomes[..shown.outcomes];
-    let mut reasons: BTreeMap<String, u32> = BTreeMap::new();
+    let mut reasons: OrdMap<String, u32> = OrdMap::new();
     let (mut doubled, mut lost) = (0, 0);
     for outcome in outcomes {
         let reason = match outcome.kind {

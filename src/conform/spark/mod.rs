@@ -16,12 +16,12 @@ use crate::sim::engines::operators::window::Windows;
 use crate::sim::engines::operators::{Element, Emitted, OutputMode};
 use crate::sim::kafka::protocol::PartitionId;
 use crate::sim::kernel::EventTime;
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::Source;
 use crate::sim::workload::Version;
 use run::{Batch, Checkpoint, Plan, Run, Tables, Trigger};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// The kinds of recordings.
 const KINDS: [&str; 5] = ["windows", "session", "dedup", "multi_input", "recovery"];
@@ -35,7 +35,7 @@ struct Recording {
     _pyspark: String,
     #[serde(rename = "java")]
     _java: String,
-    inputs: BTreeMap<String, Input>,
+    inputs: OrdMap<String, Input>,
     cases: Vec<Value>,
 }
 
@@ -205,7 +205,7 @@ impl Names {
 /// The named input.
 fn input<'a>(
     place: &str,
-    inputs: &'a BTreeMap<String, Input>,
+    inputs: &'a OrdMap<String, Input>,
     name: &str,
 ) -> Result<&'a Input, RecordingError> {
     inputs.get(name).ok_or_else(|| {
@@ -357,7 +357,7 @@ fn out(names: &Names, emitted: &[Emitted]) -> Vec<Value> {
 fn check_case(
     place: &str,
     value: &Value,
-    inputs: &BTreeMap<String, Input>,
+    inputs: &OrdMap<String, Input>,
 ) -> Result<Checked, RecordingError> {
     let case: Case = read(place, value)?;
     let named: Vec<&String> = match &case.input {

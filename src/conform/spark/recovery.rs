@@ -5,9 +5,9 @@ use super::{Differences, ErrorSpec, Input, Names, QuerySpec, input, sorted};
 use crate::conform::{Checked, RecordingError, Skip, read};
 use crate::sim::engines::operators::{Element, Emitted};
 use crate::sim::engines::spark::{SecondStart, damage, second_start};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,9 +17,9 @@ struct Case {
     input: String,
     query: Value,
     steps: Vec<Step>,
-    sinks: BTreeMap<String, Vec<Value>>,
+    sinks: OrdMap<String, Vec<Value>>,
     #[serde(default)]
-    verdict: BTreeMap<String, Verdict>,
+    verdict: OrdMap<String, Verdict>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ struct RunSpec {
     kill: bool,
     query: Option<Map<String, Value>>,
     #[serde(default)]
-    conf: BTreeMap<String, String>,
+    conf: OrdMap<String, String>,
     trigger: Option<String>,
     checkpoint: Option<String>,
     ended: String,
@@ -90,7 +90,7 @@ struct CheckpointSpec {
 #[serde(deny_unknown_fields)]
 struct TwoSpec {
     #[serde(default)]
-    conf: BTreeMap<String, String>,
+    conf: OrdMap<String, String>,
     second: String,
     second_error: Option<ErrorSpec>,
     first_active: bool,
@@ -109,7 +109,7 @@ struct World {
     there: Vec<Option<Vec<Element>>>,
     /// Which input batch each of them is.
     added: Vec<usize>,
-    checkpoints: BTreeMap<String, Checkpoint>,
+    checkpoints: OrdMap<String, Checkpoint>,
     tables: Tables,
 }
 
@@ -162,7 +162,7 @@ fn rows(names: &Names, emitted: &[Emitted]) -> Vec<Value> {
 pub fn check(
     place: &str,
     value: &Value,
-    inputs: &BTreeMap<String, Input>,
+    inputs: &OrdMap<String, Input>,
 ) -> Result<Checked, RecordingError> {
     let case: Case = read(place, value)?;
     let mut names = Names::default();
@@ -172,7 +172,7 @@ pub fn check(
         files,
         there: Vec::new(),
         added: Vec::new(),
-        checkpoints: BTreeMap::new(),
+        checkpoints: OrdMap::new(),
         tables: Tables::default(),
     };
     let mut differences = Differences::default();
@@ -256,7 +256,7 @@ fn planned(
     place: &str,
     query: &Value,
     change: Option<&Map<String, Value>>,
-    conf: &BTreeMap<String, String>,
+    conf: &OrdMap<String, String>,
 ) -> Result<Result<(Plan, bool), String>, RecordingError> {
     let mut query = query.clone();
     for (key, value) in change.into_iter().flatten() {
@@ -469,7 +469,7 @@ fn compare_tables(differences: &mut Differences, case: &Case, world: &World, to_
             ("guard", tables.guard.clone()),
         ]
     };
-    let fed: BTreeSet<&str> = world
+    let fed: OrdSet<&str> = world
         .added
         .iter()
         .flat_map(|&file| &world.files[file])
@@ -490,7 +490,7 @@ fn compare_tables(differences: &mut Differences, case: &Case, world: &World, to_
             id => id.as_str(),
         });
         let ids: Vec<&str> = ids.collect();
-        let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+        let distinct: OrdSet<&str> = ids.iter().copied().collect();
         let own = json!([
             fed.len(),
             ids.len() - distinct.len(),

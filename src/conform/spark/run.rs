@@ -9,24 +9,24 @@ use crate::sim::engines::spark::micro_batch::MicroBatch;
 use crate::sim::engines::spark::progress::{self, Entry};
 use crate::sim::kafka::protocol::PartitionId;
 use crate::sim::kernel::EventTime;
+use crate::sim::ordered::OrdMap;
 use crate::sim::store::{Object, Objects};
 use crate::sim::trace::{OffsetRange, Recovery, SegmentId};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// What lies at a `checkpointLocation`.
 #[derive(Clone, Default)]
 pub struct Checkpoint {
     pub objects: Objects,
     /// Index: input. The file source's own log: which files are assigned to which entry.
-    pub sources: Vec<BTreeMap<u64, Vec<usize>>>,
+    pub sources: Vec<OrdMap<u64, Vec<usize>>>,
 }
 
 impl Checkpoint {
     pub fn of(inputs: usize) -> Self {
         Checkpoint {
             objects: Objects::new(),
-            sources: vec![BTreeMap::new(); inputs],
+            sources: vec![OrdMap::new(); inputs],
         }
     }
 
@@ -122,12 +122,12 @@ pub struct SinkFault {
 pub struct Tables {
     pub append: Vec<Value>,
     /// By the first column.
-    pub upsert: BTreeMap<String, Value>,
+    pub upsert: OrdMap<String, Value>,
     pub guard: Vec<Value>,
     /// The newest batch that `guard` has stored with its rows.
     guarded: Option<u64>,
     /// Of a file sink: the rows that each manifest entry lists.
-    pub manifest: BTreeMap<u64, Vec<Value>>,
+    pub manifest: OrdMap<u64, Vec<Value>>,
     /// Everything that a listing of the file sink's folder finds.
     pub listing: Vec<Value>,
 }

@@ -16,11 +16,11 @@ use super::gauntlet::Trial;
 use super::{Fates, Guarantee, Tally, Work, advance_run, fates};
 use crate::sim::fault::{Action, Fault, FaultId, FaultSpec, MENU, Matching, Trigger};
 use crate::sim::kernel::{HostId, Loses, Time};
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::{Cast, Trace};
 use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation, cast, suggest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// What an exploration tries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ pub struct Counterexample {
     pub at: Option<Time>,
     /// The step before which the last fault strikes.
     pub words: String,
-    pub faults: BTreeMap<String, FaultSpec>,
+    pub faults: OrdMap<String, FaultSpec>,
     /// Faults of the scenario that it does without.
     left_out: Vec<String>,
 }
@@ -370,10 +370,10 @@ impl Exploration {
         match (point.when, &kind.how) {
             (Moment::Step(nth), _) => spec.step = Some(nth),
             (Moment::After(host, nth), _) => {
-                spec.after_step = Some(BTreeMap::from([(self.cast.host(host).into(), nth)]));
+                spec.after_step = Some(OrdMap::from([(self.cast.host(host).into(), nth)]));
             }
             (Moment::Fact(nth), How::Fact(matching)) => {
-                spec.after = Some(BTreeMap::from([(matching.kind.name().into(), nth)]));
+                spec.after = Some(OrdMap::from([(matching.kind.name().into(), nth)]));
             }
             (Moment::Fact(_), How::Step { .. }) => unreachable!("a crash waits for no fact"),
         }
@@ -407,7 +407,7 @@ impl Exploration {
                         fates: calm,
                         at: None,
                         words: "without any fault".into(),
-                        faults: BTreeMap::new(),
+                        faults: OrdMap::new(),
                         left_out: self.report.left_out.clone(),
                     });
                 }
@@ -482,7 +482,7 @@ impl Exploration {
                 fates,
                 at: Some(point.at),
                 words: self.report.strip.words[usize::from(point.words)].clone(),
-                faults: BTreeMap::from([(self.names[0].clone(), self.spec(point))]),
+                faults: OrdMap::from([(self.names[0].clone(), self.spec(point))]),
                 left_out: self.report.left_out.clone(),
             };
             let refuted = Guarantee::ALL.into_iter();
@@ -504,7 +504,7 @@ impl Exploration {
                 None => self.report.trials.push(Trial {
                     script: self.report.strip.words[usize::from(point.words)].clone(),
                     seed: self.scenario.seed,
-                    faults: BTreeMap::from([(self.names[0].clone(), self.spec(point))]),
+                    faults: OrdMap::from([(self.names[0].clone(), self.spec(point))]),
                     verdict: run.verdict,
                     branches: run.branches,
                     runs: count as u32,
@@ -579,7 +579,7 @@ impl Exploration {
                         fates,
                         at: Some(first.at),
                         words: words[usize::from(second.words)].clone(),
-                        faults: BTreeMap::from([
+                        faults: OrdMap::from([
                             (self.names[0].clone(), self.spec(first)),
                             (self.names[1].clone(), self.spec(second)),
                         ]),
@@ -839,7 +839,7 @@ fn at_facts(name: &'static str, cast: &Cast) -> Option<Kind> {
     let natural = matching(&spec)?;
     // Counted as the counterexample will count: by the kind of the fact.
     spec.at = None;
-    spec.after = Some(BTreeMap::from([(natural.kind.name().to_string(), 1)]));
+    spec.after = Some(OrdMap::from([(natural.kind.name().to_string(), 1)]));
     Some(Kind {
         fault: entry.name,
         place: entry.place.into(),
@@ -850,7 +850,7 @@ fn at_facts(name: &'static str, cast: &Cast) -> Option<Kind> {
 #[derive(Default)]
 struct Words {
     list: Vec<String>,
-    known: BTreeMap<String, u16>,
+    known: OrdMap<String, u16>,
 }
 
 impl Words {

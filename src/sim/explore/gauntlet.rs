@@ -8,10 +8,10 @@ use super::{Work, advance_run};
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
 use crate::sim::ledger::Verdict;
+use crate::sim::ordered::OrdMap;
 use crate::sim::{Ended, Keep, Run, Scenario, ScenarioError, Simulation, suggest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// How many seeds each script runs on, from the scenario's own on.
 pub const SEEDS: u64 = 5;
@@ -33,10 +33,10 @@ struct Suite {
 #[serde(deny_unknown_fields)]
 pub struct Script {
     pub name: String,
-    pub faults: BTreeMap<String, Value>,
+    pub faults: OrdMap<String, Value>,
 }
 
-fn suites() -> BTreeMap<String, Suite> {
+fn suites() -> OrdMap<String, Suite> {
     serde_json::from_str(include_str!("suites.json")).expect("suites.json is well-formed")
 }
 
@@ -53,9 +53,9 @@ pub struct Trial {
     /// The script, or the step before which the crash falls.
     pub script: String,
     pub seed: u64,
-    pub faults: BTreeMap<String, FaultSpec>,
+    pub faults: OrdMap<String, FaultSpec>,
     pub verdict: Verdict,
-    pub branches: BTreeMap<String, Verdict>,
+    pub branches: OrdMap<String, Verdict>,
     pub runs: u32,
 }
 
@@ -69,7 +69,7 @@ impl Trial {
             branches: self.branches.clone(),
             end_to_end: Default::default(),
             outcomes: Vec::new(),
-            branch_outcomes: BTreeMap::new(),
+            branch_outcomes: OrdMap::new(),
             tally: Vec::new(),
             ended: Ended::Drained,
             end: Time::ZERO,
@@ -197,7 +197,7 @@ fn seeded(scenario: &Scenario, n: u64) -> Scenario {
 }
 
 fn scripts_of(
-    known: &BTreeMap<String, Suite>,
+    known: &OrdMap<String, Suite>,
     name: &str,
     scripts: &mut Vec<Script>,
 ) -> Result<(), ScenarioError> {

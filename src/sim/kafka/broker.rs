@@ -15,9 +15,10 @@ use super::transaction::{Index, Transactions, Verified};
 use crate::sim::FULL;
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Reply, Span, Time};
 use crate::sim::message;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::trace::Fact;
 use crate::sim::workload::RECORD_BYTES;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// Records in one answer to a follower or a consumer.
@@ -37,19 +38,19 @@ pub struct Broker {
 }
 
 /// Index: partition.
-pub type Disk = BTreeMap<PartitionId, Log>;
+pub type Disk = OrdMap<PartitionId, Log>;
 
 #[derive(Clone)]
 pub struct Memory {
     partitions: Vec<Replica>,
     /// Produce requests read from the socket and not answered yet, by their number.
-    requests: BTreeMap<u64, Request>,
+    requests: OrdMap<u64, Request>,
     /// Per client: requests that wait for the answer to the one before them.
-    channels: BTreeMap<HostId, Channel>,
+    channels: OrdMap<HostId, Channel>,
     /// Followers' fetches that wait for data.
-    parked: BTreeMap<HostId, Parked>,
+    parked: OrdMap<HostId, Parked>,
     /// Leaders that this broker has a fetch outstanding with.
-    fetching: BTreeSet<HostId>,
+    fetching: OrdSet<HostId>,
     pub(super) numbered: u64,
     /// Producer ids left of the block that the controller gave, and who waits for one.
     producer_ids: Range<u64>,
@@ -100,9 +101,9 @@ struct Replica {
     /// As leader: where its log ended when it was elected.
     epoch_start: u64,
     /// As leader: what each follower has, and when it had everything.
-    followers: BTreeMap<HostId, Follower>,
+    followers: OrdMap<HostId, Follower>,
     /// As leader: who is to join the in-sync set once the controller agrees. They count for the high watermark already.
-    joining: BTreeSet<HostId>,
+    joining: OrdSet<HostId>,
 }
 
 #[derive(Clone, Copy)]
@@ -162,15 +163,15 @@ impl Program for Broker {
             writers: Writers::default(),
             index: Index::default(),
             epoch_start: 0,
-            followers: BTreeMap::new(),
-            joining: BTreeSet::new(),
+            followers: OrdMap::new(),
+            joining: OrdSet::new(),
         };
         let mut memory = Memory {
             partitions: self.initial.iter().map(replica).collect(),
-            requests: BTreeMap::new(),
-            channels: BTreeMap::new(),
-            parked: BTreeMap::new(),
-            fetching: BTreeSet::new(),
+            requests: OrdMap::new(),
+            channels: OrdMap::new(),
+            parked: OrdMap::new(),
+            fetching: OrdSet::new(),
             numbered: 0,
             producer_ids: 0..0,
             waiting_for_id: Vec::new(),

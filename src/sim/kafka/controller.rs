@@ -9,8 +9,8 @@ use super::protocol::{Message, PartitionState};
 use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::Fact;
-use std::collections::BTreeMap;
 
 /// Ids in a block (`ProducerIdsBlock.PRODUCER_ID_BLOCK_SIZE`).
 pub const PRODUCER_ID_BLOCK: u64 = 1_000;
@@ -42,7 +42,7 @@ pub struct Memory {
     /// Index: partition.
     eligible: Vec<Eligible>,
     /// Alive brokers, each with the number of its last heartbeat.
-    alive: BTreeMap<HostId, u64>,
+    alive: OrdMap<HostId, u64>,
     beats: u64,
     /// The first producer id that no broker has been given.
     producer_ids: u64,
@@ -69,7 +69,7 @@ impl Program for Controller {
         let mut memory = Memory {
             partitions: self.initial.clone(),
             eligible: vec![Eligible::default(); self.initial.len()],
-            alive: BTreeMap::new(),
+            alive: OrdMap::new(),
             beats: 0,
             producer_ids: 0,
             stopped: Vec::new(),
@@ -258,7 +258,7 @@ impl Controller {
         &self,
         state: &mut PartitionState,
         eligible: &mut Eligible,
-        alive: &BTreeMap<HostId, u64>,
+        alive: &OrdMap<HostId, u64>,
         cx: &mut Context,
     ) {
         let had = state.leader;

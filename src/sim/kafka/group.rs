@@ -9,8 +9,8 @@ use super::broker::{Broker, Disk, Memory, Then};
 use super::protocol::{Entry, ErrorCode, Marker, Message, PartitionId, Positions};
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Reply, Span};
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::{Departure, Fact, SegmentId};
-use std::collections::BTreeMap;
 
 /// A member's id: another one for every life of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,15 +33,15 @@ pub struct Member {
 
 /// All groups of this coordinator.
 #[derive(Clone, Debug, Default)]
-pub struct Groups(BTreeMap<SegmentId, Group>);
+pub struct Groups(OrdMap<SegmentId, Group>);
 
 #[derive(Clone, Debug, Default)]
 struct Group {
     generation: u32,
-    members: BTreeMap<MemberId, Member>,
+    members: OrdMap<MemberId, Member>,
     offsets: Positions,
     /// Offsets that a transaction will commit, by its producer id, and whose they are.
-    pending: BTreeMap<u64, (HostId, Positions)>,
+    pending: OrdMap<u64, (HostId, Positions)>,
     /// Members are being waited for.
     rebalancing: bool,
     /// The first members of an empty group: others get time to join too.

@@ -6,8 +6,9 @@
 
 use super::protocol::{Batch, Entry, ErrorCode, FetchPosition, LogBatch};
 use crate::sim::kernel::EventTime;
+use crate::sim::ordered::OrdMap;
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// A broker remembers five batches per producer (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 const BATCHES_REMEMBERED: usize = 5;
@@ -43,7 +44,7 @@ struct Remembered {
 
 /// The duplicate check of a partition, rebuilt from its log.
 #[derive(Clone, Debug, Default)]
-pub struct Writers(BTreeMap<u64, Remembered>);
+pub struct Writers(OrdMap<u64, Remembered>);
 
 impl Log {
     /// The log end offset: where the next record goes.

@@ -13,9 +13,10 @@ use crate::sim::compact::gather;
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::{Fact, FactId};
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// How long a round of a thread of librdkafka takes on average, as its log shows on the loopback interface.
 const ROUND: Span = Span::from_micros(100);
@@ -33,7 +34,7 @@ pub struct Producer {
 /// The application's outbox: records without a report yet, oldest first, each under a number of its own.
 #[derive(Clone, Default)]
 pub struct Disk {
-    outbox: BTreeMap<u64, Record>,
+    outbox: OrdMap<u64, Record>,
     written: u64,
 }
 
@@ -41,7 +42,7 @@ pub struct Disk {
 pub struct Memory {
     /// Index: partition.
     queues: Vec<Queue>,
-    connections: BTreeMap<HostId, Connection>,
+    connections: OrdMap<HostId, Connection>,
     leaders: Vec<Option<HostId>>,
     asking_metadata: bool,
     /// Not before this: the last answer knew no leader either, or librdkafka had nobody to ask.

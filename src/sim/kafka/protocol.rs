@@ -6,10 +6,10 @@
 pub use super::group::{Member, MemberId};
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{HostId, Span, Time};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::trace::{Ending, SegmentId};
 use crate::sim::workload::Record;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A partition of the topic, counted from 0.
@@ -284,7 +284,7 @@ pub enum Entry {
     Group {
         group: SegmentId,
         generation: u32,
-        members: BTreeMap<MemberId, Member>,
+        members: OrdMap<MemberId, Member>,
     },
     Offsets {
         group: SegmentId,
@@ -315,7 +315,7 @@ pub struct TransactionEntry {
     pub epoch: u16,
     pub timeout: Span,
     pub state: TransactionState,
-    pub partitions: BTreeSet<PartitionId>,
+    pub partitions: OrdSet<PartitionId>,
     /// When the first partition was added.
     pub started: Time,
     pub ending: Ending,
@@ -363,7 +363,7 @@ pub enum Isolation {
 }
 
 /// The next offset to read of each partition.
-pub type Positions = BTreeMap<PartitionId, u64>;
+pub type Positions = OrdMap<PartitionId, u64>;
 
 /// A batch at its place in a log.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use super::protocol::{
 };
 use crate::sim::FULL;
 use crate::sim::kernel::{Context, HostId, Reply, Span};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::trace::{Ending, Fact};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// How long the coordinator waits before it sends a marker again (`MarkerChannelManager`'s retry back-off).
 const RETRY: Span = Span::from_ms(100);
@@ -24,10 +24,10 @@ const RETRY: Span = Span::from_ms(100);
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     /// Per producer id: the offsets of its transaction so far.
-    open: BTreeMap<u64, Vec<u64>>,
+    open: OrdMap<u64, Vec<u64>>,
     /// First offset and marker of those that have ended.
     ended: Vec<(u64, u64)>,
-    aborted: BTreeSet<u64>,
+    aborted: OrdSet<u64>,
 }
 
 impl Index {
@@ -101,13 +101,13 @@ impl Index {
 /// What a transaction coordinator has in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Transactions {
-    by_id: BTreeMap<String, TransactionEntry>,
+    by_id: OrdMap<String, TransactionEntry>,
     /// Index: id. Partitions that have no marker yet.
-    unmarked: BTreeMap<String, BTreeSet<PartitionId>>,
+    unmarked: OrdMap<String, OrdSet<PartitionId>>,
 }
 
 /// A leader asks the coordinator once for each transaction: who and where.
-pub type Verified = BTreeSet<(u64, u16, PartitionId)>;
+pub type Verified = OrdSet<(u64, u16, PartitionId)>;
 
 impl Broker {
     pub(super) fn load_transactions(&self, disk: &mut Disk, memory: &mut Memory, cx: &mut Context) {
@@ -314,7 +314,7 @@ impl Broker {
                     epoch: 0,
                     timeout,
                     state: TransactionState::Empty,
-                    partitions: BTreeSet::new(),
+                    partitions: OrdSet::new(),
                     started: now,
                     ending: Ending::Application,
                 }

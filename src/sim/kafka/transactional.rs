@@ -11,9 +11,10 @@ use super::protocol::{
 };
 use crate::sim::kernel::rng::mix;
 use crate::sim::kernel::{Context, HostId, Span, Time};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::trace::{Fact, SegmentId};
 use crate::sim::workload::Record;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// How often time is looked at.
 pub const TICK: Span = Span::from_ms(10);
@@ -93,14 +94,14 @@ pub struct Client {
     identity: (u64, u16),
     /// Version 1: a batch with a sequence was given up, so nothing fits behind it in this epoch.
     bumps: bool,
-    sequences: BTreeMap<PartitionId, u32>,
+    sequences: OrdMap<PartitionId, u32>,
     /// Batches made, by partition.
-    made: BTreeMap<PartitionId, u32>,
-    queues: BTreeMap<PartitionId, VecDeque<Pending>>,
+    made: OrdMap<PartitionId, u32>,
+    queues: OrdMap<PartitionId, VecDeque<Pending>>,
     /// Partitions of this transaction.
-    touched: BTreeSet<PartitionId>,
+    touched: OrdSet<PartitionId>,
     /// Version 1: partitions that the coordinator knows.
-    added: BTreeSet<PartitionId>,
+    added: OrdSet<PartitionId>,
     offsets: Option<Offsets>,
     /// The outstanding question to a coordinator.
     asked: Option<(HostId, Time)>,
@@ -118,11 +119,11 @@ impl Client {
             asked_metadata: 0,
             identity: (0, 0),
             bumps: false,
-            sequences: BTreeMap::new(),
-            made: BTreeMap::new(),
-            queues: BTreeMap::new(),
-            touched: BTreeSet::new(),
-            added: BTreeSet::new(),
+            sequences: OrdMap::new(),
+            made: OrdMap::new(),
+            queues: OrdMap::new(),
+            touched: OrdSet::new(),
+            added: OrdSet::new(),
             offsets: None,
             asked: None,
             ask_at: Time::ZERO,

@@ -10,9 +10,10 @@ use super::protocol::{ErrorCode, Internal, Message};
 use super::transactional::{Client, News, Settings, TICK};
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::Fact;
 use crate::sim::workload::{RECORD_BYTES, Record};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The application's configuration.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ pub struct TransactionalProducer {
 /// Records that are not committed yet, oldest first.
 #[derive(Clone, Default)]
 pub struct Disk {
-    outbox: BTreeMap<u64, Record>,
+    outbox: OrdMap<u64, Record>,
     written: u64,
 }
 

@@ -6,9 +6,9 @@
 use super::{Account, DupOrigin, Entry, Fate, Ledger, LossOrigin, Outcome, Terms, Verdict};
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::ledger::verdict::Counts;
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::{Origin, number};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The books of a segment, closed.
 pub struct Closed {
@@ -64,7 +64,7 @@ impl EndToEnd {
     /// Folds the books of the segments at the ends.
     pub fn of<'a>(ends: impl Iterator<Item = (String, &'a Closed)>) -> Self {
         let mut whole = EndToEnd::default();
-        let mut worst: BTreeMap<usize, Fate> = BTreeMap::new();
+        let mut worst: OrdMap<usize, Fate> = OrdMap::new();
         for (name, closed) in ends {
             whole.ends.push(name);
             whole.dup += closed.verdict.dup;
@@ -101,13 +101,13 @@ const fn badness(fate: Fate) -> u8 {
 #[derive(Clone, Default)]
 pub(super) struct Upstream {
     /// From the topic on, one map a log.
-    logs: Vec<BTreeMap<u32, Vec<u64>>>,
+    logs: Vec<OrdMap<u32, Vec<u64>>>,
 }
 
 impl Upstream {
     pub fn of(terms: &Terms) -> Self {
         Upstream {
-            logs: vec![BTreeMap::new(); terms.upstream.len()],
+            logs: vec![OrdMap::new(); terms.upstream.len()],
         }
     }
 

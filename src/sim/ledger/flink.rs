@@ -4,30 +4,30 @@
 use super::{Fate, Ledger};
 use crate::sim::kafka::protocol::PartitionId;
 use crate::sim::kernel::{HostId, Time};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{Fact, FactId, Source, TraceEvent, Window};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a task's windows hold.
 #[derive(Clone, Default)]
 struct State {
     /// Per window and event: how often it was counted.
-    counts: BTreeMap<(Window, u32), u32>,
+    counts: OrdMap<(Window, u32), u32>,
     /// Windows that have fired: what was in them is the sink's.
-    fired: BTreeSet<Window>,
+    fired: OrdSet<Window>,
 }
 
 /// The job as far as the ledger needs it.
 #[derive(Clone, Default)]
 pub(super) struct Job {
     /// Per task: what its windows hold.
-    state: BTreeMap<HostId, State>,
+    state: OrdMap<HostId, State>,
     /// Per checkpoint and task: what they held at its barrier.
-    snapshots: BTreeMap<(u64, HostId), State>,
+    snapshots: OrdMap<(u64, HostId), State>,
     /// Per transaction: flushed, and neither committed nor given up.
-    prepared: BTreeMap<String, (u64, Vec<u32>)>,
+    prepared: OrdMap<String, (u64, Vec<u32>)>,
     /// Windows kept, by task.
-    rows: BTreeMap<HostId, u32>,
+    rows: OrdMap<HostId, u32>,
     /// There is a job: what its windows counted twice is told by its own state.
     pub started: bool,
 }

@@ -26,11 +26,11 @@ use super::trace::{
     TraceEvent,
 };
 use super::workload::{RECORD_BYTES, Status};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use account::{Account, Entry};
 use chain::Upstream;
 use orders::Orders;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,9 +111,9 @@ pub struct Ledger {
     /// Index: partition. The leader's log: who lies at each offset, and which send put it there.
     logs: Vec<Vec<LogEntry>>,
     /// What each replica has, so that a new leader's log is known; index: partition.
-    replicas: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
+    replicas: OrdMap<HostId, Vec<Vec<LogEntry>>>,
     /// What a broker held before it last lost a part of it: followers may still be writing what they fetched from it then.
-    before: BTreeMap<HostId, Vec<Vec<LogEntry>>>,
+    before: OrdMap<HostId, Vec<Vec<LogEntry>>>,
     /// Index: partition. Who leads, and who led before.
     leaders: Vec<[Option<HostId>; 2]>,
     high_watermarks: Vec<u64>,
@@ -123,7 +123,7 @@ pub struct Ledger {
     markers: Vec<u64>,
     /// Index: partition. Where the next batch of this segment begins; none before its first batch.
     position: Vec<Option<u64>>,
-    planned: BTreeMap<u64, Vec<OffsetRange>>,
+    planned: OrdMap<u64, Vec<OffsetRange>>,
     /// Index: partition. Up to where tasks have begun to work on the topic.
     begun: Vec<u64>,
     /// The batch that tasks of this life of the query are working on.
@@ -131,24 +131,24 @@ pub struct Ledger {
     /// How many checkpoints the query has begun: batch ids of two of them say nothing to each other.
     checkpoints: u32,
     /// Visible rows: amount, origins, and the key they go by.
-    rows: BTreeMap<u64, VisibleRow>,
+    rows: OrdMap<u64, VisibleRow>,
     /// Per record key: the newest event time that was ever visible, and those visible now.
-    versions: BTreeMap<String, (EventTime, BTreeMap<u64, EventTime>)>,
+    versions: OrdMap<String, (EventTime, OrdMap<u64, EventTime>)>,
     /// Per customer: the last event that reached the sink.
-    last_of_customer: BTreeMap<u32, u32>,
+    last_of_customer: OrdMap<u32, u32>,
     latencies: Vec<u64>,
     /// By key: the end of the window, when its row last changed, and to what.
-    windows: BTreeMap<String, (Time, Time, i64)>,
+    windows: OrdMap<String, (Time, Time, i64)>,
     /// Data files per instant that is not complete.
-    open_files: BTreeMap<Time, u32>,
+    open_files: OrdMap<Time, u32>,
     /// What is in operator state and was not shown yet, and where it lay in the topic.
-    held: BTreeMap<u32, BTreeSet<Source>>,
+    held: OrdMap<u32, OrdSet<Source>>,
     /// What the state let go of in the batch in hand.
     leaving: Vec<(u32, Source)>,
     /// What consumers have polled and not worked through.
-    hands: BTreeMap<HostId, Vec<u32>>,
+    hands: OrdMap<HostId, Vec<u32>>,
     /// Where what was aborted lies.
-    aborted: BTreeSet<Source>,
+    aborted: OrdSet<Source>,
     /// Instances that write in transactions.
     transactional: Vec<HostId>,
     /// Index: instance. Since when it is down.
@@ -159,7 +159,7 @@ pub struct Ledger {
     state_since: Time,
     state_history: Vec<(Time, u32)>,
     /// Per event: where the copies lay that this checkpoint's state has counted.
-    counted: BTreeMap<u32, BTreeSet<Source>>,
+    counted: OrdMap<u32, OrdSet<Source>>,
     /// What a job with checkpoints has told.
     job: flink::Job,
 }
@@ -196,27 +196,27 @@ impl Ledger {
             verdict: Verdict::default(),
             outcomes: Vec::new(),
             logs: vec![Vec::new(); partitions],
-            replicas: BTreeMap::new(),
-            before: BTreeMap::new(),
+            replicas: OrdMap::new(),
+            before: OrdMap::new(),
             leaders: vec![[None; 2]; partitions],
             high_watermarks: vec![0; partitions],
             starts: vec![0; partitions],
             markers: vec![0; partitions],
             position: vec![None; partitions],
-            planned: BTreeMap::new(),
+            planned: OrdMap::new(),
             begun: vec![0; partitions],
             running: None,
             checkpoints: 0,
-            rows: BTreeMap::new(),
-            versions: BTreeMap::new(),
-            last_of_customer: BTreeMap::new(),
+            rows: OrdMap::new(),
+            versions: OrdMap::new(),
+            last_of_customer: OrdMap::new(),
             latencies: Vec::new(),
-            windows: BTreeMap::new(),
-            open_files: BTreeMap::new(),
-            held: BTreeMap::new(),
+            windows: OrdMap::new(),
+            open_files: OrdMap::new(),
+            held: OrdMap::new(),
             leaving: Vec::new(),
-            hands: BTreeMap::new(),
-            aborted: BTreeSet::new(),
+            hands: OrdMap::new(),
+            aborted: OrdSet::new(),
             transactional: Vec::new(),
             down_since,
             first_emitted: None,
@@ -224,7 +224,7 @@ impl Ledger {
             state_rows: 0,
             state_since: Time::ZERO,
             state_history: Vec::new(),
-            counted: BTreeMap::new(),
+            counted: OrdMap::new(),
             job: flink::Job::default(),
         }
     }
@@ -291,7 +291,7 @@ impl Ledger {
         {
             let partition = *partition;
             let sources = offsets.iter().map(|&offset| Source { partition, offset });
-            let sources: BTreeSet<Source> = gather(sources);
+            let sources: OrdSet<Source> = gather(sources);
             let entries = self.accounts.iter().flat_map(|account| &account.entries);
             let shown = entries.filter(|entry| sources.contains(&entry.source));
             self.verdict.dirty += shown.count() as u32;
@@ -370,7 +370,7 @@ impl Ledger {
             }
             Fact::Resent { origins } => {
                 self.each(id, event, origins, |account| account.failed = false);
-                let again: BTreeSet<u32> = gather(origins.iter().map(|&origin| number(origin)));
+                let again: OrdSet<u32> = gather(origins.iter().map(|&origin| number(origin)));
                 self.outcomes.retain(|outcome| {
                     outcome.kind != OutcomeKind::Refused || !again.contains(&outcome.order)
                 });
@@ -890,7 +890,7 @@ impl Ledger {
             let versions = self
                 .versions
                 .entry(row.record_key.clone())
-                .or_insert((row.event_time, BTreeMap::new()));
+                .or_insert((row.event_time, OrdMap::new()));
             versions.0 = versions.0.max(row.event_time);
             versions.1.insert(row.row, row.event_time);
         }
@@ -1193,7 +1193,7 @@ impl Ledger {
         sort_by_rank(&mut self.outcomes, |outcome| {
             (outcome.fact.0.into(), outcome.order.into())
         });
-        let old = |(newest, visible): &&(EventTime, BTreeMap<u64, EventTime>)| {
+        let old = |(newest, visible): &&(EventTime, OrdMap<u64, EventTime>)| {
             visible.values().max().is_some_and(|max| max < newest)
         };
         let stale = if self.terms.by_order {

@@ -7,17 +7,17 @@
 use super::account::{Account, Entry};
 use super::{DupOrigin, Fate, Ledger};
 use crate::sim::kernel::{EventTime, Time};
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{FactId, Source};
-use std::collections::BTreeMap;
 
 /// Which events are versions of which order.
 #[derive(Clone, Default)]
 pub(super) struct Orders {
     /// By order id: its events, in the order in which they were handed over.
-    events: BTreeMap<u32, Vec<u32>>,
+    events: OrdMap<u32, Vec<u32>>,
     /// By order id: event time and amount of the newest version.
-    owed: BTreeMap<u32, (EventTime, i64)>,
+    owed: OrdMap<u32, (EventTime, i64)>,
 }
 
 impl Orders {

@@ -3,9 +3,9 @@
 //! One run can refute a guarantee; it can never prove one.
 
 use super::{Fate, Quantile};
+use crate::sim::ordered::OrdMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
-use std::collections::BTreeMap;
 
 /// Where a surplus copy comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -172,8 +172,8 @@ pub struct Verdict {
     pub dirty: u32,
     pub stale: u32,
     pub reorder: u32,
-    pub dup_by: BTreeMap<DupOrigin, u32>,
-    pub lost_by: BTreeMap<LossOrigin, u32>,
+    pub dup_by: OrdMap<DupOrigin, u32>,
+    pub lost_by: OrdMap<LossOrigin, u32>,
     /// P50, P95, P99 of what was delivered.
     pub latency: [Quantile; 3],
     /// P95 with what was lost or dropped late counted as infinite.

@@ -20,8 +20,9 @@ use super::{
 };
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::workload::Record;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// `retry.backoff.ms`, and how long a `poll()` waits for data.
 const TICK: Span = Span::from_ms(100);
@@ -61,8 +62,8 @@ pub struct Memory {
     /// The next record that `poll()` returns.
     positions: Positions,
     /// What the next fetch asks for, and what came of earlier ones.
-    fetched: BTreeMap<PartitionId, (u64, VecDeque<(u64, Record)>)>,
-    fetching: BTreeSet<PartitionId>,
+    fetched: OrdMap<PartitionId, (u64, VecDeque<(u64, Record)>)>,
+    fetching: OrdSet<PartitionId>,
     /// Positions that may be committed: all that was handed out (Java), or was stored (librdkafka).
     stored: Positions,
     committed: Positions,
@@ -199,8 +200,8 @@ impl Consumer {
             rejoin: false,
             left: false,
             positions: Positions::new(),
-            fetched: BTreeMap::new(),
-            fetching: BTreeSet::new(),
+            fetched: OrdMap::new(),
+            fetching: OrdSet::new(),
             stored: Positions::new(),
             committed: Positions::new(),
             todo: VecDeque::new(),

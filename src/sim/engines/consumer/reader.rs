@@ -8,7 +8,7 @@ use super::super::super::trace::{Fact, Row, SegmentId, Source};
 use super::Message;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sim::ordered::{OrdMap, OrdSet};
 
 const TICK: Span = Span::from_ms(50);
 
@@ -25,8 +25,8 @@ pub struct Reader {
 #[derive(Clone)]
 pub struct Memory {
     leaders: Vec<Option<HostId>>,
-    positions: BTreeMap<PartitionId, u64>,
-    asking: BTreeSet<PartitionId>,
+    positions: OrdMap<PartitionId, u64>,
+    asking: OrdSet<PartitionId>,
     ticks: usize,
     rows: u64,
 }
@@ -40,7 +40,7 @@ impl Program for Reader {
         Memory {
             leaders: self.leaders.clone(),
             positions: self.partitions.iter().map(|&p| (p, 0)).collect(),
-            asking: BTreeSet::new(),
+            asking: OrdSet::new(),
             ticks: 0,
             rows: 0,
         }

@@ -3,7 +3,7 @@
 //! Mirrors: `SingleCheckpointBarrierHandler` with its aligned, unaligned and alternating states, `CheckpointBarrierTracker`.
 //! Simplified: no input ends before the job does.
 
-use std::collections::BTreeSet;
+use crate::sim::ordered::OrdSet;
 
 /// How barriers are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Reached {
 #[derive(Clone, Debug)]
 struct Round {
     checkpoint: u64,
-    arrived: BTreeSet<usize>,
+    arrived: OrdSet<usize>,
     /// The snapshot is taken.
     ahead: bool,
 }
@@ -104,7 +104,7 @@ impl BarrierHandler {
         self.newest = checkpoint;
         let mut round = current.unwrap_or(Round {
             checkpoint,
-            arrived: BTreeSet::new(),
+            arrived: OrdSet::new(),
             ahead: false,
         });
         round.arrived.insert(channel);

@@ -6,7 +6,7 @@
 
 use crate::sim::kafka::protocol::Positions;
 use crate::sim::kernel::{HostId, Span, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sim::ordered::{OrdMap, OrdSet};
 
 /// The limits that the coordinator keeps.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Limits {
 
 #[derive(Clone, Debug)]
 struct Pending {
-    waiting: BTreeSet<HostId>,
+    waiting: OrdSet<HostId>,
     positions: Positions,
     /// Everything is acknowledged, and its metadata is being written.
     is_finishing: bool,
@@ -39,7 +39,7 @@ pub enum Request {
 pub struct Coordinator {
     limits: Limits,
     next: u64,
-    pending: BTreeMap<u64, Pending>,
+    pending: OrdMap<u64, Pending>,
     last_end: Option<Time>,
     queued: bool,
     failures: u32,
@@ -51,7 +51,7 @@ impl Coordinator {
         Coordinator {
             limits,
             next: newest + 1,
-            pending: BTreeMap::new(),
+            pending: OrdMap::new(),
             last_end: None,
             queued: false,
             failures: 0,

@@ -15,7 +15,8 @@ use super::storage::{self, File};
 use super::{FlinkConfig, HighAvailability};
 use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::sim::ordered::{OrdMap, OrdSet};
+use std::collections::VecDeque;
 
 /// `heartbeat.rpc-failure-threshold`
 const UNREACHABLE: u32 = 2;
@@ -49,8 +50,8 @@ pub struct Memory {
     attempt: u32,
     /// How often the tasks were deployed.
     starts: u32,
-    known: BTreeMap<HostId, Member>,
-    running: BTreeSet<HostId>,
+    known: OrdMap<HostId, Member>,
+    running: OrdSet<HostId>,
     coordinator: Coordinator,
     restart: RestartStrategy,
     /// Oldest first.
@@ -58,7 +59,7 @@ pub struct Memory {
     asks: VecDeque<Ask>,
     /// A checkpoint was asked for by a scripted source.
     asked: bool,
-    watermarks: BTreeMap<HostId, Option<i64>>,
+    watermarks: OrdMap<HostId, Option<i64>>,
 }
 
 /// A task manager that is registered.
@@ -101,14 +102,14 @@ impl Program for JobManager {
             job: if available { 1 } else { cx.incarnation() },
             attempt: cx.incarnation() << 16,
             starts: 0,
-            known: BTreeMap::new(),
-            running: BTreeSet::new(),
+            known: OrdMap::new(),
+            running: OrdSet::new(),
             coordinator: self.coordinator(0),
             restart: RestartStrategy::of(&self.config),
             completed: Vec::new(),
             asks: VecDeque::new(),
             asked: false,
-            watermarks: BTreeMap::new(),
+            watermarks: OrdMap::new(),
         };
         if memory.phase == Phase::Recovering {
             let prefix = storage::job_prefix(self.segment, memory.job);

@@ -9,10 +9,10 @@ use super::storage::{Committable, Prepared};
 use crate::sim::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId};
 use crate::sim::kafka::transactional::{Client, News};
 use crate::sim::kernel::{Context, HostId};
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::Origin;
 use crate::sim::trace::Source;
 use crate::sim::workload::Record;
-use std::collections::BTreeMap;
 
 /// What the task hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct KafkaSink {
     /// In the transaction in hand.
     written: Vec<(Origin, Source)>,
     /// Clients of transactions that are flushed, by their ids.
-    flushed: BTreeMap<String, Client>,
+    flushed: OrdMap<String, Client>,
     committing: Option<Client>,
 }
 
@@ -64,7 +64,7 @@ impl KafkaSink {
             restored,
             current: former.successor(None),
             written: Vec::new(),
-            flushed: BTreeMap::new(),
+            flushed: OrdMap::new(),
             committing: None,
         };
         if guarantee == DeliveryGuarantee::ExactlyOnce {

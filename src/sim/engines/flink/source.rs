@@ -7,8 +7,9 @@
 use super::watermark::{self, SourceWatermarks};
 use super::{FlinkConfig, ReleaseName, StartupMode, WatermarkStrategyName};
 use crate::sim::kafka::protocol::{PartitionId, Positions};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::workload::Record;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// What a reading task has in memory.
 #[derive(Clone, Debug)]
@@ -16,10 +17,10 @@ pub struct Source {
     /// The next record to hand on, of each partition of this task.
     pub positions: Positions,
     /// Partitions whose start is not known yet.
-    pub unknown: BTreeSet<PartitionId>,
+    pub unknown: OrdSet<PartitionId>,
     /// What was fetched, and where the next fetch begins.
-    pub fetched: BTreeMap<PartitionId, (u64, VecDeque<(u64, Record)>)>,
-    pub fetching: BTreeSet<PartitionId>,
+    pub fetched: OrdMap<PartitionId, (u64, VecDeque<(u64, Record)>)>,
+    pub fetching: OrdSet<PartitionId>,
     pub watermarks: SourceWatermarks,
     /// The next record is on its way through the task's own loop.
     pub emitting: bool,
@@ -30,9 +31,9 @@ pub struct Source {
     /// Watermark alignment: partitions ahead of this stand still.
     pub max_watermark: i64,
     /// Positions at barriers that have left.
-    pub at_barrier: BTreeMap<u64, Positions>,
+    pub at_barrier: OrdMap<u64, Positions>,
     /// Partitions that were told to be idle.
-    pub idle: BTreeSet<u16>,
+    pub idle: OrdSet<u16>,
 }
 
 impl Source {
@@ -67,16 +68,16 @@ impl Source {
         };
         let mut source = Source {
             positions: Positions::new(),
-            unknown: BTreeSet::new(),
-            fetched: BTreeMap::new(),
-            fetching: BTreeSet::new(),
+            unknown: OrdSet::new(),
+            fetched: OrdMap::new(),
+            fetching: OrdSet::new(),
             watermarks: SourceWatermarks::new(settings, generators),
             emitting: false,
             waits_for: None,
             asked: false,
             max_watermark: watermark::MAX,
-            at_barrier: BTreeMap::new(),
-            idle: BTreeSet::new(),
+            at_barrier: OrdMap::new(),
+            idle: OrdSet::new(),
         };
         for partition in own.into_iter().map(PartitionId) {
             let known = restored.and_then(|positions| positions.get(&partition));

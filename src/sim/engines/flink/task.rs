@@ -15,9 +15,10 @@ use super::task_manager::{Memory, TaskManager};
 use super::watermark::Signal;
 use super::window::{self, TimeWindow};
 use crate::sim::kernel::{Context, EventTime, Span, Time};
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::origin::Origin;
 use crate::sim::workload::{Key, RECORD_BYTES, Record};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Records that fill a network buffer of 32 KiB.
 const BUFFER: usize = 32_768 / RECORD_BYTES as usize;
@@ -63,14 +64,14 @@ pub struct Task {
     pub operator: Operator,
     pub writer: Writer,
     /// By checkpoint and name: flushed, not committed.
-    pub uncommitted: BTreeMap<(u64, String), Committable>,
+    pub uncommitted: OrdMap<(u64, String), Committable>,
     /// To be committed now.
     pub commits: VecDeque<(u64, String)>,
     pub committing: Option<(u64, String)>,
     pub snapshotting: Option<Snapshotting>,
     /// Barriers that came while a snapshot was taken.
     pub held_barriers: VecDeque<(usize, u64, Time)>,
-    pub uploads: BTreeMap<u64, Upload>,
+    pub uploads: OrdMap<u64, Upload>,
     pub failed: Option<String>,
 }
 
@@ -207,7 +208,7 @@ impl TaskManager {
 
     /// Partitions that became idle, or are not any more.
     pub(super) fn note_idle(&self, task: &mut Task, cx: &mut Context) {
-        let idle: BTreeSet<u16> = task.source.watermarks.idle_partitions().collect();
+        let idle: OrdSet<u16> = task.source.watermarks.idle_partitions().collect();
         for &partition in idle.symmetric_difference(&task.source.idle) {
             cx.note_setting(
                 "watermark.idleness",

@@ -19,7 +19,8 @@ use super::task::{Phase, Task, Writer};
 use super::{DeliveryGuarantee, FlinkConfig, IdPrefixSuffix};
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
-use std::collections::{BTreeMap, VecDeque};
+use crate::sim::ordered::OrdMap;
+use std::collections::VecDeque;
 
 /// How often the clients look at the time.
 const TICK: Span = Span::from_ms(10);
@@ -222,7 +223,7 @@ impl TaskManager {
         }
         let committables = snapshot.committables.iter();
         let key = |c: &Committable| (c.checkpoint, c.transaction.clone());
-        let uncommitted: BTreeMap<(u64, String), Committable> =
+        let uncommitted: OrdMap<(u64, String), Committable> =
             committables.map(|c| (key(c), c.clone())).collect();
         let tasks = if self.config.is_windowed() {
             self.peers.len()
@@ -245,7 +246,7 @@ impl TaskManager {
             committing: None,
             snapshotting: None,
             held_barriers: VecDeque::new(),
-            uploads: BTreeMap::new(),
+            uploads: OrdMap::new(),
             failed: None,
         }
     }

@@ -6,8 +6,8 @@
 //! `StatusWatermarkValve`.
 //! Simplified: times are whole milliseconds.
 
+use crate::sim::ordered::OrdMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Before every event.
 pub const MIN: i64 = i64::MIN;
@@ -187,7 +187,7 @@ pub struct SourceWatermarks {
     main: Generator,
     main_is_idle: bool,
     /// Index: partition. Empty: one generator for all.
-    partials: BTreeMap<u16, Partial>,
+    partials: OrdMap<u16, Partial>,
     combined: i64,
     partials_are_idle: bool,
     /// What was told to those behind.

@@ -6,7 +6,7 @@
 //! Simplified: event time only; the contents are kept as a list; keys of one watermark fire in the order of their timers.
 
 use super::watermark::MIN;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sim::ordered::{OrdMap, OrdSet};
 
 /// Start inclusive, end exclusive, in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,8 +93,8 @@ pub struct WindowOperator<K, T> {
     /// In ms.
     allowed_lateness: i64,
     watermark: i64,
-    timers: BTreeSet<(i64, K, TimeWindow)>,
-    panes: BTreeMap<(K, TimeWindow), Vec<T>>,
+    timers: OrdSet<(i64, K, TimeWindow)>,
+    panes: OrdMap<(K, TimeWindow), Vec<T>>,
 }
 
 impl<K: Clone + Ord, T: Clone> WindowOperator<K, T> {
@@ -103,8 +103,8 @@ impl<K: Clone + Ord, T: Clone> WindowOperator<K, T> {
             assigner,
             allowed_lateness,
             watermark: MIN,
-            timers: BTreeSet::new(),
-            panes: BTreeMap::new(),
+            timers: OrdSet::new(),
+            panes: OrdMap::new(),
         }
     }
 
@@ -248,13 +248,13 @@ impl<K: Clone + Ord, T: Clone> WindowOperator<K, T> {
 /// Event-time timers of a `KeyedProcessFunction`: one for each key and time.
 #[derive(Clone, Debug, Default)]
 pub struct Timers<K> {
-    timers: BTreeSet<(i64, K)>,
+    timers: OrdSet<(i64, K)>,
 }
 
 impl<K: Clone + Ord> Timers<K> {
     pub fn new() -> Self {
         Timers {
-            timers: BTreeSet::new(),
+            timers: OrdSet::new(),
         }
     }
 

@@ -7,9 +7,9 @@ use super::window::{Windows, is_one_session, merged};
 use super::{Bounds, Element, Emitted, Metrics, Outcome, OutputMode, State};
 use crate::sim::FULL;
 use crate::sim::kernel::EventTime;
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::Origin;
 use crate::sim::trace::{Fact, SegmentId, Source, Window};
-use std::collections::BTreeMap;
 
 /// How rows are grouped and when groups come out.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub struct Group {
 }
 
 /// Open groups.
-pub type Groups = BTreeMap<Slot, Group>;
+pub type Groups = OrdMap<Slot, Group>;
 
 impl Group {
     fn add(&mut self, other: Group) {
@@ -80,7 +80,7 @@ impl Aggregation {
         if !self.are_sessions() {
             return vec![elements];
         }
-        let mut parts: BTreeMap<u16, Vec<Element>> = BTreeMap::new();
+        let mut parts: OrdMap<u16, Vec<Element>> = OrdMap::new();
         for element in elements {
             let part = parts.entry(element.source.partition.0);
             part.or_default().push(element);
@@ -119,8 +119,8 @@ impl Aggregation {
     ) -> Outcome {
         let groups = &mut state.groups;
         let mut metrics = Metrics::default();
-        let mut dropped: BTreeMap<Window, Vec<(Origin, Source)>> = BTreeMap::new();
-        let mut counted: BTreeMap<Window, Vec<(Origin, Source)>> = BTreeMap::new();
+        let mut dropped: OrdMap<Window, Vec<(Origin, Source)>> = OrdMap::new();
+        let mut counted: OrdMap<Window, Vec<(Origin, Source)>> = OrdMap::new();
         let mut kept: Vec<(Origin, Source)> = Vec::new();
         let mut touched: Vec<Slot> = Vec::new();
         let before: Vec<Slot> = if self.are_sessions() {
@@ -226,8 +226,8 @@ fn closed(facts: &mut Vec<Fact>, segment: SegmentId, slot: Slot, sum: i64) {
 /// What is told of a batch: one fact a window, however many keys it has.
 fn noted(
     segment: SegmentId,
-    dropped: BTreeMap<Window, Vec<(Origin, Source)>>,
-    counted: BTreeMap<Window, Vec<(Origin, Source)>>,
+    dropped: OrdMap<Window, Vec<(Origin, Source)>>,
+    counted: OrdMap<Window, Vec<(Origin, Source)>>,
     kept: Vec<(Origin, Source)>,
 ) -> Vec<Fact> {
     let dropped = dropped

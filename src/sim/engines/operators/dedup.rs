@@ -4,9 +4,9 @@
 
 use super::{Bounds, Element, Emitted, Metrics, Outcome, State};
 use crate::sim::kernel::EventTime;
+use crate::sim::ordered::OrdMap;
 use crate::sim::trace::{Fact, SegmentId, Window};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A column that rows are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Deduplication {
 }
 
 /// Remembered keys, each with the event time of its first copy.
-pub type Seen = BTreeMap<Vec<i64>, EventTime>;
+pub type Seen = OrdMap<Vec<i64>, EventTime>;
 
 impl Deduplication {
     fn by_time(&self) -> bool {

@@ -24,8 +24,9 @@ use crate::sim::FULL;
 use crate::sim::compact::{gather, sort_by_rank};
 use crate::sim::kernel::{Context, EventTime, HostId, Program, Span, Time};
 use crate::sim::message;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use attempts::STORE_ERROR;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Why a query ends whose offsets the topic does not have.
 const DATA_LOSS: &str = "some data may have been missed: the topic ends before the checkpoint's offsets (failOnDataLoss)";
@@ -60,20 +61,20 @@ pub struct Memory {
     checkpoint: String,
     batches: MicroBatch,
     /// Where the next batch begins; incomplete until the starting offsets are known.
-    position: BTreeMap<PartitionId, u64>,
+    position: OrdMap<PartitionId, u64>,
     /// What the first batch of this run will fail with, because the state is not that of its operator.
     misfit: Option<&'static str>,
     /// `availableNow`, `once`: up to where this run reads, once it has looked.
-    target: BTreeMap<PartitionId, u64>,
+    target: OrdMap<PartitionId, u64>,
     /// Batches of this run.
     done: u64,
     batch: Option<Batch>,
     /// Store operations still to be done, one after the other.
     steps: VecDeque<Operation>,
-    tasks: BTreeMap<u32, Task>,
+    tasks: OrdMap<u32, Task>,
     made: u32,
     /// Executors whose connection broke and that have not reported since.
-    lost: BTreeSet<HostId>,
+    lost: OrdSet<HostId>,
     last_trigger: Time,
 }
 
@@ -306,15 +307,15 @@ impl Driver {
             leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
             checkpoint: progress::checkpoint_path(self.segment, life),
             batches: MicroBatch::resumed(&query, &nothing),
-            position: BTreeMap::new(),
+            position: OrdMap::new(),
             misfit: None,
-            target: BTreeMap::new(),
+            target: OrdMap::new(),
             done: 0,
             batch: None,
             steps: VecDeque::new(),
-            tasks: BTreeMap::new(),
+            tasks: OrdMap::new(),
             made,
-            lost: BTreeSet::new(),
+            lost: OrdSet::new(),
             last_trigger: cx.now(),
         }
     }

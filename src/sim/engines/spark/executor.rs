@@ -15,8 +15,9 @@ use crate::sim::FULL;
 use crate::sim::compact::gather;
 use crate::sim::kernel::{Context, HostId, Program, Span};
 use crate::sim::message;
+use crate::sim::ordered::OrdMap;
 use crate::sim::workload::Record;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The pause before an executor reports again to a driver that it lost.
 const REPORT: Span = Span::from_ms(100);
@@ -38,7 +39,7 @@ pub struct Executor {
 #[derive(Clone)]
 pub struct Memory {
     leaders: Leaders,
-    running: BTreeMap<u32, Running>,
+    running: OrdMap<u32, Running>,
     /// Tasks whose store operation is outstanding, in the order of the questions: the store answers in order.
     asked: VecDeque<u32>,
 }
@@ -79,7 +80,7 @@ impl Program for Executor {
         }
         Memory {
             leaders: Leaders::new(self.input, self.leaders.clone(), self.brokers.clone()),
-            running: BTreeMap::new(),
+            running: OrdMap::new(),
             asked: VecDeque::new(),
         }
     }

@@ -29,10 +29,10 @@ use super::super::scenario::ScenarioError;
 use super::super::store::{Object, Objects};
 use super::super::trace::{Absorption, Fact, InstantState, Retraction, Row, SegmentId, Source};
 use crate::sim::FULL;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::origin::Origin;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// `hoodie.datasource.write.operation`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -355,13 +355,13 @@ pub fn changes(objects: &Objects, file: &File) -> Vec<Fact> {
     let (rule, query) = (&completed.rule, completed.query);
     let before = Timeline::read(objects, segment);
     let (before, after) = (before.views(), before.with(completed).views());
-    let rows = |views: &BTreeMap<String, View>, group: &String| {
+    let rows = |views: &OrdMap<String, View>, group: &String| {
         let view = views.get(group);
         view.map_or(Cow::Borrowed(&[][..]), |view| {
             timeline::read(view, objects, rule, query)
         })
     };
-    let ids = |rows: &[Row]| gather::<BTreeSet<u64>, _>(rows.iter().map(|row| row.row));
+    let ids = |rows: &[Row]| gather::<OrdSet<u64>, _>(rows.iter().map(|row| row.row));
     let written = completed.slices.iter().map(|slice| &slice.group);
     let (mut came, mut went, mut overwritten) = (Vec::new(), Vec::new(), Vec::new());
     let mut lost: Vec<Row> = Vec::new();
@@ -432,8 +432,8 @@ fn merged_away(completed: &Instant) -> Vec<Fact> {
 fn outdated(
     objects: &Objects,
     completed: &Instant,
-    before: &BTreeMap<String, View>,
-    after: &BTreeMap<String, View>,
+    before: &OrdMap<String, View>,
+    after: &OrdMap<String, View>,
 ) -> Option<Fact> {
     let compacts = completed.action == Action::Compaction;
     if compacts != (completed.query == QueryType::ReadOptimized) {

@@ -9,11 +9,11 @@ use super::merge::{Rule, View};
 use super::{Action, File, HudiConfig, Instant, QueryType, SinkWriter, Slice, SliceKind};
 use crate::sim::FULL;
 use crate::sim::kernel::{Span, Time};
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::Origin;
 use crate::sim::store::{Object, Objects, Operation};
 use crate::sim::trace::{Absorption, Fact, InstantState, Row, SegmentId, Source};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// A store operation of a write.
 pub type Step = Operation;
@@ -129,8 +129,8 @@ impl Timeline {
     }
 
     /// The visible file groups as a reader finds them now.
-    pub fn views(&self) -> BTreeMap<String, View> {
-        let mut views: BTreeMap<String, View> = BTreeMap::new();
+    pub fn views(&self) -> OrdMap<String, View> {
+        let mut views: OrdMap<String, View> = OrdMap::new();
         let completed = |i: &&Instant| {
             (i.action.is_write() || i.action == Action::Compaction)
                 && i.state == InstantState::Completed
@@ -522,7 +522,7 @@ impl Timeline {
     }
 
     /// The file groups that a compaction planned at this instant merges: those with log files of before.
-    pub fn to_compact(&self, planned: Time) -> BTreeMap<String, View> {
+    pub fn to_compact(&self, planned: Time) -> OrdMap<String, View> {
         let mut before = self.clone();
         before.instants.retain(|known| known.instant < planned);
         let mut views = before.views();

@@ -13,11 +13,11 @@ use super::{
 };
 use crate::sim::FULL;
 use crate::sim::kernel::Time;
+use crate::sim::ordered::OrdMap;
 use crate::sim::origin::Origin;
 use crate::sim::store::Objects;
 use crate::sim::trace::{Absorption, Fact, Row, SegmentId, Source};
 use crate::sim::workload::RECORD_BYTES;
-use std::collections::BTreeMap;
 
 /// Rows for one file group.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ pub fn place(
     let rule = config.rule();
     let index = Index::build(config, &views, data);
     // By partition path and group: the rows, and whether there are new keys among them.
-    let mut placed: BTreeMap<String, BTreeMap<String, (Vec<Row>, bool)>> = BTreeMap::new();
+    let mut placed: OrdMap<String, OrdMap<String, (Vec<Row>, bool)>> = OrdMap::new();
     let mut put = |path: &str, group: String, row: Row, new: bool| {
         let groups = placed.entry(path.to_string()).or_default();
         let (rows, news) = groups.entry(group).or_default();
@@ -217,15 +217,15 @@ fn combined(
 
 /// Where keys are: by key and partition path, the file group. What is only a delete in a log file comes second.
 struct Index {
-    live: BTreeMap<(String, String), String>,
-    deleted: BTreeMap<(String, String), String>,
+    live: OrdMap<(String, String), String>,
+    deleted: OrdMap<(String, String), String>,
 }
 
 impl Index {
-    fn build(config: &HudiConfig, views: &BTreeMap<String, View>, data: &Objects) -> Index {
+    fn build(config: &HudiConfig, views: &OrdMap<String, View>, data: &Objects) -> Index {
         let mut index = Index {
-            live: BTreeMap::new(),
-            deleted: BTreeMap::new(),
+            live: OrdMap::new(),
+            deleted: OrdMap::new(),
         };
         if !config.looks_up() {
             return index;
@@ -282,7 +282,7 @@ pub(super) fn partition_of(group: &str) -> &str {
 /// The file group of a row whose key is new: its bucket, the first small one of its partition, or a new one.
 fn fresh(
     config: &HudiConfig,
-    views: &BTreeMap<String, View>,
+    views: &OrdMap<String, View>,
     timeline: &Timeline,
     data: &Objects,
     row: &Row,
