@@ -9,6 +9,7 @@ use super::{components::transport, parameter};
 use crate::lesson::{AskKind, StepKind};
 use crate::replay::playhead::next_step;
 use crate::share::{Link, Reader, settings};
+use crate::sim::json::Text;
 use crate::sim::kernel::Time;
 use crate::sim::{Outcome, OutcomeKind};
 use js_sys::{Function, Reflect};
@@ -46,7 +47,8 @@ impl Command {
             let number = value
                 .as_u64()
                 .filter(|number| (least..=most).contains(number));
-            number.ok_or_else(|| format!("{name} is {value}; {least} to {most} is accepted"))
+            number
+                .ok_or_else(|| format!("{name} is {}; {least} to {most} is accepted", Text(value)))
         };
         Ok(match kind {
             "play" => only("").map(|_| Command::Play)?,
@@ -76,7 +78,7 @@ pub fn tell(kind: &str, payload: Value) {
     if let Ok(listener) = Reflect::get(&scope, &"streamproofTell".into())
         && let Some(listener) = listener.dyn_ref::<Function>()
     {
-        let text = json!({"type": kind, "payload": payload}).to_string();
+        let text = Text(&json!({"type": kind, "payload": payload})).to_string();
         let _ = listener.call1(&JsValue::NULL, &text.into());
     }
 }
@@ -156,11 +158,11 @@ pub fn use_frame(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {
             let (lab, head) = newest.borrow().clone();
             let done = Command::read(kind, &message["payload"])
                 .and_then(|command| act(&lab, &head, command));
-            match done {
+            let answer = match done {
                 Ok(result) => json!({ "ok": result }),
                 Err(problem) => json!({ "error": problem }),
-            }
-            .to_string()
+            };
+            Text(&answer).to_string()
         });
         let _ = Reflect::set(&js_sys::global(), &"streamproofAct".into(), act.as_ref());
         act.forget();

@@ -7,6 +7,7 @@
 
 use super::{LinkError, NoLink, decode, encode, named, whole_number};
 use crate::sim::fault::{FaultSpec, MENU};
+use crate::sim::json::Text;
 use serde_json::{Map, Value};
 
 /// The field that the number right behind the name stands for.
@@ -200,11 +201,12 @@ pub fn write(base: &Value, scenario: &Value) -> Result<String, NoLink> {
 }
 
 fn item(name: &str, fault: &Map<String, Value>, id: Option<&str>) -> Result<String, NoLink> {
-    let unsayable = || NoLink::Unsayable(format!("the fault {}", Value::Object(fault.clone())));
+    let unsayable =
+        || NoLink::Unsayable(format!("the fault {}", Text(&Value::Object(fault.clone()))));
     let text = |value: &Value| {
         value
             .as_str()
-            .map_or_else(|| value.to_string(), str::to_string)
+            .map_or_else(|| Text(value).to_string(), str::to_string)
     };
     let mut item = name.to_string();
     let own = own_argument(name).filter(|own| fault.contains_key(*own));

@@ -17,6 +17,7 @@ mod setting;
 pub use fault::fresh_id;
 
 use crate::sim::catalog::{self, Preset};
+use crate::sim::json::Text;
 use crate::sim::kernel::Time;
 use crate::sim::{Patch, Scenario, suggest};
 use serde_json::{Map, Value, json};
@@ -241,7 +242,7 @@ impl Link {
             }
         };
         if base["seed"] != scenario["seed"] {
-            part("seed", &scenario["seed"].to_string());
+            part("seed", &Text(&scenario["seed"]).to_string());
         }
         part("set", &setting::write(&base, &scenario)?);
         part("f", &fault::write(&base, &scenario)?);
@@ -271,7 +272,7 @@ impl Link {
         if let Some(digest) = self.digest {
             file["d"] = format!("{digest:016x}").into();
         }
-        file.to_string() + "\n"
+        Text(&file).to_string() + "\n"
     }
 
     /// Reads a run file, or a scenario file.
@@ -308,7 +309,10 @@ impl Link {
             return Err(fail(format!("\"{key}\" is none of r, sc, patch, t, d")));
         }
         if value["r"] != json!(1) {
-            return Err(fail(format!("r is {}; version 1 is read", value["r"])));
+            return Err(fail(format!(
+                "r is {}; version 1 is read",
+                Text(&value["r"])
+            )));
         }
         let preset = preset_of(value["sc"].as_str().unwrap_or_default())?;
         let patch = value.get("patch").cloned().unwrap_or_else(|| json!({}));
@@ -319,14 +323,13 @@ impl Link {
             within_limits(&whole).map_err(|error| fail(error.problem))?;
         }
         let scenario = Scenario::from_value(&whole).map_err(refuse)?;
-        let at = match &value["t"] {
-            Value::Null => None,
-            at => Some(
-                at.as_u64()
-                    .filter(|&at| at <= 3_600_000)
-                    .ok_or_else(|| fail(format!("t is {at}; 0 to 3600000 ms are accepted")))?,
-            ),
-        };
+        let at =
+            match &value["t"] {
+                Value::Null => None,
+                at => Some(at.as_u64().filter(|&at| at <= 3_600_000).ok_or_else(|| {
+                    fail(format!("t is {}; 0 to 3600000 ms are accepted", Text(at)))
+                })?),
+            };
         let digest = match &value["d"] {
             Value::Null => None,
             digest => Some(
@@ -335,7 +338,10 @@ impl Link {
                     .filter(|text| text.len() == 16)
                     .and_then(|text| u64::from_str_radix(text, 16).ok())
                     .ok_or_else(|| {
-                        fail(format!("d is {digest}; 16 hexadecimal digits are expected"))
+                        fail(format!(
+                            "d is {}; 16 hexadecimal digits are expected",
+                            Text(digest)
+                        ))
                     })?,
             ),
         };
@@ -363,7 +369,7 @@ pub fn settings(scenario: &Scenario, sets: &Map<String, Value>) -> Result<Patch,
         .map(|(key, value)| {
             let value = value
                 .as_str()
-                .map_or_else(|| value.to_string(), str::to_string);
+                .map_or_else(|| Text(value).to_string(), str::to_string);
             let key: Vec<String> = key.splitn(2, '@').map(|part| encode(part, "._-")).collect();
             format!("{}:{}", key.join("@"), encode(&value, "._-"))
         })

@@ -4,6 +4,7 @@
 //! meaning when another engine comes to have it too.
 
 use super::{LinkError, NoLink, decode, encode, named};
+use crate::sim::json::Text;
 use crate::sim::suggest;
 use serde_json::{Map, Value};
 
@@ -199,7 +200,7 @@ fn collect(
         }
         let text = value
             .as_str()
-            .map_or_else(|| value.to_string(), str::to_string);
+            .map_or_else(|| Text(value).to_string(), str::to_string);
         if typed(old, &text).as_ref() != Some(value) {
             return Err(unsayable(key));
         }

@@ -2,7 +2,7 @@
 //!
 //! Small to download: a struct's fields are looked up by their names in the order of the struct, as a list of values, so no
 //! struct brings code that tells names apart. A field that the struct does not have is always an error. Fractions, which
-//! scenarios have none of, are written without tables of their own.
+//! scenarios have none of, are written without the tables of 25 kB that the standard library and `serde_json` have for them.
 
 use super::compact::decimal_text;
 use serde::de::value::StrDeserializer;
@@ -22,7 +22,8 @@ pub fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Problem> {
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String)> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| (error.line(), error.to_string()))?;
-    read(&value).map_err(|Problem { text: problem, .. }| {
+    read(&value).map_err(|Problem(problem)| {
+        let problem = problem.text;
         // The field that it is about stands where it is written.
         let field = problem.split('`').nth(1).map(|name| format!("\"{name}\""));
         let is_named = |line: &str| field.as_ref().is_some_and(|field| line.contains(field));
@@ -32,8 +33,13 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String)> {
 }
 
 /// Why a value is not of the type that is read.
+///
+/// In a box, because every field that is read hands it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Reason>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reason {
     text: String,
     /// The field that has to be there and is not, by its place in the struct.
     missing: Option<usize>,
@@ -41,16 +47,17 @@ pub struct Problem {
 
 impl Problem {
     fn new(text: String) -> Self {
-        Problem {
-            text,
-            missing: None,
-        }
+        Problem::of(text, None)
+    }
+
+    fn of(text: String, missing: Option<usize>) -> Self {
+        Problem(Box::new(Reason { text, missing }))
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -62,16 +69,43 @@ impl de::Error for Problem {
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Problem {
-            text: format!("invalid length {length}, expected {expected}"),
-            missing: Some(length),
-        }
+        let text = format!("invalid length {length}, expected {expected}");
+        Problem::of(text, Some(length))
     }
 
     fn invalid_type(found: Unexpected, expected: &dyn de::Expected) -> Self {
-        match found {
-            Unexpected::Unit => Problem::new(format!("invalid type: null, expected {expected}")),
-            _ => Problem::new(format!("invalid type: {found}, expected {expected}")),
+        Problem::new(format!(
+            "invalid type: {}, expected {expected}",
+            Found(found)
+        ))
+    }
+
+    fn invalid_value(found: Unexpected, expected: &dyn de::Expected) -> Self {
+        Problem::new(format!(
+            "invalid value: {}, expected {expected}",
+            Found(found)
+        ))
+    }
+}
+
+/// What was found instead, as `serde_json` says it.
+struct Found<'a>(Unexpected<'a>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unexpected::Unit => f.write_str("null"),
+            Unexpected::Bool(found) => write!(f, "boolean `{found}`"),
+            Unexpected::Unsigned(found) => write!(f, "integer `{found}`"),
+            Unexpected::Signed(found) => write!(f, "integer `{found}`"),
+            Unexpected::Float(found) => {
+                let text = fraction_text(found);
+                let point = if text.contains(['.', 'e']) { "" } else { ".0" };
+                write!(f, "floating point `{text}{point}`")
+            }
+            Unexpected::Str(found) => write!(f, "string {found:?}"),
+            Unexpected::Seq => f.write_str("sequence"),
+            _ => f.write_str("map"),
         }
     }
 }
@@ -87,7 +121,7 @@ impl fmt::Display for Text<'_> {
             Value::Number(number) => match (number.as_u64(), number.as_i64()) {
                 (Some(whole), _) => whole.fmt(f),
                 (_, Some(whole)) => whole.fmt(f),
-                _ => f.write_str(&decimal_text(number.as_f64().unwrap_or_default())),
+                _ => f.write_str(&fraction_text(number.as_f64().unwrap_or_default())),
             },
             Value::String(text) => write_quoted(f, text),
             Value::Array(items) => {
@@ -109,6 +143,19 @@ impl fmt::Display for Text<'_> {
                 f.write_str("}")
             }
         }
+    }
+}
+
+/// A number that is not whole, or too large for one: `0.5`, `1e20`. A longer one is cut.
+fn fraction_text(mut value: f64) -> String {
+    let mut zeros = 0;
+    while value.abs() >= 1e15 {
+        value /= 10.0;
+        zeros += 1;
+    }
+    match zeros {
+        0 => decimal_text(value),
+        _ => format!("{}e{zeros}", decimal_text(value)),
     }
 }
 
@@ -225,7 +272,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             // A list of the wrong length lacks no field.
             Value::Array(items) => {
                 let items = visitor.visit_seq(Items(items.iter()));
-                items.map_err(|problem| Problem::new(problem.text))
+                items.map_err(|problem| Problem::new(problem.0.text))
             }
             _ => Err(self.other(&visitor)),
         }
@@ -369,7 +416,7 @@ impl<'de> FieldList<'de> {
 /// A missing field by its name.
 #[inline(never)]
 fn named(problem: Problem, names: &'static [&'static str]) -> Problem {
-    match problem.missing.and_then(|n| fields_of(names).nth(n)) {
+    match problem.0.missing.and_then(|n| fields_of(names).nth(n)) {
         Some(field) => Problem::missing_field(field),
         None => problem,
     }
@@ -508,6 +555,7 @@ mod tests {
             json!({"linger.ms": null}),
             json!({"linger.ms": "5"}),
             json!({"linger.ms": 0.5}),
+            json!({"linger.ms": 5.0}),
             json!({"enable.idempotence": 1}),
             json!({"retries": 4_294_967_296_u64}),
             json!({"retrys": 4}),
@@ -538,6 +586,7 @@ mod tests {
             json!({"a": [1, -2, 0.5, true, null], "b\"\\": {"c": "d\n\u{1}é"}}),
             json!([]),
             json!({}),
+            json!([1e20, -2.5e15, 1e15, u64::MAX]),
         ] {
             let text = Text(&value).to_string();
             assert_eq!(serde_json::from_str::<Value>(&text).ok(), Some(value));
