@@ -200,13 +200,26 @@ fn the_simulator_reads_no_clock_and_touches_no_machine() {
 }
 
 #[test]
+fn no_ordered_map_costs_the_page_kilobytes() {
+    let mut complaints = Complaints::default();
+    for place in ["src/sim", "src/replay", "src/app", "src/job.rs"] {
+        complaints.forbid(
+            &sources(place, ".rs"),
+            &["BTreeMap", "BTreeSet"],
+            "these compile to 3 kB or more for each type; OrdMap and OrdSet of sim::ordered do the same",
+        );
+    }
+    complaints.are_none();
+}
+
+#[test]
 fn nothing_in_the_simulator_depends_on_hash_order_or_pointer_width() {
     let mut complaints = Complaints::default();
     let sim = sources("src/sim", ".rs");
     complaints.forbid(
         &sim,
         &["HashMap", "HashSet", "RandomState", "DefaultHasher"],
-        "the order of a hash map is not reproducible: BTreeMap, BTreeSet or Vec",
+        "the order of a hash map is not reproducible: OrdMap, OrdSet or Vec",
     );
     complaints.forbid(
         &sim,

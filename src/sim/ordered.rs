@@ -15,6 +15,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+type Chunk<K, V> = Vec<(K, V)>;
+
 /// The most entries of one chunk.
 const ROOM: usize = 64;
 
@@ -22,7 +24,7 @@ const ROOM: usize = 64;
 #[derive(Clone)]
 pub struct OrdMap<K, V> {
     /// No chunk is empty, and every key is greater than the one before, across chunks too.
-    chunks: Vec<Vec<(K, V)>>,
+    chunks: Vec<Chunk<K, V>>,
 }
 
 /// Where a key is, or where it would be put.
@@ -410,6 +412,10 @@ struct Flat<O, I> {
     back: I,
 }
 
+type Lent<'a, K, V> = Flat<slice::Iter<'a, Chunk<K, V>>, slice::Iter<'a, (K, V)>>;
+type LentMut<'a, K, V> = Flat<slice::IterMut<'a, Chunk<K, V>>, slice::IterMut<'a, (K, V)>>;
+type Given<K, V> = Flat<vec::IntoIter<Chunk<K, V>>, vec::IntoIter<(K, V)>>;
+
 impl<O, I: Default> Flat<O, I> {
     fn all(rest: O) -> Self {
         Flat {
@@ -459,7 +465,7 @@ where
 }
 
 /// The entries of a map.
-pub struct Iter<'a, K, V>(Flat<slice::Iter<'a, Vec<(K, V)>>, slice::Iter<'a, (K, V)>>);
+pub struct Iter<'a, K, V>(Lent<'a, K, V>);
 
 impl<K, V> Clone for Iter<'_, K, V> {
     fn clone(&self) -> Self {
@@ -491,7 +497,7 @@ impl<K, V> DoubleEndedIterator for Iter<'_, K, V> {
 impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
 
 /// The entries of a map, with values that can be changed.
-pub struct IterMut<'a, K, V>(Flat<slice::IterMut<'a, Vec<(K, V)>>, slice::IterMut<'a, (K, V)>>);
+pub struct IterMut<'a, K, V>(LentMut<'a, K, V>);
 
 impl<'a, K, V> Iterator for IterMut<'a, K, V> {
     type Item = (&'a K, &'a mut V);
@@ -566,7 +572,7 @@ impl<K, V> DoubleEndedIterator for Values<'_, K, V> {
 impl<K, V> ExactSizeIterator for Values<'_, K, V> {}
 
 /// The entries of a map that is used up.
-pub struct IntoIter<K, V>(Flat<vec::IntoIter<Vec<(K, V)>>, vec::IntoIter<(K, V)>>);
+pub struct IntoIter<K, V>(Given<K, V>);
 
 impl<K, V> Iterator for IntoIter<K, V> {
     type Item = (K, V);
