@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 
 const LIMITS = {
-  'main wasm': { warn: 250, fail: 400 },
-  'worker wasm': { warn: 100, fail: 190 },
+  'main wasm': { warn: 250, fail: 375 },
+  'worker wasm': { warn: 100, fail: 150 },
   'charts wasm': { warn: 80, fail: 120 },
   'full worker wasm': { warn: 300, fail: 460 },
   'first view': { fail: 550 },
