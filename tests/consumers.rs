@@ -338,7 +338,8 @@ fn a_static_member_comes_back_without_a_rebalance() {
 }
 
 #[test]
-fn a_group_that_waits_to_be_formed_is_formed_although_its_coordinator_takes_over_transactions_meanwhile() {
+fn a_group_that_waits_to_be_formed_is_formed_although_its_coordinator_takes_over_transactions_meanwhile()
+ {
     // The members that wait are in the coordinator's memory only: it may read its log anew for one of its partitions, and
     // not for the other.
     let down = r#"{"one": {"do": "broker.crash.kept", "where": "b1", "at": 2000, "for": 3000},

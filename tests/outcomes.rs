@@ -18,8 +18,10 @@
 //! | 10 | all  | >0      | ... another id each start | 2   | EO     | U until T7      | EO            | L          | U                            | L       |
 //! ```
 
+use std::collections::BTreeSet;
 use streamproof::lesson::check::{Evidence, Pred};
-use streamproof::sim::{Keep, Patch, Scenario, Simulation, catalog};
+use streamproof::sim::ledger::OutcomeKind;
+use streamproof::sim::{Ended, Keep, Patch, Scenario, Simulation, catalog};
 
 const SEEDS: [u64; 2] = [42, 1];
 
@@ -70,6 +72,12 @@ fn check(patches: &[&str], faults: &str, pred: &str) {
         scenario.seed = seed;
         let run = Simulation::run(&scenario, Keep::LedgerOnly);
         assert!(run.verdict.counts.law_holds(), "{:?}", run.verdict.counts);
+        assert_eq!(
+            run.ended,
+            Ended::Drained,
+            "{patches:?} {faults}: {:?}",
+            run.verdict
+        );
         let evidence = Evidence {
             run: &run,
             scenario: &scenario,
@@ -202,7 +210,8 @@ const ALL_LOSE_POWER: &str = r#"{
     "power-2": {"do": "broker.crash.unflushed_lost", "where": "b2", "at": 4500, "for": 1500},
     "power-3": {"do": "broker.crash.unflushed_lost", "where": "b3", "at": 4500, "for": 1500}}"#;
 /// Nobody reads before it is all over: what is gone was seen by nobody.
-const LATE_READER: &str = r#"{"brokers": {"group.initial.rebalance.delay.ms": 16000}}"#;
+const LATE_READER: &str =
+    r#"{"brokers": {"group.initial.rebalance.delay.ms": 16000}, "limits": {"settle_ms": 20000}}"#;
 
 #[test]
 fn no_row_survives_a_loss_of_power_of_all_replicas() {
@@ -264,6 +273,49 @@ fn without_its_in_sync_set_a_partition_waits_or_loses() {
         ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6, ROW_7, ROW_8, ROW_9, ROW_10,
     ] {
         check(&[row, STRICT, UNCLEAN, LATE_READER], IN_SYNC_SET_DIES, LOST);
+    }
+}
+
+/// How many committed transactions have lost some of their orders and kept others.
+fn torn(patches: &[&str], faults: &str, seed: u64) -> usize {
+    let mut scenario = scenario(patches, faults);
+    scenario.seed = seed;
+    let run = Simulation::run(&scenario, Keep::Trace);
+    assert_eq!(run.ended, Ended::Drained);
+    let lost: BTreeSet<u32> = run
+        .outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.kind, OutcomeKind::Lost(_)))
+        .map(|outcome| outcome.order)
+        .collect();
+    let mut unit = BTreeSet::new();
+    let mut partial = 0;
+    // What is appended between two decisions belongs to the second: the application begins when the one before is answered.
+    for line in run.trace.expect("it was kept").text().lines() {
+        if line.contains(" batch_appended ") {
+            let number = |word: &str| word.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
+            unit.extend(line.split(' ').filter_map(number));
+        } else if line.contains(" transaction_prepared ") {
+            let gone = unit.intersection(&lost).count();
+            partial += usize::from(gone > 0 && gone < unit.len());
+            unit.clear();
+        }
+    }
+    partial
+}
+
+#[test]
+fn what_takes_the_end_of_one_log_takes_a_part_of_a_committed_transaction() {
+    // b1 leads one partition of two; b2, its only follower, copies late, and leads the other.
+    let two = r#"{"topic": {"partitions": 2, "replication.factor": 2, "min.insync.replicas": 1}}"#;
+    let dies = r#"{
+        "slow": {"do": "broker.slow", "where": "b2", "at": 1500, "for": 5000, "by": 4000},
+        "down": {"do": "broker.crash.kept", "where": "b1", "at": 4500, "for": 9000}}"#;
+    for seed in [42, 1, 2, 3, 4] {
+        let partial = torn(&[ROW_8, STRICT, UNCLEAN, LATE_READER, two], dies, seed);
+        assert!(partial >= 1, "seed {seed}");
+        let partial = torn(&[ROW_8, STRICT, LATE_READER, two], dies, seed);
+        assert_eq!(partial, 0, "seed {seed}");
     }
 }
 
