@@ -1,6 +1,6 @@
 //! What a record costs as runs grow: `cargo run --profile bench --example records -- plain|transactions ORDERS`.
 //!
-//! Three brokers, twelve partitions, three replicas; a plain consumer reads everything. Prints orders, events, seconds,
+//! Three brokers, twelve partitions, three replicas; eight consumers of a group read everything. Prints orders, events, seconds,
 //! events a second and microseconds an order.
 
 use streamproof::sim::{Keep, Patch, Scenario, Simulation, catalog};
@@ -12,7 +12,7 @@ const CLUSTER: &str = r#"{
     "topic": {"partitions": 12, "replication.factor": 3, "min.insync.replicas": 2},
     "brokers": {"count": 3, "group.initial.rebalance.delay.ms": 100},
     "store": {"operation_us": 10},
-    "engine": {"use": "consumer", "consumer": {"auto.offset.reset": "earliest", "work_us": 10,
+    "engine": {"use": "consumer", "consumer": {"auto.offset.reset": "earliest", "consumers": 8, "work_us": 10,
         "isolation.level": "read_committed"}},
     "sink": {"use": "console"}}"#;
 const PLAIN: &str = r#"{"producer": {"enable.idempotence": null}}"#;
