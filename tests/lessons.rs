@@ -125,6 +125,27 @@ fn outcomes_and_totals_tell_the_same() {
 }
 
 #[test]
+fn the_right_answer_has_no_place_of_its_own() {
+    for (id, lesson) in lessons() {
+        let place = |ask: &Ask| match &ask.kind {
+            AskKind::Choice(options) => options.iter().position(|option| option.right),
+            _ => None,
+        };
+        let places: Vec<usize> = lesson
+            .steps
+            .iter()
+            .flat_map(Step::asks)
+            .filter_map(place)
+            .collect();
+        assert!(
+            places.iter().any(|place| *place != places[0]),
+            "{id}: the right option always stands at {}",
+            places[0]
+        );
+    }
+}
+
+#[test]
 fn no_task_is_passed_by_the_run_it_starts_from() {
     for (id, lesson) in lessons() {
         for (number, step) in lesson.steps.iter().enumerate() {
