@@ -12,7 +12,7 @@ const LIMITS = {
   'main wasm': { warn: 250, fail: 375 },
   'worker wasm': { warn: 100, fail: 150 },
   'charts wasm': { warn: 80, fail: 120 },
-  'full worker wasm': { warn: 300, fail: 460 },
+  'full worker wasm': { warn: 300, fail: 400 },
   'first view': { fail: 550 },
 };
 
