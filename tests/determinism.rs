@@ -156,6 +156,17 @@ fn toggling_any_control_leaves_the_arrivals_untouched() {
 }
 
 #[test]
+fn what_is_being_handed_over_when_a_replay_strikes_has_not_happened_yet() {
+    // The replay strikes at every step of the producer in turn, so also at the moment of a hand-over.
+    for step in 1..120 {
+        let replay = json!({"do": "source.replay", "where": "p1", "step": step, "events": [1, 40]});
+        let scenario = patched(&json!({"faults": {"replay": replay}}));
+        let run = Simulation::run(&scenario, Keep::LedgerOnly);
+        assert!(run.verdict.counts.law_holds(), "step {step}");
+    }
+}
+
+#[test]
 fn in_any_scenario_the_law_holds_after_every_step_and_the_limits_hold() {
     let (mut ran, mut events, mut struck) = (0, 0, 0);
     for run in (0..RANDOM_SCENARIOS).filter_map(hold_to_the_law) {

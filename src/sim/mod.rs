@@ -781,10 +781,6 @@ impl Simulation {
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
         let record = self.till.event(workload, seed, n, now);
-        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
-        if FULL && self.scenario.faults.values().any(replays) {
-            self.handed.insert(n, record.clone());
-        }
         let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
@@ -798,12 +794,16 @@ impl Simulation {
             order_id: record.value.order_id,
             version,
         });
-        let message = Message::Order(record);
+        let message = Message::Order(record.clone());
         self.begin_step(producer, producer, &message);
         // Who dies in this moment has not taken it.
         if !self.takes_orders(producer) {
             self.held.push(n);
             return;
+        }
+        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
+        if FULL && self.scenario.faults.values().any(replays) {
+            self.handed.insert(n, record);
         }
         let mut cx = self.kernel.context(producer, None);
         cx.note(emitted);
