@@ -63,8 +63,8 @@ impl<K, V> OrdMap<K, V> {
         Keys(self.iter())
     }
 
-    pub fn values(&self) -> Values<'_, K, V> {
-        Values(self.iter())
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator + Clone {
+        self.iter().map(|(_, value)| value)
     }
 
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
@@ -541,35 +541,6 @@ impl<K, V> DoubleEndedIterator for Keys<'_, K, V> {
 }
 
 impl<K, V> ExactSizeIterator for Keys<'_, K, V> {}
-
-/// The values of a map.
-pub struct Values<'a, K, V>(Iter<'a, K, V>);
-
-impl<K, V> Clone for Values<'_, K, V> {
-    fn clone(&self) -> Self {
-        Values(self.0.clone())
-    }
-}
-
-impl<'a, K, V> Iterator for Values<'a, K, V> {
-    type Item = &'a V;
-
-    fn next(&mut self) -> Option<&'a V> {
-        self.0.next().map(|(_, value)| value)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl<K, V> DoubleEndedIterator for Values<'_, K, V> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.0.next_back().map(|(_, value)| value)
-    }
-}
-
-impl<K, V> ExactSizeIterator for Values<'_, K, V> {}
 
 /// The entries of a map that is used up.
 pub struct IntoIter<K, V>(Given<K, V>);

@@ -376,8 +376,8 @@ impl Broker {
         if !here {
             return cx.send(from, answer(Err(ErrorCode::NotCoordinator)));
         }
-        let mut entries = memory.transactions.by_id.values();
-        let entry = entries.find(|entry| entry.producer_id == producer_id);
+        let written = |entry: &&TransactionEntry| entry.producer_id == producer_id;
+        let entry = memory.transactions.by_id.values().find(written);
         let by_itself = |entry: &TransactionEntry| entry.ending == Ending::Application;
         let result = match entry {
             None => Err(ErrorCode::ProducerFenced),
