@@ -794,17 +794,17 @@ impl Simulation {
             order_id: record.value.order_id,
             version,
         });
-        let message = Message::Order(record.clone());
+        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
+        let kept = (FULL && self.scenario.faults.values().any(replays)).then(|| record.clone());
+        let message = Message::Order(record);
         self.begin_step(producer, producer, &message);
         // Who dies in this moment has not taken it.
         if !self.takes_orders(producer) {
             self.held.push(n);
             return;
         }
-        let replays = |fault: &fault::FaultSpec| fault.name == "source.replay";
-        if FULL && self.scenario.faults.values().any(replays) {
-            self.handed.insert(n, record);
-        }
+        // Only from here on can it be replayed: a replay that struck just now left it out.
+        self.handed.extend(kept.map(|record| (n, record)));
         let mut cx = self.kernel.context(producer, None);
         cx.note(emitted);
         if let Some(changed) = changed {
