@@ -1,7 +1,7 @@
 //! What a record costs as runs grow: `cargo run --profile bench --example records -- plain|transactions ORDERS`.
 //!
-//! Three brokers, twelve partitions, three replicas; eight consumers of a group read everything. Prints orders, events, seconds,
-//! events a second and microseconds an order.
+//! Three brokers, twelve partitions, three replicas; eight consumers of a group read everything. Prints orders, events,
+//! seconds, events a second and microseconds an order.
 
 use streamproof::sim::{Keep, Patch, Scenario, Simulation, catalog};
 

@@ -297,7 +297,8 @@ fn torn(patches: &[&str], faults: &str, seed: u64) -> usize {
             unit.extend(line.split(' ').filter_map(number));
         } else if line.contains(" transaction_prepared ") {
             let gone = unit.intersection(&lost).count();
-            partial += usize::from(gone > 0 && gone < unit.len());
+            let committed = line.contains(" commit");
+            partial += usize::from(committed && gone > 0 && gone < unit.len());
             unit.clear();
         }
     }
@@ -317,6 +318,22 @@ fn what_takes_the_end_of_one_log_takes_a_part_of_a_committed_transaction() {
         let partial = torn(&[ROW_8, STRICT, LATE_READER, two], dies, seed);
         assert_eq!(partial, 0, "seed {seed}");
     }
+    check(&[ROW_8, STRICT, LATE_READER, two], dies, ONE_COPY);
+}
+
+/// The application dies when its third transaction is decided, and has not been answered yet.
+const DIES_DECIDED: &str =
+    r#"{"crash": {"do": "producer.crash.resend", "after": {"transaction_prepared": 3}}}"#;
+
+#[test]
+fn an_application_that_dies_after_the_decision_repeats_a_unit_that_is_committed() {
+    check(
+        &[ROW_8],
+        DIES_DECIDED,
+        "dup == 5 && dup_by.app_resend == 5 && lost == 0 && dirty == 0",
+    );
+    // Before the decision the same death is undone.
+    check(&[ROW_8], DIES, ONE_COPY);
 }
 
 /// One broker after the other is restarted.
