@@ -334,6 +334,102 @@ fn a_file_of_arrivals_is_read_and_judged() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+#[test]
+fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
+    let folder = std::env::temp_dir().join(format!("streamproof-lesson-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let lesson = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_streamproof"))
+            .arg("lesson")
+            .args(words)
+            .current_dir(&folder)
+            .output()
+            .expect("the program starts");
+        let text =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text"));
+        (output.status.code(), text.concat())
+    };
+    let written = "lessons/en/guarantees/my-own.md";
+    for (words, file) in [
+        (&["new", "first"][..], "first.md"),
+        (
+            &["new", "second", "--scenario", "update-added"][..],
+            "second.md",
+        ),
+        (
+            &["new", "guarantees/my-own", "--scenario", "four-branches"][..],
+            written,
+        ),
+    ] {
+        let (code, text) = lesson(words);
+        assert!(code == Some(0) && text.starts_with(file), "{text}");
+        let (code, text) = lesson(&["check", file]);
+        assert_eq!(code, Some(1), "{text}");
+        let (findings, sum) = text.trim_end().rsplit_once('\n').expect("lines");
+        assert!(findings.lines().count() > 15, "{text}");
+        for line in findings.lines() {
+            assert!(line.contains(": to be filled: "), "{line}");
+        }
+        assert!(sum.starts_with("1 lesson, "), "{sum}");
+        let path = folder.join(file);
+        let filled = fs::read_to_string(&path).expect("it is there");
+        fs::write(&path, filled.replace("BLANK", "Filled")).expect("written");
+        let (code, text) = lesson(&["check", file]);
+        assert_eq!(code, Some(0), "{text}");
+        let (code, text) = lesson(words);
+        assert!(code == Some(2) && text.contains("there already"), "{text}");
+    }
+    let path = folder.join("first.md");
+    let text = fs::read_to_string(&path).expect("it is there");
+    for (from, to, found) in [
+        (
+            "```check",
+            "```chek",
+            "first.md:53: no block \"chek\"; did you mean \"check\"?",
+        ),
+        (
+            "rows == 41",
+            "rows == 42",
+            "first.md:36: claim \"rows == 42\" of step 4, with seed 42: rows is 41, it should be == 42",
+        ),
+    ] {
+        fs::write(&path, text.replace(from, to)).expect("written");
+        let (code, text) = lesson(&["check", "first.md"]);
+        assert!(code == Some(1) && text.contains(found), "{text}");
+    }
+    fs::write(
+        folder.join("lessons/course.json"),
+        r#"{"modules": [{"id": "guarantees", "title": "G", "lessons": ["my-own", "other"]}]}"#,
+    )
+    .expect("written");
+    let (code, text) = lesson(&["check"]);
+    assert!(
+        code == Some(1)
+            && text.contains("course.json:1: there is no lessons/en/guarantees/other.md"),
+        "{text}"
+    );
+    for (words, named) in [
+        (&["chek"][..], "did you mean \"check\"?"),
+        (&["check", "nowhere"][..], "nowhere: "),
+        (&["check", "first.md", "--seeds", "0"][..], "from 1 to 1000"),
+        (&["check", "a", "b"][..], "one too many"),
+        (&["new"][..], "needs one name"),
+        (&["new", "../up"][..], "is no name"),
+        (
+            &["new", "x", "--scenario", "order-biling"][..],
+            "did you mean \"order-billing\"?",
+        ),
+        (
+            &["new", "x", "--scenery", "y"][..],
+            "did you mean \"--scenario\"?",
+        ),
+    ] {
+        let (code, text) = lesson(words);
+        assert!(code == Some(2) && text.contains(named), "{words:?}: {text}");
+    }
+    fs::remove_dir_all(&folder).expect("it can be removed");
+}
+
 /// Every line of the README that begins with `$ cargo run ... streamproof -- WORDS` is followed by what that prints.
 #[test]
 fn the_readme_shows_what_the_program_prints() {

@@ -1,6 +1,6 @@
 //! The terminal: the simulator without a browser.
 //!
-//! Exit status 0, 1 if a recording differs, or 2 with a message for bad input.
+//! Exit status 0, 1 if a recording differs or a lesson does not hold, or 2 with a message for bad input.
 
 use serde_json::{Map, Value, json};
 #[cfg(not(target_arch = "wasm32"))]
@@ -35,6 +35,7 @@ usage: streamproof presets
        streamproof seeds SCENARIO [--seeds N] [--patch JSON] [--seed N] [--json]
        streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
+       streamproof lesson check [PATH] or new NAME, see lesson --help
 
 SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
@@ -51,9 +52,9 @@ tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "presets", "run", "arrivals", "link", "export", "explore", "matrix", "compare", "seeds",
-    "prevent", "conform",
+    "prevent", "conform", "lesson",
 ];
 
 fn main() -> ExitCode {
@@ -77,6 +78,11 @@ fn main() -> ExitCode {
         ["conform", rest @ ..] => match conform(rest) {
             Ok(0) => Ok(()),
             Ok(_) => return ExitCode::from(1),
+            Err(problem) => Err(problem),
+        },
+        ["lesson", rest @ ..] => match lesson(rest) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(1),
             Err(problem) => Err(problem),
         },
         [] | ["help" | "--help" | "-h"] => {
@@ -133,6 +139,19 @@ fn conform(words: &[&str]) -> Result<usize, String> {
 #[cfg(target_arch = "wasm32")]
 fn conform(_: &[&str]) -> Result<usize, String> {
     Err("conform reads files, so it exists in native builds only".into())
+}
+
+/// Answers whether every lesson held.
+#[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
+fn lesson(words: &[&str]) -> Result<bool, String> {
+    let (text, held) = streamproof::lesson::command::run(words)?;
+    print!("{text}");
+    Ok(held)
+}
+
+#[cfg(any(target_arch = "wasm32", feature = "lean"))]
+fn lesson(_: &[&str]) -> Result<bool, String> {
+    Err("lesson reads and writes files, so it exists in native builds only".into())
 }
 
 /// The learner's own arrivals.

@@ -3,14 +3,20 @@
 //! - `markdown`, `parse`: one lesson file; raw HTML, unknown blocks and unknown names are errors with file and line
 //! - [`check`]: what a task demands of a run, and whether it holds
 //! - `gauntlet`: a check that is held against every script of a suite
+//! - `proof`: what every lesson has to hold, on the simulator
+//! - `command`: `streamproof lesson`, in a terminal
 //! - [`course`]: which lessons there are, in which order
 
 pub mod check;
+#[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
+pub mod command;
 pub mod course;
 #[cfg(not(feature = "lean"))]
 pub mod gauntlet;
 mod markdown;
 mod parse;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod proof;
 
 use crate::sim::{Patch, Scenario, ScenarioError, catalog};
 use check::{Check, Expr, Pred};
@@ -78,6 +84,8 @@ pub enum StepKind {
 pub struct Step {
     pub kind: StepKind,
     pub heading: String,
+    /// Of the file, counted from 1; so in a claim, an ask and a task.
+    pub line: usize,
     pub parts: Vec<Part>,
 }
 
@@ -124,6 +132,7 @@ pub enum Inline {
 /// A predicate with the words it was written in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
+    pub line: usize,
     pub source: String,
     pub pred: Pred,
 }
@@ -131,6 +140,7 @@ pub struct Claim {
 /// A question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {
+    pub line: usize,
     pub id: String,
     pub ask: String,
     /// Whether the learner also says how sure they are.
@@ -161,6 +171,7 @@ pub struct Choice {
 /// A check, and what the learner reads once it holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
+    pub line: usize,
     pub source: String,
     pub check: Check,
     pub praise: String,

@@ -164,6 +164,7 @@ impl Reader<'_> {
         Ok(Step {
             kind,
             heading: heading.trim().to_string(),
+            line,
             parts: Vec::new(),
         })
     }
@@ -278,7 +279,7 @@ impl Reader<'_> {
             let pred = Pred::parse(&source, &self.known_branches())
                 .map_err(|problem| self.error(line, format!("claim \"{source}\": {problem}")))?;
             return Ok(Inline::Claim {
-                check: Claim { source, pred },
+                check: Claim { line, source, pred },
                 text,
             });
         }
@@ -317,6 +318,7 @@ impl Reader<'_> {
             let check = Check::parse(&source, &self.known_branches())
                 .map_err(|problem| self.error(line, format!("check \"{source}\": {problem}")))?;
             tasks.push(Part::Task(Task {
+                line,
                 source,
                 check,
                 praise: praise.trim().to_string(),
@@ -386,6 +388,7 @@ impl Reader<'_> {
             }
         };
         Ok(Ask {
+            line,
             id: written.id,
             ask: written.ask,
             sure: written.sure,
