@@ -397,6 +397,38 @@ fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
         let (code, text) = lesson(&["check", "first.md"]);
         assert!(code == Some(1) && text.contains(found), "{text}");
     }
+    fs::write(&path, &text).expect("written");
+    for (solutions, code, found) in [
+        (
+            r#"{"producer": {"enable.idempotence": true}}"#,
+            0,
+            "nothing to complain about",
+        ),
+        (
+            r#"{"producer": {"acks": "1"}}"#,
+            1,
+            "{\"producer\":{\"acks\":\"1\"}} is no solution with seed 1: dup is 1",
+        ),
+        (
+            r#"{"producer": {"acsk": "1"}}"#,
+            1,
+            "did you mean \"acks\"?",
+        ),
+    ] {
+        let solutions = format!(
+            r#"{{"first": {{"Filled: what to reach": {{"pass": [{solutions}], "fail": []}}}}}}"#
+        );
+        fs::write(folder.join("solutions.json"), solutions).expect("written");
+        let (status, text) = lesson(&[
+            "check",
+            "first.md",
+            "--seeds",
+            "2",
+            "--solutions",
+            "solutions.json",
+        ]);
+        assert!(status == Some(code) && text.contains(found), "{text}");
+    }
     fs::write(
         folder.join("lessons/course.json"),
         r#"{"modules": [{"id": "guarantees", "title": "G", "lessons": ["my-own", "other"]}]}"#,
@@ -413,6 +445,7 @@ fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
         (&["check", "nowhere"][..], "nowhere: "),
         (&["check", "first.md", "--seeds", "0"][..], "from 1 to 1000"),
         (&["check", "a", "b"][..], "one too many"),
+        (&["check", "--solutions", "first.md"][..], "first.md:1: "),
         (&["new"][..], "needs one name"),
         (&["new", "../up"][..], "is no name"),
         (

@@ -2,20 +2,22 @@
 
 use super::check::Check;
 use super::course::Course;
-use super::proof::{self, Finding, SEEDS};
+use super::proof::{self, Finding, SEEDS, Solutions};
 use super::{Lesson, LessonError, Step};
-use crate::sim::{catalog, control, suggest};
+use crate::sim::{catalog, control, json, suggest};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub const USAGE: &str = "\
-usage: streamproof lesson check [PATH] [--seeds N]
+usage: streamproof lesson check [PATH] [--seeds N] [--solutions FILE]
        streamproof lesson new NAME [--scenario PRESET]
 
 check reads a lesson, or every lesson of a folder (lessons), and holds it against the simulator: what cannot be read, claims
 that do not hold, tasks that nothing has to be done for, questions without a prediction, blanks. Each with file and line;
 exit status 1 if there is any. Claims are held with the scenario's own seed, and with seeds 1 to N (20) if they name no number.
+FILE says by lesson and step which patches pass the tasks and which do not (docs/writing-lessons.md); they are tried too.
 new writes a lesson that check accepts once its blanks are filled: NAME.md, or with NAME as MODULE/NAME
 lessons/en/MODULE/NAME.md. PRESET is the scenario it runs (order-billing); a classic mistake brings its claim and its task.
 ";
@@ -39,29 +41,33 @@ pub fn run(words: &[&str]) -> Result<(String, bool), String> {
     }
 }
 
-/// The words without an option, and the option's value.
-fn option<'a>(words: &[&'a str], name: &str) -> Result<(Vec<&'a str>, Option<&'a str>), String> {
+/// The words without options, and the value of each option named.
+fn options<'a, const N: usize>(
+    words: &[&'a str],
+    names: [&str; N],
+) -> Result<(Vec<&'a str>, [Option<&'a str>; N]), String> {
     let mut plain = Vec::new();
-    let mut value = None;
+    let mut values = [None; N];
     let mut words = words.iter();
     while let Some(&word) = words.next() {
-        if word == name {
+        if let Some(at) = names.iter().position(|name| *name == word) {
             let next = words.next().copied();
-            value = Some(next.ok_or_else(|| format!("{name} needs a value"))?);
+            values[at] = Some(next.ok_or_else(|| format!("{word} needs a value"))?);
         } else if word.starts_with('-') {
-            let hint = suggest::did_you_mean(word, [name]);
+            let hint = suggest::did_you_mean(word, names);
+            let accepted = names.join(", ");
             return Err(format!(
-                "no option named \"{word}\"{hint}; accepted is {name}"
+                "no option named \"{word}\"{hint}; accepted are {accepted}"
             ));
         } else {
             plain.push(word);
         }
     }
-    Ok((plain, value))
+    Ok((plain, values))
 }
 
 fn check(words: &[&str]) -> Result<(String, bool), String> {
-    let (paths, seeds) = option(words, "--seeds")?;
+    let (paths, [seeds, solutions]) = options(words, ["--seeds", "--solutions"])?;
     let seeds = match seeds {
         None => SEEDS,
         Some(text) => text
@@ -77,6 +83,13 @@ fn check(words: &[&str]) -> Result<(String, bool), String> {
             return Err(format!(
                 "one file or folder at a time: \"{extra}\" is one too many"
             ));
+        }
+    };
+    let solutions: BTreeMap<String, Solutions> = match solutions {
+        None => BTreeMap::new(),
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+            json::parse(&text).map_err(|(line, problem)| format!("{path}:{line}: {problem}"))?
         }
     };
     let mut files = Vec::new();
@@ -97,7 +110,9 @@ fn check(words: &[&str]) -> Result<(String, bool), String> {
             continue;
         }
         lessons += 1;
-        let (findings, summary) = of_lesson(&name, &content, seeds);
+        let id = file.file_stem().and_then(|stem| stem.to_str());
+        let solutions = id.and_then(|id| solutions.get(id));
+        let (findings, summary) = of_lesson(&name, &content, seeds, solutions);
         if findings.is_empty() {
             let _ = writeln!(text, "{name}: {summary}");
         }
@@ -157,7 +172,12 @@ fn of_course(file: &Path, name: &str, content: &str) -> Vec<LessonError> {
 }
 
 /// What was found, and in a line what was held.
-fn of_lesson(name: &str, content: &str, seeds: u64) -> (Vec<Finding>, String) {
+fn of_lesson(
+    name: &str,
+    content: &str,
+    seeds: u64,
+    solutions: Option<&Solutions>,
+) -> (Vec<Finding>, String) {
     let mut found: Vec<Finding> = (1..)
         .zip(content.lines())
         .filter_map(|(line, text)| {
@@ -175,6 +195,9 @@ fn of_lesson(name: &str, content: &str, seeds: u64) -> (Vec<Finding>, String) {
         }
     };
     found.extend(proof::of(&lesson, seeds));
+    if let Some(solutions) = solutions {
+        found.extend(proof::solved(&lesson, solutions, seeds));
+    }
     found.sort_by_key(|finding| finding.line);
     let count = |of: fn(&Step) -> usize| lesson.steps.iter().map(of).sum::<usize>();
     let gauntlets = count(|step| {
@@ -195,7 +218,7 @@ fn of_lesson(name: &str, content: &str, seeds: u64) -> (Vec<Finding>, String) {
 }
 
 fn new(words: &[&str]) -> Result<String, String> {
-    let (names, scenario) = option(words, "--scenario")?;
+    let (names, [scenario]) = options(words, ["--scenario"])?;
     let [name] = names.as_slice() else {
         return Err(format!("new needs one name\n\n{USAGE}"));
     };

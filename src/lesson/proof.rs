@@ -3,7 +3,9 @@
 
 use super::check::{Evidence, Expr, Op, Pred, Standing};
 use super::{Ask, AskKind, Lesson, Step};
-use crate::sim::{Keep, Run, Scenario, Simulation, control};
+use crate::sim::{Keep, Patch, Run, Scenario, Simulation, control};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Beside its own seed, a lesson is held against seeds 1 to so many.
@@ -103,6 +105,73 @@ pub fn tasks(lesson: &Lesson, seeds: u64) -> Vec<Finding> {
                 number + 1
             );
             found.push(Finding::new(first.line, problem));
+        }
+    }
+    found
+}
+
+/// What solves the tasks of a lesson and what does not, by the heading of their step.
+pub type Solutions = BTreeMap<String, Solution>;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Solution {
+    /// Each passes all tasks of its step.
+    pub pass: Vec<Patch>,
+    /// Each leaves one undone.
+    pub fail: Vec<Patch>,
+}
+
+/// The tasks of each step are passed by what solves them and by nothing less, with every seed; nothing to do is less too.
+pub fn solved(lesson: &Lesson, solutions: &Solutions, seeds: u64) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (heading, solution) in solutions {
+        let step = lesson
+            .steps
+            .iter()
+            .position(|step| step.heading == *heading && step.tasks().next().is_some());
+        let Some(number) = step else {
+            let problem = format!("no step with tasks is called \"{heading}\"");
+            found.push(Finding::new(1, problem));
+            continue;
+        };
+        let step = &lesson.steps[number];
+        let base = scenario(lesson, number);
+        let base_runs: Vec<Run> = (1..=seeds).map(|seed| run(&base, seed)).collect();
+        let nothing = Patch::default();
+        let less = solution.fail.iter().chain([&nothing]);
+        let wanted = solution.pass.iter().map(|patch| (patch, true));
+        for (patch, wanted) in wanted.chain(less.map(|patch| (patch, false))) {
+            let scenario = match base.patched(patch) {
+                Ok(scenario) => scenario,
+                Err(error) => {
+                    let problem = format!("{heading}: {}: {error}", patch.0);
+                    found.push(Finding::new(step.line, problem));
+                    continue;
+                }
+            };
+            let missing = |(seed, base_run): (u64, &Run)| {
+                let run = run(&scenario, seed);
+                let evidence = Evidence {
+                    base: &base,
+                    base_run: Some(base_run),
+                    ..alone(&scenario, &run)
+                };
+                let missing = step
+                    .tasks()
+                    .find_map(|task| match task.check.standing(&evidence) {
+                        Standing::Passed => None,
+                        Standing::NotYet(missing) | Standing::CannotTell(missing) => Some(missing),
+                    });
+                (missing.is_none() != wanted).then(|| match missing {
+                    Some(missing) => format!("is no solution with seed {seed}: {missing}"),
+                    None => format!("is a solution with seed {seed}"),
+                })
+            };
+            if let Some(problem) = (1..).zip(&base_runs).find_map(missing) {
+                let problem = format!("{heading}: {} {problem}", patch.0);
+                found.push(Finding::new(step.line, problem));
+            }
         }
     }
     found
