@@ -15,7 +15,7 @@ use crate::sim::compact::{decimal, decimal_text};
 use crate::sim::control;
 use crate::sim::json::Text;
 use crate::sim::ledger::Verdict;
-use crate::sim::{Run, Scenario, suggest};
+use crate::sim::{Patch, Run, Scenario, suggest};
 use serde_json::Value;
 use std::fmt;
 
@@ -171,14 +171,18 @@ impl Check {
 
 /// Nothing but these settings differs: with them set back the scenario is the step's own, faults included.
 fn changed_only(keys: &[String], evidence: &Evidence) -> Standing {
-    let mut rest = evidence.scenario.clone();
-    for control in keys.iter().filter_map(|key| control::find(key)) {
+    let named = keys.iter().filter_map(|key| {
+        control::in_use(evidence.base, key).or_else(|| control::in_use(evidence.scenario, key))
+    });
+    // All at once: set back one by one, what is left in between may be no scenario.
+    let back = named.fold(Patch::default(), |back, control| {
         let value = control.value(evidence.base).unwrap_or(Value::Null);
-        match rest.patched(&control.patch(value)) {
-            Ok(patched) => rest = patched,
-            Err(error) => return Standing::NotYet(error.to_string()),
-        }
-    }
+        back.then(&control.patch(value))
+    });
+    let rest = match evidence.scenario.patched(&back) {
+        Ok(rest) => rest,
+        Err(error) => return Standing::NotYet(error.to_string()),
+    };
     if rest == *evidence.base {
         return Standing::Passed;
     }
@@ -792,6 +796,18 @@ mod tests {
         assert!(
             matches!(standing(only, r#"{"faults": {"lost-ack": null}}"#), Standing::NotYet(why) if why.contains("faults"))
         );
+    }
+
+    #[test]
+    fn of_settings_with_one_name_changed_only_means_the_one_in_use() {
+        let delay =
+            r#"{"branches": {"revenue": {"engine": {"spark": {"watermark.delay": 3000}}}}}"#;
+        let only = r#"changed_only("watermark.delay")"#;
+        assert_eq!(standing(only, delay), Standing::Passed);
+        // Neither of these two can be set back without the other.
+        let session = r#"{"branches": {"revenue": {"engine": {"spark": {"window.type": "session", "window.gap": 500, "group.by": "customer"}}}}}"#;
+        let only = r#"changed_only("window.type", "window.gap", "group.by")"#;
+        assert_eq!(standing(only, session), Standing::Passed);
     }
 
     #[test]

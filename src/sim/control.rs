@@ -2262,11 +2262,13 @@ pub fn setting(scenario: &Scenario, key: &str) -> Option<Value> {
     if key == "enable.idempotence" {
         return Some(json!(scenario.producer.idempotence()));
     }
-    // Engines have settings of the same name; the one in use is meant.
-    let named = CONTROLS.iter().filter(|control| control.key == key);
-    named
-        .into_iter()
-        .find_map(|control| control.value(scenario))
+    in_use(scenario, key)?.value(scenario)
+}
+
+/// The setting that is meant by a key in this scenario: engines have settings of the same name.
+pub fn in_use(scenario: &Scenario, key: &str) -> Option<&'static Control> {
+    let mut named = CONTROLS.iter().filter(|control| control.key == key);
+    named.find(|control| control.value(scenario).is_some())
 }
 
 /// Keys whose value differs between two scenarios.

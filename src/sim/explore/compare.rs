@@ -81,7 +81,7 @@ impl Comparing {
             ));
         }
         let text = |scenario: &Scenario, key: &str| {
-            let value = control::find(key).and_then(|control| control.value(scenario));
+            let value = control::in_use(scenario, key).and_then(|control| control.value(scenario));
             value.unwrap_or(Value::Null).to_string()
         };
         let settings = control::changed(a, b).into_iter();
