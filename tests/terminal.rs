@@ -463,6 +463,21 @@ fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
     fs::remove_dir_all(&folder).expect("it can be removed");
 }
 
+/// A lesson's block that begins with `streamproof WORDS` shows lines that this prints.
+#[test]
+fn what_a_lesson_shows_of_the_terminal_is_what_it_prints() {
+    let lesson = fs::read_to_string("lessons/en/event-time/time-stands-still.md").expect("there is one");
+    let (_, block) = lesson.split_once("```text\nstreamproof ").expect("a block");
+    let (words, rest) = block.split_once('\n').expect("lines");
+    let text = printed(&words.split(' ').collect::<Vec<_>>());
+    let printed: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let shown = rest.split("```").next().unwrap_or_default();
+    assert_eq!(shown.lines().count(), 5);
+    for line in shown.lines() {
+        assert!(printed.contains(&line), "{line}\n{text}");
+    }
+}
+
 /// Every line of the README that begins with `$ cargo run ... streamproof -- WORDS` is followed by what that prints.
 #[test]
 fn the_readme_shows_what_the_program_prints() {
