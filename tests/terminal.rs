@@ -466,7 +466,8 @@ fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
 /// A lesson's block that begins with `streamproof WORDS` shows lines that this prints.
 #[test]
 fn what_a_lesson_shows_of_the_terminal_is_what_it_prints() {
-    let lesson = fs::read_to_string("lessons/en/event-time/time-stands-still.md").expect("there is one");
+    let lesson =
+        fs::read_to_string("lessons/en/event-time/time-stands-still.md").expect("there is one");
     let (_, block) = lesson.split_once("```text\nstreamproof ").expect("a block");
     let (words, rest) = block.split_once('\n').expect("lines");
     let text = printed(&words.split(' ').collect::<Vec<_>>());
