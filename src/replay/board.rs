@@ -3,6 +3,8 @@
 //! It holds what is so and what each component has been told. The totals are those that the ledger noted while it judged the
 //! run, so the page cannot count differently from the terminal.
 
+use crate::sim::engines::EngineKind;
+use crate::sim::engines::spark::WindowType;
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::kernel::{EventTime, HostId, Time};
 use crate::sim::ledger::{Counters, OutcomeKind};
@@ -11,6 +13,8 @@ use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trac
 use crate::sim::{Outcome, Run, Scenario, assignment};
 
 use super::consumers::Group;
+use super::job::Job;
+use super::table::{Timeline, Versions, is_repeat};
 use super::transactions::{Transaction, Transactions};
 use crate::sim::ordered::{OrdMap, OrdSet};
 use std::rc::Rc;
@@ -172,6 +176,11 @@ pub struct TableRow {
     pub source: (PartitionId, u64),
     /// Another row shows the same order, and was there first.
     pub repeat: bool,
+    pub key: String,
+    /// How often a row of this record key has become visible.
+    pub version: u32,
+    /// The window that it sums, and over how many orders.
+    pub window: Option<(Window, usize)>,
 }
 
 /// A window of the branch beside the table.
@@ -179,8 +188,13 @@ pub struct TableRow {
 pub struct WindowView {
     pub window: Window,
     pub orders: OrdSet<(PartitionId, u64, u32)>,
+    /// When its sum was emitted first, and the sum.
     pub closed: Option<(Time, i64)>,
+    /// The watermark has passed its end.
+    pub shut: bool,
     pub dropped: Vec<u32>,
+    /// The sums that were emitted, by record key.
+    keys: OrdMap<String, i64>,
 }
 
 /// A fault that has struck.
@@ -205,14 +219,22 @@ pub struct Board {
     /// The consumers, where the engine is a plain consumer.
     pub group: Group,
     pub transactions: Transactions,
+    /// The Flink job, where the engine is Flink.
+    pub job: Job,
+    pub timeline: Timeline,
+    pub versions: Versions,
     pub rows: Vec<TableRow>,
     pub strikes: Vec<Strike>,
+    /// Of the main query if it has windows, else of the revenue query.
     pub windows: OrdMap<EventTime, WindowView>,
+    /// Rows of state that the Spark query with the windows keeps.
+    pub state_rows: u32,
     /// The revenue query, if the scenario has it.
     pub branch: EngineView,
     pub down: OrdSet<HostId>,
     beliefs: OrdMap<u32, Belief>,
     amounts: OrdMap<u32, i64>,
+    event_times: OrdMap<u32, EventTime>,
     tally: Rc<Vec<(FactId, Counters)>>,
     /// Losses, which only the whole run knows, in the order of their facts.
     losses: Rc<Vec<Outcome>>,
@@ -229,9 +251,9 @@ struct Roles {
     branch_driver: Option<HostId>,
     executors: Vec<HostId>,
     faults: Vec<String>,
+    /// The segment whose windows are shown.
+    windows: SegmentId,
 }
-
-const BRANCH: SegmentId = SegmentId(1);
 
 impl Board {
     pub fn new(scenario: &Scenario, run: &Run) -> Self {
@@ -266,7 +288,10 @@ impl Board {
             .filter(consumer)
             .filter_map(|name| cast.find(name))
             .collect();
+        let partitions = usize::from(scenario.topic.partitions);
+        let job = Job::new(&cast, partitions);
         let roles = Roles {
+            windows: SegmentId(u8::from(!is_windowed(scenario))),
             producer: cast.find("p1").expect("there is a producer"),
             driver: cast
                 .find("driver")
@@ -297,18 +322,20 @@ impl Board {
             },
             partitions: assignment(scenario).into_iter().map(partition).collect(),
             engine: engine.clone(),
-            group: Group::new(
-                consumers.into_iter(),
-                usize::from(scenario.topic.partitions),
-            ),
+            group: Group::new(consumers.into_iter(), partitions),
             transactions: Transactions::default(),
+            job,
+            timeline: Timeline::default(),
+            versions: Versions::default(),
             rows: Vec::new(),
             strikes: Vec::new(),
             windows: OrdMap::new(),
+            state_rows: 0,
             branch: engine,
             down: OrdSet::new(),
             beliefs: OrdMap::new(),
             amounts: OrdMap::new(),
+            event_times: OrdMap::new(),
             tally: Rc::new(run.tally.clone()),
             losses: Rc::new(run.outcomes.iter().filter(is_loss).copied().collect()),
             lost: 0,
@@ -365,6 +392,8 @@ impl Board {
         let at = event.at;
         let host = event.host;
         self.group.fold(at, host, &event.fact);
+        self.job.fold(at, host, &event.fact, &self.event_times);
+        self.timeline.fold(&event.fact);
         if let Fact::TransactionEnded { id, commit, .. } = &event.fact {
             self.group.transaction_ended(id);
             let own = |one: &Transaction| one.id == *id && one.writer == self.hosts.producer;
@@ -386,10 +415,20 @@ impl Board {
             return;
         }
         match &event.fact {
-            Fact::Emitted { origin, amount, .. } => {
-                self.producer.last_emitted = self.producer.last_emitted.max(number(*origin));
-                self.amounts.insert(number(*origin), *amount);
+            Fact::Emitted {
+                origin,
+                amount,
+                event_time,
+                ..
+            } => {
+                let order = number(*origin);
+                self.producer.last_emitted = self.producer.last_emitted.max(order);
+                self.amounts.insert(order, *amount);
+                self.event_times.insert(order, *event_time);
             }
+            Fact::Changed {
+                origin, order_id, ..
+            } => self.versions.changed(number(*origin), *order_id),
             Fact::ProducerIdAssigned { producer_id, epoch } if host == self.hosts.producer => {
                 self.producer.identity = Some((*producer_id, *epoch))
             }
@@ -497,7 +536,13 @@ impl Board {
                         continue;
                     };
                     let order = number(origin);
-                    let repeat = self.rows.iter().any(|other| other.order == order);
+                    let window = row.window.map(|window| (window, row.origins.len()));
+                    let same = |other: &TableRow| {
+                        let theirs = other.window.map(|(window, _)| window);
+                        let own = (order, row.window, row.record_key.as_str());
+                        is_repeat((other.order, theirs, &other.key), own)
+                    };
+                    let repeat = self.rows.iter().any(same);
                     self.rows.push(TableRow {
                         row: row.row,
                         order,
@@ -505,6 +550,9 @@ impl Board {
                         since: at,
                         source: (source.partition, source.offset),
                         repeat,
+                        version: self.versions.show(row),
+                        key: row.record_key.clone(),
+                        window,
                     });
                 }
             }
@@ -772,12 +820,21 @@ impl Board {
             orders: OrdSet::new(),
             closed: None,
             dropped: Vec::new(),
+            shut: false,
+            keys: OrdMap::new(),
         };
+        if fact.segment() != Some(self.hosts.windows) {
+            return;
+        }
         match fact {
+            Fact::StateSaved { rows, .. } => self.state_rows = *rows,
+            Fact::WindowClosed { window, .. } => {
+                if let Some(view) = self.windows.get_mut(&window.start) {
+                    view.shut = true;
+                }
+            }
             Fact::Accumulated {
-                segment: BRANCH,
-                window,
-                origins,
+                window, origins, ..
             } => {
                 let view = self
                     .windows
@@ -790,9 +847,13 @@ impl Board {
                 );
             }
             Fact::DroppedLate {
-                segment: BRANCH,
-                window,
-                origins,
+                window, origins, ..
+            }
+            | Fact::SideOutput {
+                window, origins, ..
+            }
+            | Fact::WindowMissed {
+                window, origins, ..
             } => {
                 let view = self
                     .windows
@@ -804,17 +865,17 @@ impl Board {
                     }
                 }
             }
-            Fact::BecameVisible {
-                segment: BRANCH,
-                rows,
-                ..
-            } => {
+            Fact::BecameVisible { rows, .. } => {
                 for row in rows {
                     if let Some(window) = row.window {
-                        self.windows
+                        let view = self
+                            .windows
                             .entry(window.start)
-                            .or_insert_with(|| opened(window))
-                            .closed = Some((at, row.amount));
+                            .or_insert_with(|| opened(window));
+                        // One row a key, where windows are kept by key.
+                        let before = view.keys.insert(row.record_key.clone(), row.amount);
+                        let sum = view.closed.map_or(0, |(_, sum)| sum);
+                        view.closed = Some((at, sum + row.amount - before.unwrap_or(0)));
                     }
                 }
             }
@@ -825,4 +886,13 @@ impl Board {
 
 fn numbers(origins: &[Origin]) -> Vec<u32> {
     origins.iter().map(|&origin| number(origin)).collect()
+}
+
+/// Whether the main query sums by windows.
+pub fn is_windowed(scenario: &Scenario) -> bool {
+    match scenario.engine.kind {
+        EngineKind::Spark => scenario.engine.spark.window_type != WindowType::None,
+        EngineKind::Flink => scenario.engine.flink.is_windowed(),
+        EngineKind::Consumer => false,
+    }
 }

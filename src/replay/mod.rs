@@ -4,9 +4,11 @@ pub mod anomalies;
 pub mod board;
 pub mod consumers;
 pub mod explain;
+pub mod job;
 pub mod playhead;
 pub mod promises;
 pub mod series;
+pub mod table;
 pub mod transactions;
 
 pub use board::Board;
