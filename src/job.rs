@@ -2,7 +2,8 @@
 //! The terminal has the time to wait and runs a simulation in one go.
 //!
 //! Requests and answers travel as postcard bytes: several times smaller than JSON, and the worker carries no JSON reader.
-//! An answer carries the number of its request, and the newest request wins.
+//! An answer carries the number of its request. The newest run wins over older ones, and so does the newest exploration; a run
+//! goes before an exploration and leaves it where it is.
 
 #[cfg(not(feature = "lean"))]
 use crate::sim::explore::{
@@ -10,6 +11,7 @@ use crate::sim::explore::{
     compare::{Comparing, Comparison},
     crash_points::{Exploration, Reach, Report},
     gauntlet::{Gauntlet, GauntletReport},
+    guarantee::{Judged, Judging},
     matrix::{Filling, Matrix, axes},
     prevent::{Prevention, Search},
     seeds::{SeedReport, Seeds},
@@ -51,6 +53,9 @@ pub enum What {
     /// The scripts of a suite.
     #[cfg(not(feature = "lean"))]
     Gauntlet(String),
+    /// Every crash point, and the settings that what was refuted fell by.
+    #[cfg(not(feature = "lean"))]
+    Judge(Reach),
 }
 
 /// What comes back.
@@ -97,6 +102,7 @@ pub enum Found {
     Seeds(Box<SeedReport>),
     Prevented(Box<Prevention>),
     Gauntlet(Box<GauntletReport>),
+    Judged(Box<Judged>),
 }
 
 /// A request being worked on.
@@ -121,6 +127,8 @@ enum Task {
     Prevent(Box<Search>),
     #[cfg(not(feature = "lean"))]
     Gauntlet(Box<Gauntlet>),
+    #[cfg(not(feature = "lean"))]
+    Judge(Box<Judging>),
 }
 
 impl Request {
@@ -190,6 +198,11 @@ impl Job {
         }
     }
 
+    /// Whether it is a single run, and not one of the many that nobody waits for with a finger on the button.
+    pub fn is_run(&self) -> bool {
+        matches!(self.task, Task::Run(_))
+    }
+
     pub fn progress(&self) -> Reply {
         let number = self.number;
         match &self.task {
@@ -229,6 +242,7 @@ impl Task {
             What::Seeds(seeds) => Task::Seeds(Box::new(Seeds::new(scenario, seeds)?)),
             What::Prevent(order) => Task::Prevent(Box::new(Search::new(scenario, order)?)),
             What::Gauntlet(suite) => Task::Gauntlet(Box::new(Gauntlet::new(scenario, &suite)?)),
+            What::Judge(reach) => Task::Judge(Box::new(Judging::new(scenario, reach)?)),
         })
     }
 }
@@ -244,6 +258,7 @@ impl Task {
             Task::Seeds(work) => Some(work.as_mut()),
             Task::Prevent(work) => Some(work.as_mut()),
             Task::Gauntlet(work) => Some(work.as_mut()),
+            Task::Judge(work) => Some(work.as_mut()),
         }
     }
 
@@ -259,6 +274,7 @@ impl Task {
             Task::Seeds(work) => Found::Seeds(Box::new(work.finish())),
             Task::Prevent(work) => Found::Prevented(Box::new(work.finish())),
             Task::Gauntlet(work) => Found::Gauntlet(Box::new(work.finish())),
+            Task::Judge(work) => Found::Judged(Box::new(work.finish())),
         })
     }
 
@@ -271,6 +287,7 @@ impl Task {
             Task::Seeds(work) => work.progress(),
             Task::Prevent(work) => work.progress(),
             Task::Gauntlet(work) => work.progress(),
+            Task::Judge(work) => work.progress(),
         }
     }
 }
@@ -404,7 +421,9 @@ mod tests {
         let seeds = Seeds::run(&scenario, 3).expect("valid");
         let prevented = Search::run(&scenario, Some(2)).expect("valid");
         let gauntlet = Gauntlet::run(&scenario, "G-NET").expect("valid");
+        let judged = Judging::run(&scenario, reach.clone()).expect("valid");
         for (what, expected) in [
+            (What::Judge(reach.clone()), Found::Judged(Box::new(judged))),
             (What::Explore(reach), Found::Explored(Box::new(explored))),
             (
                 What::Compare(Box::new(other)),

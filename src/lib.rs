@@ -12,8 +12,13 @@
 //! - `conform`: recordings of real systems against the simulator; native only
 //! - [`app`]: the browser: Yew components, and whoever can be found to run a job
 
-#[cfg(feature = "app")]
+#[cfg(all(feature = "app", not(feature = "lean")))]
 pub mod app;
+/// The worker that opens the page has no page in it.
+#[cfg(all(feature = "app", feature = "lean"))]
+pub mod app {
+    pub mod worker;
+}
 #[cfg(not(feature = "lean"))]
 pub mod arrivals;
 pub mod charts;

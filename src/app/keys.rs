@@ -12,7 +12,7 @@ use yew::{Callback, UseReducerHandle};
 
 /// Whether the key belongs to the element that has the focus.
 fn is_taken(event: &KeyboardEvent) -> bool {
-    if event.ctrl_key() || event.meta_key() || event.alt_key() {
+    if event.default_prevented() || event.ctrl_key() || event.meta_key() || event.alt_key() {
         return true;
     }
     let Some(element) = event

@@ -9,6 +9,7 @@ use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
 use crate::sim::{Outcome, OutcomeKind, Patch, Run, Scenario};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use yew::Reducible;
 
@@ -72,6 +73,8 @@ pub enum AfterRun {
     Play,
     /// It goes where the link says.
     Seek(Time),
+    /// It plays on from here: another script than before strikes.
+    Fork(Time),
 }
 
 /// What the page has to say about links.
@@ -117,6 +120,8 @@ pub struct Lab {
     pub panel: Panel,
     /// The run came with a link or a file, so a lesson that opens leaves it alone.
     pub linked: bool,
+    /// A setting that something points at, so that it is shown.
+    pub pointed: Option<String>,
     /// The digest that the run of a link should have.
     pub expected: Option<u64>,
     pub notice: Option<Notice>,
@@ -137,6 +142,10 @@ pub enum Action {
     Patch(Patch),
     PutFault(String, Box<FaultSpec>),
     RemoveFault(String),
+    /// These faults instead of the script, and the run of it, looked at from this moment on.
+    Script(BTreeMap<String, FaultSpec>, Time),
+    /// A setting is pointed at.
+    Point(Option<String>),
     /// Another named scenario.
     Preset(&'static Preset),
     /// The lesson sets another starting point.
@@ -174,6 +183,7 @@ impl Default for Lab {
             listing: None,
             panel: Panel::None,
             linked: false,
+            pointed: None,
             expected: None,
             notice: None,
         }
@@ -343,12 +353,21 @@ impl Reducible for Lab {
             Action::ResetAll => lab = lab.patched("", Patch::default()),
             Action::Patch(patch) => lab = lab.patched("", patch),
             Action::PutFault(id, spec) => {
-                let value = serde_json::to_value(spec).expect("a fault is plain data");
-                // Whatever stood under this name goes first, so that no field of it stays behind.
-                let whole = Value::Object(whole_fault(value));
-                let patch = lab.patch.then(&Patch::at(&["faults", &id], whole));
+                let patch = lab.patch.then(&put(&id, &spec));
                 lab = lab.patched("faults", patch);
             }
+            Action::Script(faults, at) => {
+                let mut patch = lab.patch.clone();
+                for id in lab.base.faults.keys().chain(lab.scenario.faults.keys()) {
+                    patch = patch.then(&Patch::at(&["faults", id], Value::Null));
+                }
+                for (id, spec) in &faults {
+                    patch = patch.then(&put(id, spec));
+                }
+                lab = lab.patched("faults", patch);
+                lab = lab.run(AfterRun::Fork(at));
+            }
+            Action::Point(key) => lab.pointed = key,
             Action::RemoveFault(id) => {
                 let patch = lab.patch.then(&Patch::at(&["faults", &id], Value::Null));
                 lab = lab.patched("faults", patch);
@@ -404,9 +423,29 @@ impl Reducible for Lab {
     }
 }
 
+/// Puts a fault into the script. Whatever stood under this name goes first, so that no field of it stays behind.
+fn put(id: &str, spec: &FaultSpec) -> Patch {
+    let value = serde_json::to_value(spec).expect("a fault is plain data");
+    Patch::at(&["faults", id], Value::Object(whole_fault(value)))
+}
+
 /// A fault with every field named, so that merging it over another one leaves nothing of that.
 fn whole_fault(value: Value) -> Map<String, Value> {
-    let fields = ["where", "at", "until", "step", "after", "chance", "for"];
+    let fields = [
+        "where",
+        "at",
+        "until",
+        "step",
+        "after",
+        "chance",
+        "for",
+        "by",
+        "request",
+        "times",
+        "error",
+        "events",
+        "after_step",
+    ];
     let mut whole: Map<String, Value> =
         gather(fields.map(|field| (field.to_string(), Value::Null)));
     if let Value::Object(given) = value {
@@ -467,6 +506,24 @@ mod tests {
         let again = reduce(Lab::default(), Action::Open(Box::new(shared)));
         let again = reduce(again, Action::Finished(Box::new(run)));
         assert_eq!(again.notice, Some(Notice::Reproduced));
+    }
+
+    #[test]
+    fn a_script_takes_the_place_of_every_fault_and_of_every_script_before() {
+        let script = |json: &str| serde_json::from_str(json).expect("valid");
+        let first = r#"{"explored": {"do": "producer.crash.resend", "where": "p1", "after_step": {"b1": 8}}}"#;
+        let lab = reduce(
+            Lab::default(),
+            Action::Script(script(first), Time::from_ms(183)),
+        );
+        assert!(lab.running);
+        assert_eq!(lab.after_run, AfterRun::Fork(Time::from_ms(183)));
+        assert_eq!(lab.scenario.faults, script(first));
+        let second = r#"{"explored": {"do": "driver.crash.C5", "step": 7}}"#;
+        let lab = reduce(lab, Action::Script(script(second), Time::ZERO));
+        assert_eq!(lab.scenario.faults, script(second));
+        let none = reduce(lab, Action::Script(BTreeMap::new(), Time::ZERO));
+        assert!(none.scenario.faults.is_empty());
     }
 
     #[test]

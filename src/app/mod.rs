@@ -10,12 +10,13 @@ mod keys;
 mod lab;
 mod learner;
 mod link;
+mod many;
 pub mod plots;
 pub mod plotter;
 mod runner;
 pub mod worker;
 
-use crate::job::Reply;
+use crate::job::{Reply, What};
 use crate::sim::kernel::Time;
 use components::header::Header;
 use components::lesson::LessonPanel;
@@ -26,8 +27,12 @@ use components::start::Start;
 use head::{Head, Move};
 use hooks::{use_frames, use_keys};
 use lab::{Action, AfterRun, Face, Lab, Panel};
+use many::{Asking, Many};
 use runner::Runner;
-use yew::{Callback, Html, component, html, use_effect_with, use_memo, use_reducer_eq, use_state};
+use yew::{
+    Callback, ContextProvider, Html, UseReducerHandle, component, html, use_effect_with, use_memo,
+    use_reducer_eq, use_state,
+};
 
 /// Starts the page. The static shell of `index.html` stays in view until there is something to take its place.
 pub fn mount() {
@@ -68,24 +73,51 @@ fn App() -> Html {
     let lab = use_reducer_eq(link::arrived);
     let head = use_reducer_eq(Head::default);
     let lit = use_state(Vec::<String>::new);
+    let many = use_reducer_eq(Many::default);
     let runner = {
-        let dispatch = lab.dispatcher();
+        let (dispatch, many) = (lab.dispatcher(), many.dispatcher());
         use_memo((), move |()| {
-            Runner::new(Callback::from(move |reply| match reply {
+            Runner::new(Callback::from(move |(explores, reply)| match reply {
                 Reply::Done { run, .. } => dispatch.dispatch(Action::Finished(run)),
+                Reply::Refused { problem, .. } if explores => {
+                    many.dispatch(Asking::Refused(problem))
+                }
                 Reply::Refused { problem, .. } => dispatch.dispatch(Action::Refused(problem)),
                 Reply::Progress { events, .. } => dispatch.dispatch(Action::Progress(events)),
+                Reply::Part { done, of, .. } => many.dispatch(Asking::Part(done, of)),
+                Reply::Found { found, .. } => many.dispatch(Asking::Found(found)),
                 Reply::Ready => {}
-                // Nobody on the page asks for these yet.
-                #[cfg(not(feature = "lean"))]
-                Reply::Part { .. } | Reply::Found { .. } => {}
             }))
         })
     };
     {
-        let scenario = lab.scenario.clone();
+        let (scenario, runner) = (lab.scenario.clone(), runner.clone());
         use_effect_with(lab.wanted, move |_| {
-            runner.run(&scenario);
+            runner.ask(&scenario, What::Run);
+        });
+    }
+    {
+        let (asked, scenario) = (many.asked.clone(), lab.scenario.clone());
+        use_effect_with(many.wanted, move |&wanted| match asked {
+            Some((what, scenario)) => runner.ask(&scenario, what),
+            None if wanted > 0 => runner.ask(&scenario, What::Stop),
+            None => {}
+        });
+    }
+    {
+        let many = many.dispatcher();
+        use_effect_with((lab.base_id, lab.base.workload.orders), move |_| {
+            many.dispatch(Asking::Forget);
+        });
+    }
+    {
+        // What was cheap to explore follows the settings by itself.
+        let again = many.open && many.cheap && many.is_stale(&lab);
+        let (many, ask) = (many.dispatcher(), Many::judge(&lab));
+        use_effect_with((lab.scenario.clone(), again), move |&(_, again)| {
+            if again {
+                many.dispatch(ask);
+            }
         });
     }
     {
@@ -96,6 +128,12 @@ fn App() -> Html {
             }),
             AfterRun::Seek(at) if lab.done.is_some() => {
                 head.dispatch(Move::Seek(at.min(lab.end())));
+            }
+            AfterRun::Fork(at) if lab.done.is_some() => {
+                head.dispatch(Move::Seek(at));
+                head.dispatch(Move::Play {
+                    stop: lab.first_stop().max(at),
+                });
             }
             _ => {}
         });
@@ -149,6 +187,7 @@ fn App() -> Html {
         ended: head.at >= done.run.end,
     });
     html! {
+        <ContextProvider<UseReducerHandle<Many>> context={many}>
         <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
@@ -165,6 +204,7 @@ fn App() -> Html {
                 <Tabs lab={lab.clone()} />
             }
         </div>
+        </ContextProvider<UseReducerHandle<Many>>>
     }
 }
 

@@ -28,22 +28,28 @@ const PATIENCE: u32 = 5_000;
 /// How long the page may take to load the worker's program, in ms, before it says so.
 const LAST_PATIENCE: u32 = 30_000;
 
-/// Runs scenarios and hands the answers to one listener. The newest request wins.
+/// Runs and explores scenarios, and hands the answers to one listener, runs and explorations apart. The newest request of
+/// each wins.
 #[derive(Clone)]
 pub struct Runner {
     state: Rc<RefCell<State>>,
 }
 
+/// Runs, and the many runs of an exploration.
+const KINDS: usize = 2;
+
 struct State {
-    on_reply: Callback<Reply>,
+    /// With the answer: whether it is one to an exploration.
+    on_reply: Callback<(bool, Reply)>,
     host: Host,
     /// Whoever answers has said that it is up.
     ready: bool,
     /// It has everything, and not only what the opening scenario needs.
     full: bool,
-    newest: u64,
-    /// The newest request, until it is answered: whoever comes up later is asked again.
-    open: Option<Request>,
+    asked: u64,
+    newest: [u64; KINDS],
+    /// The newest requests, until they are answered: whoever comes up later is asked again.
+    open: [Option<Request>; KINDS],
 }
 
 enum Host {
@@ -60,14 +66,15 @@ impl PartialEq for Runner {
 }
 
 impl Runner {
-    pub fn new(on_reply: Callback<Reply>) -> Self {
+    pub fn new(on_reply: Callback<(bool, Reply)>) -> Self {
         let state = State {
             on_reply,
             host: Host::None(String::new()),
             ready: false,
             full: false,
-            newest: 0,
-            open: None,
+            asked: 0,
+            newest: [0; KINDS],
+            open: [None, None],
         };
         let runner = Runner {
             state: Rc::new(RefCell::new(state)),
@@ -86,23 +93,25 @@ impl Runner {
         }
     }
 
-    /// Asks for the run of a scenario; answers to older requests are dropped from here on.
-    pub fn run(&self, scenario: &Scenario) {
-        if scenario.needs_full() && !self.state.borrow().full {
+    /// Asks for something; answers to older requests of its kind are dropped from here on.
+    pub fn ask(&self, scenario: &Scenario, what: What) {
+        let kind = usize::from(what != What::Run);
+        if (kind > 0 || scenario.needs_full()) && !self.state.borrow().full {
             self.replace();
         }
         let refusal = {
             let mut state = self.state.borrow_mut();
-            state.newest += 1;
+            state.asked += 1;
             let request = Request {
-                number: state.newest,
+                number: state.asked,
                 scenario: scenario.clone(),
-                what: What::Run,
+                what,
             };
+            state.newest[kind] = request.number;
             if state.ready {
                 state.host.post(&request);
             }
-            state.open = Some(request);
+            state.open[kind] = Some(request);
             match &state.host {
                 Host::None(problem) => Some(problem.clone()),
                 _ => None,
@@ -199,9 +208,13 @@ impl Runner {
         self.refuse(problem);
     }
 
+    /// Whatever is asked for is refused.
     fn refuse(&self, problem: String) {
-        let number = self.state.borrow().newest;
-        self.answer(Reply::Refused { number, problem });
+        let newest = self.state.borrow().newest;
+        for number in newest {
+            let problem = problem.clone();
+            self.answer(Reply::Refused { number, problem });
+        }
     }
 
     fn listener(&self) -> Function {
@@ -220,31 +233,32 @@ impl Runner {
     fn started(&self) {
         let mut state = self.state.borrow_mut();
         state.ready = true;
-        if let Some(request) = &state.open {
+        for request in state.open.iter().flatten() {
             state.host.post(request);
         }
     }
 
     fn answer(&self, reply: Reply) {
-        let on_reply = {
+        let (on_reply, kind) = {
             let mut state = self.state.borrow_mut();
             let number = match &reply {
                 Reply::Ready => return,
                 Reply::Progress { number, .. }
                 | Reply::Done { number, .. }
-                | Reply::Refused { number, .. } => *number,
-                #[cfg(not(feature = "lean"))]
-                Reply::Part { number, .. } | Reply::Found { number, .. } => *number,
+                | Reply::Refused { number, .. }
+                | Reply::Part { number, .. }
+                | Reply::Found { number, .. } => *number,
             };
-            if number != state.newest {
+            let open = state.newest.iter().position(|&newest| newest == number);
+            let Some(kind) = open.filter(|_| number > 0) else {
                 return;
-            }
+            };
             if reply.is_last() {
-                state.open = None;
+                state.open[kind] = None;
             }
-            state.on_reply.clone()
+            (state.on_reply.clone(), kind)
         };
-        on_reply.emit(reply);
+        on_reply.emit((kind > 0, reply));
     }
 }
 

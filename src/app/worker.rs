@@ -1,11 +1,13 @@
 //! The worker's side: a job is advanced slice by slice, so that a newer request is heard between two slices.
 //!
+//! There is room for one run and one exploration; the run goes first, and the exploration goes on behind it.
+//!
 //! Where no worker may start, the page loads this same program into itself and talks to it through a message port.
 
 use crate::job::{Job, Reply};
 use gloo::timers::callback::Timeout;
-use js_sys::{Reflect, Uint8Array};
-use std::cell::RefCell;
+use js_sys::{Date, Reflect, Uint8Array};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -14,15 +16,18 @@ use web_sys::{MessageEvent, MessagePort};
 /// The global under which the page leaves the port before it loads this program.
 pub const PORT: &str = "streamproofPort";
 
-/// Events a slice in a worker, and on the page, where a slice has to fit between two pictures.
-const SLICE: u64 = 4_000;
-const SLICE_ON_PAGE: u64 = 1_500;
+/// Events a slice.
+const SLICE: u64 = 1_500;
+/// How long the worker goes on without listening, in ms; on the page, where it has to fit between two pictures, one slice.
+const TURN: f64 = 25.0;
 
 struct Server {
     /// The page's port, or the worker's own scope: both have the methods of a port.
     peer: MessagePort,
-    slice: u64,
-    current: RefCell<Option<Job>>,
+    turn: f64,
+    run: RefCell<Option<Job>>,
+    many: RefCell<Option<Job>>,
+    awake: Cell<bool>,
 }
 
 /// Listens for requests for as long as the page lives.
@@ -31,20 +36,23 @@ pub fn serve() {
     let port = Reflect::get(&scope, &PORT.into())
         .ok()
         .filter(|port| port.is_object());
-    let slice = if port.is_some() { SLICE_ON_PAGE } else { SLICE };
+    let turn = if port.is_some() { 0.0 } else { TURN };
     let peer: MessagePort = port.unwrap_or_else(|| scope.into()).unchecked_into();
     let server = Rc::new(Server {
         peer: peer.clone(),
-        slice,
-        current: RefCell::new(None),
+        turn,
+        run: RefCell::new(None),
+        many: RefCell::new(None),
+        awake: Cell::new(false),
     });
     let on_message = {
         let server = server.clone();
         Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             match Job::begin(&event.data().unchecked_into::<Uint8Array>().to_vec()) {
                 Ok(job) => {
-                    let idle = server.current.borrow_mut().replace(job).is_none();
-                    if idle {
+                    let is_run = job.is_run();
+                    *server.place(is_run).borrow_mut() = Some(job);
+                    if !server.awake.replace(true) {
                         advance(server.clone());
                     }
                 }
@@ -59,22 +67,37 @@ pub fn serve() {
 
 fn advance(server: Rc<Server>) {
     Timeout::new(0, move || {
-        let Some(job) = server.current.borrow_mut().take() else {
+        let run = server.run.borrow_mut().take();
+        let Some(mut job) = run.or_else(|| server.many.borrow_mut().take()) else {
+            server.awake.set(false);
             return;
         };
-        match job.advance(server.slice) {
-            Ok(job) => {
-                server.post(&job.progress());
-                *server.current.borrow_mut() = Some(job);
-                advance(server);
+        let is_run = job.is_run();
+        let until = Date::now() + server.turn;
+        loop {
+            match job.advance(SLICE) {
+                Ok(next) => job = next,
+                Err(reply) => {
+                    server.post(&reply);
+                    break;
+                }
             }
-            Err(reply) => server.post(&reply),
+            if Date::now() >= until {
+                server.post(&job.progress());
+                *server.place(is_run).borrow_mut() = Some(job);
+                break;
+            }
         }
+        advance(server);
     })
     .forget();
 }
 
 impl Server {
+    fn place(&self, is_run: bool) -> &RefCell<Option<Job>> {
+        if is_run { &self.run } else { &self.many }
+    }
+
     fn post(&self, reply: &Reply) {
         let bytes = Uint8Array::from(reply.to_bytes().as_slice());
         // Without a listener there is nobody to answer to.

@@ -1,9 +1,12 @@
 //! The plots beside and below the timeline: drawn on canvases while the playhead moves, with sentence, table and export.
 
 use super::stage::{Fit, View};
-use super::timeline::{HISTOGRAM, LEFT, RIGHT, axis};
+use super::strip::Strip;
+use super::timeline::{Axis, HISTOGRAM, LEFT, RIGHT, axis};
 use crate::app::head::Head;
 use crate::app::hooks::use_theme;
+use crate::app::lab::Lab;
+use crate::app::many::{Asking, use_many};
 use crate::app::plots::{Plots, use_plots};
 use crate::charts::{ChartKind, Percentile, Question};
 use crate::plot::{Frame, Table, View as PlotView};
@@ -22,6 +25,7 @@ pub struct ChartsProps {
     /// Of the whole stage.
     pub width: u32,
     pub fit: Fit,
+    pub lab: UseReducerHandle<Lab>,
     pub head: UseReducerHandle<Head>,
 }
 
@@ -52,8 +56,10 @@ pub fn Charts(props: &ChartsProps) -> Html {
         view,
         width,
         fit,
+        lab,
         head,
     } = props;
+    let many = use_many();
     let horizon = view.horizon();
     let plots = use_plots();
     use_memo((view.done.clone(), plots.clone()), |(done, plots)| {
@@ -106,21 +112,27 @@ pub fn Charts(props: &ChartsProps) -> Html {
             (own, width, height.unwrap_or(268))
         }
     };
+    let to_strip = {
+        let many = many.clone();
+        Callback::from(move |_| many.dispatch(Asking::Open(true)))
+    };
     let percentiles = plots.ask::<Vec<Percentile>>(&Question::Percentiles {
         playhead: playhead.micros(),
     });
     html! {
-        <div class="charts" data-wide={wide.to_string()}>
+        <div class="charts" data-wide={wide.to_string()} data-strip={many.open.to_string()}>
             <div class="chart-tabs" role="tablist" aria-label="Plots">
                 { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
-                    let pick = { let tab = tab.clone(); Callback::from(move |_| tab.set(n)) };
-                    html! { <button role="tab" aria-selected={(*tab == n).to_string()} onclick={pick}>{ chart.title() }</button> }
+                    let pick = { let (tab, many) = (tab.clone(), many.clone()); Callback::from(move |_| { tab.set(n); many.dispatch(Asking::Open(false)); }) };
+                    html! { <button role="tab" aria-selected={(!many.open && *tab == n).to_string()} onclick={pick}>{ chart.title() }</button> }
                 }) }
+                <button role="tab" id="crash-tab" aria-selected={many.open.to_string()} onclick={to_strip}>{ "Crash strip" }</button>
             </div>
+            if many.open { <Strip lab={lab.clone()} axis={Axis { width: f64::from(strip), horizon }} fit={*fit} /> }
             { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
                 let (plot_view, width, height) = place(chart);
                 html! {
-                    <div class="chart-place" data-chart={n.to_string()} data-shown={(*tab == n).to_string()} key={n}>
+                    <div class="chart-place" data-chart={n.to_string()} data-shown={(!many.open && *tab == n).to_string()} key={n}>
                         <Plot {chart} plots={plots.clone()} {plot_view} {width} {height} run={view.done.run.digest_text()} seed={view.done.scenario.seed} />
                         if chart == ChartKind::Latency { <Percentiles rows={percentiles.clone().unwrap_or_default()} /> }
                     </div>

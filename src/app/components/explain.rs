@@ -1,5 +1,6 @@
 //! Explain this order: one sentence, and the way back from what is seen to what has no cause.
 
+use super::prevent::Prevent;
 use super::stage::View;
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
@@ -76,6 +77,7 @@ pub fn Explain(props: &ExplainProps) -> Html {
                     }
                 }) }
             </ol>
+            if tone != "ok" { <Prevent view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
         </section>
     }
 }

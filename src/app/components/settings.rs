@@ -1,5 +1,6 @@
-//! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line.
+//! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line and what this run refuted.
 
+use super::guarantee::GuaranteeLine;
 use crate::app::lab::{Action, Done, Lab, Shared};
 use crate::replay::{anomalies, promises};
 use crate::sim::OutcomeKind;
@@ -70,12 +71,14 @@ pub fn Settings(props: &SettingsProps) -> Html {
         let wanted = control.teaching
             || open.contains(&control.group)
             || changed.contains(&control.key)
+            || lab.pointed.as_deref() == Some(control.key)
             || !filter.is_empty();
         wanted && words.contains(filter.as_str()) && control.value(&lab.scenario).is_some()
     };
     let any = CONTROLS.iter().any(shown);
     html! {
         <aside class="settings" id="settings" aria-label="Settings">
+            <GuaranteeLine lab={lab.clone()} />
             <Guarantee lab={lab.clone()} shown={*so_far} />
             <input class="filter" type="search" aria-label="Filter settings" placeholder="Filter keys and plain words" oninput={on_filter} />
             if !changed.is_empty() {
@@ -141,15 +144,15 @@ fn Guarantee(props: &GuaranteeProps) -> Html {
         *reasons.entry(reason.replace('_', " ")).or_insert(0) += 1;
     }
     let (tone, head) = match (doubled > 0, lost > 0) {
-        (true, true) => ("lost", "Neither at least once nor at most once."),
-        (true, false) => ("dup", "Not exactly once."),
-        (false, true) => ("lost", "Not at least once."),
+        (true, true) => ("lost", "This run: neither at least once nor at most once."),
+        (true, false) => ("dup", "This run: not exactly once."),
+        (false, true) => ("lost", "This run: not at least once."),
         (false, false) => (
             "ok",
             if shown.ended {
-                "Nothing refuted by this run."
+                "This run: nothing refuted."
             } else {
-                "Nothing refuted so far."
+                "This run: nothing refuted so far."
             },
         ),
     };
@@ -179,8 +182,8 @@ fn Guarantee(props: &GuaranteeProps) -> Html {
         " Idempotence is off."
     };
     html! {
-        <section class="guarantee" data-tone={tone} aria-label="Guarantee">
-            <b>{ if lab.stale { "Changed since this run." } else { head } }</b>{ counted }{ because }{ idempotence }{ " Other crash points are not explored." }
+        <section class="guarantee" data-tone={tone} aria-label="This run">
+            <b>{ if lab.stale { "Changed since this run." } else { head } }</b>{ counted }{ because }{ idempotence }
             if shown.ended { <Judged done={done.clone()} /> }
         </section>
     }

@@ -5,18 +5,20 @@ use super::counters::Counters;
 use super::diagram::{Diagram, is_bad};
 use super::explain::Explain;
 use super::listing::Listing;
+use super::prevent;
 use super::scene::money;
 use super::timeline::Timeline;
 use super::transport::Transport;
 use crate::app::head::{Head, Move};
 use crate::app::hooks::{use_media, use_reduced_motion, use_width};
 use crate::app::lab::{Action, Done, Lab, Panel, Shared};
+use crate::app::many::use_many;
 use crate::replay::{Board, Playhead};
-use crate::sim::control;
+use crate::sim::catalog;
 use crate::sim::json;
 use crate::sim::kernel::Time;
-use crate::sim::ledger::{DupOrigin, LossOrigin};
-use crate::sim::{Outcome, OutcomeKind};
+use crate::sim::ledger::DupOrigin;
+use crate::sim::{Outcome, OutcomeKind, Patch};
 use std::cell::RefCell;
 use std::rc::Rc;
 use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_memo, use_node_ref};
@@ -188,7 +190,7 @@ pub fn Stage(props: &StageProps) -> Html {
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
-                    <Charts {view} {width} {fit} head={head.clone()} />
+                    <Charts {view} {width} {fit} lab={lab.clone()} head={head.clone()} />
                 </section>
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
@@ -266,29 +268,50 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
             }
         })
     };
+    let many = use_many();
+    let order = first.map(|outcome| outcome.order).or(view.followed);
+    // What a search for this order has found, if there was one.
+    let found = first.and_then(|outcome| prevent::known(&many, view, outcome.order));
+    let help = found
+        .as_ref()
+        .and_then(|known| known.found.best().first().copied().cloned());
+    let (change, cure_words) = match &mistake {
+        Some(mistake) => (
+            Some(mistake.cure.clone()),
+            ended.then(|| format!("Set {}, run again", first_setting(&mistake.cure.0))),
+        ),
+        None => match (opening_cure(lab, first), &help) {
+            (Some(cure), _) => (
+                Some(cure),
+                Some("Turn on idempotence, run again".to_string()),
+            ),
+            (None, Some(trial)) => (
+                trial.patch(),
+                Some(format!("Set {}, run again", trial.words())),
+            ),
+            (None, None) => (
+                None,
+                first
+                    .filter(|_| found.is_none())
+                    .map(|_| "What would have prevented it?".to_string()),
+            ),
+        },
+    };
     let again = {
-        let (lab, head) = (lab.clone(), head.clone());
-        let cure = first.and_then(|outcome| cure(outcome.kind));
-        let whole = mistake.as_ref().map(|mistake| mistake.cure.clone());
+        let (lab, head, view, many, stale) =
+            (lab.clone(), head.clone(), view.clone(), many, lab.stale);
         Callback::from(move |_| {
-            if let Some(whole) = &whole {
-                lab.dispatch(Action::Patch(lab.patch.then(whole)));
-            } else if let Some((control, value, _)) = cure {
-                lab.dispatch(Action::Set(control, value.to_string()));
+            if let Some(change) = change.as_ref().filter(|_| !stale) {
+                lab.dispatch(Action::Patch(lab.patch.then(change)));
+            } else if let Some(outcome) = first.filter(|_| !stale) {
+                lab.dispatch(Action::Select(Some(outcome.order)));
+                lab.dispatch(Action::Explain(true));
+                prevent::ask(&many, &view, outcome.order);
+                return;
             }
             head.dispatch(Move::Seek(Time::ZERO));
             lab.dispatch(Action::Run);
         })
-    };
-    let order = first.map(|outcome| outcome.order).or(view.followed);
-    let cure_words = match &mistake {
-        _ if lab.stale => None,
-        Some(mistake) => {
-            ended.then(|| format!("Set {}, run again", first_setting(&mistake.cure.0)))
-        }
-        None => first
-            .and_then(|outcome| cure(outcome.kind))
-            .map(|(.., words)| words.to_string()),
     };
     html! {
         <div class="verdict" data-tone={tone}>
@@ -405,39 +428,12 @@ fn first_setting(patch: &serde_json::Value) -> String {
     }
 }
 
-/// The one setting that cures this outcome in this pipeline, and the words on its button.
-fn cure(kind: OutcomeKind) -> Option<(&'static control::Control, &'static str, &'static str)> {
-    let (key, value, words) = match kind {
-        OutcomeKind::Duplicated(DupOrigin::ProducerRetry) => (
-            "enable.idempotence",
-            "true",
-            "Turn on idempotence, run again",
-        ),
-        OutcomeKind::Duplicated(DupOrigin::AppResend) => (
-            "hoodie.datasource.write.operation",
-            "\"upsert\"",
-            "Write with upsert, run again",
-        ),
-        OutcomeKind::Duplicated(DupOrigin::BatchReplay) => (
-            "sink.writer",
-            "\"native\"",
-            "Use the native sink, run again",
-        ),
-        OutcomeKind::Duplicated(DupOrigin::KeyPerAttempt) => (
-            "hoodie.datasource.write.recordkey.field",
-            "\"order_id\"",
-            "Key by order_id, run again",
-        ),
-        OutcomeKind::Duplicated(DupOrigin::OffsetReplay)
-        | OutcomeKind::Lost(LossOrigin::SkippedBatch | LossOrigin::StartingOffset) => (
-            "checkpointLocation",
-            "\"kept\"",
-            "Keep the checkpoint, run again",
-        ),
-        OutcomeKind::Lost(LossOrigin::Acks | LossOrigin::LeaderLoss) => {
-            ("acks", "\"all\"", "Set acks=all, run again")
-        }
-        _ => return None,
-    };
-    control::find(key).map(|control| (control, value, words))
+/// The opening scene's cure is at hand at once, before the worker that could search for it is there. A browser test runs it.
+fn opening_cure(lab: &Lab, outcome: Option<Outcome>) -> Option<Patch> {
+    let opens = lab.base_id == catalog::OPENING && !lab.scenario.producer.idempotence();
+    let retried = OutcomeKind::Duplicated(DupOrigin::ProducerRetry);
+    let patch = || Patch::at(&["producer", "enable.idempotence"], true.into());
+    outcome
+        .filter(|outcome| opens && outcome.kind == retried)
+        .map(|_| patch())
 }

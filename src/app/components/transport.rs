@@ -5,6 +5,7 @@ use super::stage::View;
 use crate::app::head::{Head, Move, SPEEDS, speed_text};
 use crate::app::keys::travel;
 use crate::app::lab::Lab;
+use crate::app::many::{Asking, use_many};
 use crate::replay::explain::seconds;
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -67,6 +68,11 @@ pub fn Transport(props: &TransportProps) -> Html {
             }
         })
     };
+    let many = use_many();
+    let strip = {
+        let many = many.clone();
+        Callback::from(move |_| many.dispatch(Asking::Open(!many.open)))
+    };
     let end = view.done.run.end;
     let state = if head.playing { "playing" } else { "paused" };
     html! {
@@ -88,6 +94,7 @@ pub fn Transport(props: &TransportProps) -> Html {
                     { for SPEEDS.iter().map(|&speed| html! { <option value={speed.to_string()} selected={speed == head.speed}>{ speed_text(speed) }</option> }) }
                 </select>
             </label>
+            <button class="btn" id="crash-strip" aria-pressed={many.open.to_string()} onclick={strip}>{ "Crash strip" }</button>
             <FaultMenu view={view.clone()} lab={lab.clone()} head={head.clone()} />
         </div>
     }

@@ -124,17 +124,22 @@ pub struct Counterexample {
 impl Counterexample {
     /// The patch that replays it on the explored scenario.
     pub fn patch(&self) -> Patch {
-        let out = self.left_out.iter().map(|name| (name.clone(), Value::Null));
-        let struck = self.faults.iter().map(|(name, spec)| {
-            let mut value = serde_json::to_value(spec).expect("a fault is plain data");
-            if let Value::Object(fields) = &mut value {
-                fields.retain(|_, field| !field.is_null());
-            }
-            (name.clone(), value)
-        });
-        let faults: Map<String, Value> = out.chain(struck).collect();
-        Patch::at(&["faults"], Value::Object(faults))
+        script(&self.left_out, &self.faults)
     }
+}
+
+/// These faults instead of the scenario's own.
+pub(super) fn script(left_out: &[String], faults: &BTreeMap<String, FaultSpec>) -> Patch {
+    let out = left_out.iter().map(|name| (name.clone(), Value::Null));
+    let struck = faults.iter().map(|(name, spec)| {
+        let mut value = serde_json::to_value(spec).expect("a fault is plain data");
+        if let Value::Object(fields) = &mut value {
+            fields.retain(|_, field| !field.is_null());
+        }
+        (name.clone(), value)
+    });
+    let faults: Map<String, Value> = out.chain(struck).collect();
+    Patch::at(&["faults"], Value::Object(faults))
 }
 
 /// The outcome of a crash at each step, to be drawn as one row of cells a host on the axis of simulated time.
@@ -152,7 +157,33 @@ pub struct StripRow {
     /// A host, or a link such as `p1>*`.
     pub place: String,
     pub fault: String,
+    /// The kind of fact after which it strikes; empty if it strikes at steps.
+    pub fact: String,
     pub points: Vec<StripPoint>,
+}
+
+impl StripRow {
+    /// The fault that strikes at one of its cells.
+    pub fn spec(&self, cell: usize, cast: &Cast) -> Option<FaultSpec> {
+        let when = self.points.get(cell)?.when;
+        Some(spec_of(&self.fault, &self.place, when, &self.fact, cast))
+    }
+}
+
+fn spec_of(fault: &str, place: &str, when: Moment, fact: &str, cast: &Cast) -> FaultSpec {
+    let mut spec = FaultSpec {
+        name: fault.into(),
+        place: Some(place.into()),
+        ..FaultSpec::default()
+    };
+    match when {
+        Moment::Step(nth) => spec.step = Some(nth),
+        Moment::After(host, nth) => {
+            spec.after_step = Some(BTreeMap::from([(cast.host(host).into(), nth)]));
+        }
+        Moment::Fact(nth) => spec.after = Some(BTreeMap::from([(fact.into(), nth)])),
+    }
+    spec
 }
 
 /// One cell.
@@ -193,6 +224,15 @@ enum How {
     Step { host: HostId, loses: Loses },
     /// After each such fact.
     Fact(Matching),
+}
+
+impl Kind {
+    fn fact(&self) -> &'static str {
+        match &self.how {
+            How::Step { .. } => "",
+            How::Fact(matching) => matching.kind.name(),
+        }
+    }
 }
 
 /// A point that is run, for itself and those that are one with it.
@@ -362,22 +402,7 @@ impl Exploration {
 
     fn spec(&self, point: &Point) -> FaultSpec {
         let kind = &self.kinds[point.kind];
-        let mut spec = FaultSpec {
-            name: kind.fault.into(),
-            place: Some(kind.place.clone()),
-            ..FaultSpec::default()
-        };
-        match (point.when, &kind.how) {
-            (Moment::Step(nth), _) => spec.step = Some(nth),
-            (Moment::After(host, nth), _) => {
-                spec.after_step = Some(OrdMap::from([(self.cast.host(host).into(), nth)]));
-            }
-            (Moment::Fact(nth), How::Fact(matching)) => {
-                spec.after = Some(OrdMap::from([(matching.kind.name().into(), nth)]));
-            }
-            (Moment::Fact(_), How::Step { .. }) => unreachable!("a crash waits for no fact"),
-        }
-        spec
+        spec_of(kind.fault, &kind.place, point.when, kind.fact(), &self.cast)
     }
 
     /// Puts a point's fault into a fork.
@@ -434,6 +459,7 @@ impl Exploration {
             rows.push(StripRow {
                 place: kind.place.clone(),
                 fault: kind.fault.into(),
+                fact: kind.fact().into(),
                 points: found.1,
             });
             points.extend(found.0);

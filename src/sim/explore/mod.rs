@@ -8,6 +8,7 @@
 //! - [`seeds`]: how a metric is spread over seeds
 //! - [`compare`]: two configurations, one seed, and where they part
 //! - [`prevent`]: which single setting would have helped
+//! - [`guarantee`]: what may be said after all crash points, and which settings a guarantee falls by
 //! - [`gauntlet`]: the scripts of a suite, for lessons
 //!
 //! All are done in slices of some thousand events, so that a worker can be told to stop, and none knows any engine or sink:
@@ -17,6 +18,7 @@ pub mod compare;
 pub mod crash_points;
 mod fork;
 pub mod gauntlet;
+pub mod guarantee;
 pub mod matrix;
 pub mod prevent;
 pub mod seeds;

@@ -5,7 +5,7 @@
 
 use super::compare::outcome_words;
 use super::{Fates, Work, advance_run, json_number};
-use crate::sim::control::{CONTROLS, Control, Kind};
+use crate::sim::control::{self, CONTROLS, Control, Kind};
 use crate::sim::ledger::{Fate, Outcome, Verdict};
 use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation};
 use serde::{Deserialize, Serialize};
@@ -228,13 +228,43 @@ fn helps(before: &Verdict, record: Option<&RecordFate>, trial: &Trial) -> bool {
         (Some(was), Some(is)) => !whole(was) && whole(is),
         _ => true,
     };
-    saved && wrong(&trial.verdict) < wrong(before)
+    // An empty table has no duplicates, and is no help.
+    let kept = trial.verdict.rows > 0 || before.rows == 0;
+    saved && kept && wrong(&trial.verdict) < wrong(before)
+}
+
+/// A setting with a value given as JSON text, as it stands in a properties file.
+pub fn setting_words(key: &str, value: &str) -> String {
+    let control = control::find(key);
+    let value = serde_json::from_str(value).unwrap_or_default();
+    let label = control.map(|control| control.label(&value));
+    format!("{key}={}", label.unwrap_or_default())
 }
 
 impl Trial {
+    /// "enable.idempotence=true".
+    pub fn words(&self) -> String {
+        setting_words(&self.key, &self.to)
+    }
+
+    /// The order in which changes are named: settings that learners meet first, back to a default, and of a choice its first
+    /// values, which are the careful ones.
+    pub fn rank(&self) -> (bool, bool, usize, usize) {
+        let place = CONTROLS.iter().position(|control| control.key == self.key);
+        let place = place.unwrap_or_default();
+        let control = &CONTROLS[place];
+        let value = match control.kind {
+            Kind::Choice(choices) => choices.iter().position(|(json, _)| *json == self.to),
+            Kind::Whole { .. } => Some(1),
+        };
+        let default = control.default().map(|value| value.to_string());
+        let back = self.to != "null" && default.as_ref() == Some(&self.to);
+        (!control.teaching, !back, value.unwrap_or(1), place)
+    }
+
     /// The change as a patch.
     pub fn patch(&self) -> Option<Patch> {
-        let control = crate::sim::control::find(&self.key)?;
+        let control = control::find(&self.key)?;
         let value = serde_json::from_str(&self.to).ok()?;
         Some(control.patch(value))
     }
@@ -272,6 +302,19 @@ fn told(verdict: &Verdict) -> Value {
 }
 
 impl Prevention {
+    /// One change a setting, as they are named to learners.
+    pub fn best(&self) -> Vec<&Trial> {
+        let mut helps: Vec<&Trial> = self.helps.iter().collect();
+        helps.sort_by_key(|trial| trial.rank());
+        let mut keys: Vec<&str> = Vec::new();
+        helps.retain(|trial| {
+            let new = !keys.contains(&trial.key.as_str());
+            keys.push(&trial.key);
+            new
+        });
+        helps
+    }
+
     pub fn to_json(&self) -> Value {
         let helps: Vec<Value> = self.helps.iter().map(Trial::to_json).collect();
         json!({
