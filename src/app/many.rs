@@ -4,6 +4,7 @@
 use super::lab::{Lab, Shared};
 use crate::job::{Found, What};
 use crate::sim::Scenario;
+use crate::sim::explore::compare::Comparison;
 use crate::sim::explore::crash_points::Reach;
 use crate::sim::explore::gauntlet::GauntletReport;
 use crate::sim::explore::guarantee::Judged;
@@ -31,6 +32,9 @@ pub struct Many {
     pub progress: (u64, u64),
     pub judged: Option<Shared<Known<Judged>>>,
     pub prevented: Option<Shared<Known<Prevention>>>,
+    pub compared: Option<Shared<Known<Comparison>>>,
+    /// The comparison with the run before is shown.
+    pub comparing: bool,
     pub gauntlets: Vec<Shared<Known<GauntletReport>>>,
     /// Why the last request was refused.
     pub problem: Option<String>,
@@ -42,12 +46,13 @@ pub struct Many {
 }
 
 pub enum Asking {
-    Ask(What, Scenario),
+    Ask(What, Box<Scenario>),
     Stop,
     Part(u64, u64),
     Found(Found),
     Refused(String),
     Open(bool),
+    Compare(bool),
     /// Another scenario: what is known is of no use.
     Forget,
 }
@@ -62,7 +67,10 @@ pub fn bare(scenario: &Scenario) -> Scenario {
 impl Many {
     /// Asks for every crash point of the lab's settings.
     pub fn judge(lab: &Lab) -> Asking {
-        Asking::Ask(What::Judge(Reach::default()), lab.scenario.clone())
+        Asking::Ask(
+            What::Judge(Reach::default()),
+            Box::new(lab.scenario.clone()),
+        )
     }
 
     /// Whether this kind of request is under way.
@@ -90,7 +98,7 @@ impl Reducible for Many {
             Asking::Ask(what, scenario) => {
                 many.wanted += 1;
                 many.open |= matches!(what, What::Judge(_));
-                many.asked = Some((what, scenario));
+                many.asked = Some((what, *scenario));
                 many.progress = (0, 0);
                 many.problem = None;
                 many.since = Date::now();
@@ -121,6 +129,10 @@ impl Reducible for Many {
                         let found = *found;
                         many.prevented = Some(Shared::new(Known { scenario, found }));
                     }
+                    Found::Compared(found) => {
+                        let found = *found;
+                        many.compared = Some(Shared::new(Known { scenario, found }));
+                    }
                     Found::Gauntlet(found) => {
                         let found = *found;
                         many.gauntlets.retain(|known| known.scenario == scenario);
@@ -134,6 +146,7 @@ impl Reducible for Many {
                 many.problem = Some(problem);
             }
             Asking::Open(open) => many.open = open,
+            Asking::Compare(open) => many.comparing = open,
             Asking::Forget => {
                 let wanted = many.wanted + u64::from(many.asked.is_some());
                 many = Many {

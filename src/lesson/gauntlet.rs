@@ -17,7 +17,7 @@ impl Check {
     }
 
     /// How it stands once suites were run on the evidence's scenario.
-    pub fn standing_after(&self, evidence: &Evidence, reports: &[GauntletReport]) -> Standing {
+    pub fn standing_after(&self, evidence: &Evidence, reports: &[&GauntletReport]) -> Standing {
         match self {
             Check::Gauntlet { suite, pred } => {
                 let report = reports.iter().find(|report| report.suite == *suite);
@@ -93,6 +93,7 @@ mod tests {
         let check = Check::parse(check, &[]).expect("valid");
         let run = |suite: &str| Gauntlet::run(&scenario, suite).expect("it fits");
         let reports: Vec<GauntletReport> = check.suites().into_iter().map(run).collect();
+        let reports: Vec<&GauntletReport> = reports.iter().collect();
         check.standing_after(&evidence, &reports)
     }
 

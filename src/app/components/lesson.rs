@@ -2,15 +2,19 @@
 
 use super::ask::Question;
 use super::glyphs;
+use super::guarantee::Underway;
 use super::prose;
 use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab, Panel, Shared};
 use crate::app::learner::{Learned, Learner, Loaded, LoadedLesson, SURE, predicted_for};
+use crate::app::many::{Asking, use_many};
 use crate::app::{fetch, parameter};
+use crate::job::What;
 use crate::lesson::check::{Evidence, Standing};
 use crate::lesson::course::Course;
 use crate::lesson::{Ask, AskKind, Lesson, Part, Step, StepKind, Task};
+use crate::sim::explore::gauntlet::GauntletReport;
 use crate::sim::kernel::Time;
 use crate::sim::{Patch, catalog};
 use wasm_bindgen::JsCast;
@@ -223,14 +227,27 @@ fn Reader(props: &ReaderProps) -> Html {
         answered: &answered,
         traced: &traced,
     });
+    let many = use_many();
+    let ran: Vec<&GauntletReport> = many
+        .gauntlets
+        .iter()
+        .filter(|known| done.is_some_and(|done| done.scenario == known.scenario))
+        .map(|known| &known.found)
+        .collect();
     let standings: Vec<Option<Standing>> = step
         .tasks()
         .map(|task| {
             evidence
                 .as_ref()
-                .map(|evidence| task.check.standing(evidence))
+                .map(|evidence| task.check.standing_after(evidence, &ran))
         })
         .collect();
+    // The first suite that has not been run on this configuration.
+    let suite = step
+        .tasks()
+        .flat_map(|task| task.check.suites())
+        .find(|suite| !ran.iter().any(|report| report.suite == *suite))
+        .map(str::to_string);
     {
         let passed: Vec<usize> = (0..standings.len())
             .filter(|&task| standings[task] == Some(Standing::Passed))
@@ -319,6 +336,7 @@ fn Reader(props: &ReaderProps) -> Html {
                         </ul>
                     }
                     if matches!(step.kind, StepKind::Run | StepKind::Task | StepKind::Gauntlet) { { run_button(props, &learner, number) } }
+                    if let Some(suite) = suite { <RunGauntlet {suite} lab={lab.clone()} /> }
                 }
             </div>
             <Key />
@@ -450,6 +468,36 @@ fn run_button(props: &ReaderProps, learner: &Learner, number: usize) -> Html {
         <p class="do">
             <button class="btn primary" id="lesson-run" disabled={!locked} onclick={run}>{ if props.lab.stale { "Run again, same seed" } else { "Run" } }</button>
             if !locked { <small>{ "Lock in your prediction first." }</small> }
+        </p>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct RunGauntletProps {
+    suite: String,
+    lab: UseReducerHandle<Lab>,
+}
+
+/// Runs every script of a suite on the configuration as it is.
+#[component]
+fn RunGauntlet(props: &RunGauntletProps) -> Html {
+    let RunGauntletProps { suite, lab } = props;
+    let many = use_many();
+    if many.is_asking(|what| matches!(what, What::Gauntlet(_))) {
+        return html! { <Underway of="scripts" /> };
+    }
+    let run = {
+        let (many, suite, lab) = (many.clone(), suite.clone(), lab.clone());
+        Callback::from(move |_| {
+            let what = What::Gauntlet(suite.clone());
+            many.dispatch(Asking::Ask(what, Box::new(lab.scenario.clone())));
+        })
+    };
+    html! {
+        <p class="do">
+            <button class="btn" id="gauntlet" disabled={lab.stale} onclick={run}>{ format!("Run the gauntlet {suite}") }</button>
+            if lab.stale { <small>{ "Changed: run it once first." }</small> }
+            if let Some(problem) = &many.problem { <small class="problem" role="alert">{ problem.clone() }</small> }
         </p>
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod charts;
+pub mod compare;
 pub mod consumers;
 mod counters;
 pub mod diagram;

@@ -29,7 +29,7 @@ pub fn known(many: &Many, view: &View, order: u32) -> Option<Shared<Known<Preven
 pub fn ask(many: &UseReducerHandle<Many>, view: &View, order: u32) {
     many.dispatch(Asking::Ask(
         What::Prevent(Some(order)),
-        view.done.scenario.clone(),
+        Box::new(view.done.scenario.clone()),
     ));
 }
 
@@ -134,13 +134,16 @@ fn counters(before: &Verdict, after: &Verdict) -> String {
     words.join(", ")
 }
 
-fn p95(before: &Verdict, after: &Verdict) -> String {
-    let words = |quantile: Quantile| match quantile {
+pub fn latency_words(quantile: Quantile) -> String {
+    match quantile {
         Quantile::None => "none".to_string(),
         Quantile::Micros(micros) => seconds(Time::from_ms(micros / 1000)),
         Quantile::Infinite => "∞".to_string(),
-    };
-    let (before, after) = (words(before.latency[1]), words(after.latency[1]));
+    }
+}
+
+fn p95(before: &Verdict, after: &Verdict) -> String {
+    let [before, after] = [before, after].map(|verdict| latency_words(verdict.latency[1]));
     if before == after {
         after
     } else {

@@ -1,6 +1,7 @@
 //! The stage: the pipeline, what became of the orders, time, plots.
 
 use super::charts::Charts;
+use super::compare::{self, Compare};
 use super::counters::Counters;
 use super::diagram::{Diagram, is_bad};
 use super::explain::Explain;
@@ -184,6 +185,7 @@ pub fn Stage(props: &StageProps) -> Html {
                 </section>
                 <div class="tally">
                     <Counters view={view.clone()} lab={lab.clone()} />
+                    <Compare view={view.clone()} lab={lab.clone()} />
                     if lab.listing.is_some() { <Listing view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
                 </div>
                 if lab.explaining { <Explain view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
@@ -298,8 +300,13 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
         },
     };
     let again = {
-        let (lab, head, view, many, stale) =
-            (lab.clone(), head.clone(), view.clone(), many, lab.stale);
+        let (lab, head, view, many, stale) = (
+            lab.clone(),
+            head.clone(),
+            view.clone(),
+            many.clone(),
+            lab.stale,
+        );
         Callback::from(move |_| {
             if let Some(change) = change.as_ref().filter(|_| !stale) {
                 lab.dispatch(Action::Patch(lab.patch.then(change)));
@@ -320,6 +327,12 @@ fn VerdictBar(props: &VerdictBarProps) -> Html {
                 <button class="btn primary" id="explain" onclick={explain} aria-keyshortcuts="e">
                     { if lab.explaining { "Close explanation".to_string() } else { format!("Explain #{order}") } }<kbd>{ "E" }</kbd>
                 </button>
+            }
+            if let Some(before) = compare::partner(lab, view) {
+                <button class="btn" id="compare" onclick={Callback::from({
+                    let (many, view) = (many.clone(), view.clone());
+                    move |_| compare::open(&many, &before, &view)
+                })}>{ "Compare with before" }</button>
             }
             if lab.stale {
                 <button class="btn" id="again" onclick={again} aria-keyshortcuts="r">{ "Run again, same seed" }<kbd>{ "R" }</kbd></button>

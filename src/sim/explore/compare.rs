@@ -283,7 +283,7 @@ impl Comparison {
 }
 
 /// "lost (acks)".
-pub(super) fn outcome_words(kind: &OutcomeKind) -> String {
+pub fn outcome_words(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Duplicated(why) => format!("duplicated ({})", why.name()),
         OutcomeKind::Lost(why) => format!("lost ({})", why.name()),
