@@ -163,6 +163,56 @@ test('what would have prevented it is what the terminal finds, and true when it 
   await close();
 });
 
+test('a gauntlet of a lesson is run on the page, and says which script and seed refuted', async () => {
+  const lesson = `# A gauntlet
+
+\`\`\`lesson
+{ "scenario": "order-billing", "controls": ["enable.idempotence"], "attacks": ["M4"], "minutes": 5 }
+\`\`\`
+
+## gauntlet: Hold it against the network
+
+Every script of the suite, on five seeds each.
+
+\`\`\`task
+{ "check": "gauntlet(G-NET, dup == 0 && lost == 0)", "praise": "It holds in all of them." }
+\`\`\`
+`;
+  const { page, report, close } = await visit();
+  await page.route('**/lessons/en/**/lost-ack.md', (route) => route.fulfill({ body: lesson, contentType: 'text/markdown' }));
+  await page.reload();
+  await toSandbox(page);
+  await page.click('#gauntlet');
+  const tasks = page.locator('.checks');
+  await page.waitForFunction(() => /of \d+ runs fail; first .* with seed \d+/.test(document.querySelector('.checks')?.innerText), null, { timeout: 60_000 });
+  assert.match(await tasks.innerText(), /acknowledgements lost with seed/);
+  await page.locator('[id="set-enable.idempotence"]').selectOption('true');
+  await page.click('#again');
+  await page.waitForSelector('#gauntlet:enabled');
+  await page.click('#gauntlet');
+  await page.waitForFunction(() => document.querySelector('.checks')?.innerText.includes('It holds in all of them.'), null, { timeout: 60_000 });
+  assertClean(report);
+  await close();
+});
+
+test('the run before and this one stand side by side, with the first fact that differs', async () => {
+  const { page, report, close } = await visit();
+  await toSandbox(page);
+  await page.keyboard.press('End');
+  const before = await digest(page);
+  await page.click('#cure');
+  await differs(page, before);
+  await page.click('#compare');
+  await page.waitForSelector('.compare .sides');
+  const text = await page.locator('.compare').innerText();
+  assert.match(text, /enable\.idempotence=true instead of false/);
+  assert.match(text, /The first \d+ facts are the same/);
+  assert.match(text, /order 17 is duplicated \(producer_retry\) at .* in A only/);
+  assert.deepEqual(await accessibilityProblems(page), []);
+  assertClean(report);
+  await close();
+});
+
 test('the strip fits the small layouts and is accessible in them', async () => {
   for (const size of ['tablet', 'phone', 'frame']) {
     const { page, report, close } = await visit(size, '', { colorScheme: size === 'tablet' ? 'dark' : 'light' });
