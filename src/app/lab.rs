@@ -7,9 +7,9 @@ use crate::sim::compact::gather;
 use crate::sim::control::{self, Control};
 use crate::sim::fault::FaultSpec;
 use crate::sim::kernel::Time;
+use crate::sim::ordered::OrdMap;
 use crate::sim::{Outcome, OutcomeKind, Patch, Run, Scenario};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use yew::Reducible;
 
@@ -143,7 +143,7 @@ pub enum Action {
     PutFault(String, Box<FaultSpec>),
     RemoveFault(String),
     /// These faults instead of the script, and the run of it, looked at from this moment on.
-    Script(BTreeMap<String, FaultSpec>, Time),
+    Script(OrdMap<String, FaultSpec>, Time),
     /// A setting is pointed at.
     Point(Option<String>),
     /// Another named scenario.
@@ -522,7 +522,7 @@ mod tests {
         let second = r#"{"explored": {"do": "driver.crash.C5", "step": 7}}"#;
         let lab = reduce(lab, Action::Script(script(second), Time::ZERO));
         assert_eq!(lab.scenario.faults, script(second));
-        let none = reduce(lab, Action::Script(BTreeMap::new(), Time::ZERO));
+        let none = reduce(lab, Action::Script(OrdMap::new(), Time::ZERO));
         assert!(none.scenario.faults.is_empty());
     }
 

@@ -13,7 +13,7 @@ use crate::sim::explore::crash_points::{Counterexample, Report};
 use crate::sim::explore::{Fates, Guarantee};
 use crate::sim::fault::MENU;
 use crate::sim::kernel::Time;
-use std::collections::BTreeMap;
+use crate::sim::ordered::OrdMap;
 use web_sys::{Element, KeyboardEvent, MouseEvent, PointerEvent};
 use yew::{
     Callback, Html, Properties, TargetCast, UseReducerHandle, component, html, use_memo,
@@ -198,7 +198,7 @@ pub fn Strip(props: &StripProps) -> Html {
         Callback::from(move |cell: Cell| {
             let row = &known.found.report.strip.rows[cell.row];
             if let Some(spec) = row.spec(cell.point, &cast(&known.scenario)) {
-                let faults = BTreeMap::from([("explored".to_string(), spec)]);
+                let faults = OrdMap::from([("explored".to_string(), spec)]);
                 lab.dispatch(Action::Script(faults, cell.at));
             }
         })

@@ -129,7 +129,7 @@ impl Counterexample {
 }
 
 /// These faults instead of the scenario's own.
-pub(super) fn script(left_out: &[String], faults: &BTreeMap<String, FaultSpec>) -> Patch {
+pub(super) fn script(left_out: &[String], faults: &OrdMap<String, FaultSpec>) -> Patch {
     let out = left_out.iter().map(|name| (name.clone(), Value::Null));
     let struck = faults.iter().map(|(name, spec)| {
         let mut value = serde_json::to_value(spec).expect("a fault is plain data");
@@ -179,9 +179,9 @@ fn spec_of(fault: &str, place: &str, when: Moment, fact: &str, cast: &Cast) -> F
     match when {
         Moment::Step(nth) => spec.step = Some(nth),
         Moment::After(host, nth) => {
-            spec.after_step = Some(BTreeMap::from([(cast.host(host).into(), nth)]));
+            spec.after_step = Some(OrdMap::from([(cast.host(host).into(), nth)]));
         }
-        Moment::Fact(nth) => spec.after = Some(BTreeMap::from([(fact.into(), nth)])),
+        Moment::Fact(nth) => spec.after = Some(OrdMap::from([(fact.into(), nth)])),
     }
     spec
 }

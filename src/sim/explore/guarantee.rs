@@ -8,9 +8,9 @@ use super::crash_points::{Exploration, Reach, Report, Segment, script};
 use super::prevent::{Search, Trial, setting_words};
 use super::{Fates, Guarantee, Work, advance_run};
 use crate::sim::fault::FaultSpec;
+use crate::sim::ordered::OrdMap;
 use crate::sim::{Keep, Patch, Scenario, ScenarioError, Simulation, cast};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// An exploration and the reasons for what it refuted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,11 +107,11 @@ impl Judging {
         for guarantee in [Guarantee::AtMostOnce, Guarantee::AtLeastOnce] {
             let calm = report.segments.first().map(|main| main.calm);
             if calm.is_some_and(|calm| guarantee.is_refuted_by(calm)) {
-                let bare = script(&report.left_out, &BTreeMap::new());
+                let bare = script(&report.left_out, &OrdMap::new());
                 self.open(guarantee, String::new(), report.points, vec![bare]);
                 continue;
             }
-            let mut kinds: BTreeMap<&str, Vec<FaultSpec>> = BTreeMap::new();
+            let mut kinds: OrdMap<&str, Vec<FaultSpec>> = OrdMap::new();
             for row in &report.strip.rows {
                 for (cell, point) in row.points.iter().enumerate() {
                     let fell = point.fates.first().copied().unwrap_or_default();
@@ -128,10 +128,7 @@ impl Judging {
                 picked.dedup();
                 let scripts = picked.into_iter().map(|index| {
                     let spec = specs[index].clone();
-                    script(
-                        &report.left_out,
-                        &BTreeMap::from([("explored".into(), spec)]),
-                    )
+                    script(&report.left_out, &OrdMap::from([("explored".into(), spec)]))
                 });
                 self.open(
                     guarantee,
@@ -471,7 +468,7 @@ mod tests {
             };
             let (row, cell) = cells.find(fell).expect("it refutes");
             let spec = row.spec(cell, &cast(&few("{}"))).expect("there is one");
-            let faults = BTreeMap::from([("explored".to_string(), spec)]);
+            let faults = OrdMap::from([("explored".to_string(), spec)]);
             let struck = few("{}")
                 .patched(&script(&judged.report.left_out, &faults))
                 .expect("valid");
