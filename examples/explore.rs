@@ -3,10 +3,10 @@
 //! `explore request ORDERS WORKERS RUNS` prints a request for each worker as the page would post it, in hexadecimal;
 //! `explore native ORDERS RUNS` explores here, and once more with every point simulated from the start.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 use streamproof::job::{Request, What};
 use streamproof::sim::explore::crash_points::{Exploration, Reach, Report};
+use streamproof::sim::ordered::OrdMap;
 use streamproof::sim::{Keep, Scenario, Simulation, cast, catalog};
 
 fn scenario(orders: u32) -> Scenario {
@@ -37,7 +37,7 @@ fn from_zero(scenario: &Scenario, report: &Report) -> u32 {
             }
             let spec = row.spec(cell, &cast).expect("it is there");
             let mut struck = scenario.clone();
-            struck.faults = BTreeMap::from([("explored".to_string(), spec)]);
+            struck.faults = OrdMap::from([("explored".to_string(), spec)]);
             Simulation::run(&struck, Keep::VerdictOnly);
             runs += 1;
         }
