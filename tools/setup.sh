@@ -32,9 +32,13 @@ setup_build() {
   need_node
   need_npm_packages
   need_crate wasm-bindgen-cli "$(locked_version wasm-bindgen)" wasm-bindgen 4 1
+  need_crate wasm_split_cli_support "$(locked_version wasm_split_helpers)" wasm-split-cli 1 1 --features build-binary
   # Without trunk's own update check, and with a TLS library that needs no C headers.
   need_crate trunk "$TRUNK_VERSION" trunk 6 0 --no-default-features --features rustls
-  export PATH
+  # What Trunk takes for wasm-bindgen takes the page's program apart first.
+  WASM_BINDGEN=$(command -v wasm-bindgen)
+  PATH=$PWD/tools/bin:$PATH
+  export PATH WASM_BINDGEN
 }
 
 setup_tests() {

@@ -1,6 +1,6 @@
 //! The page.
 
-mod components;
+pub mod components;
 mod fetch;
 mod files;
 mod frame;
@@ -8,6 +8,7 @@ mod head;
 mod hooks;
 mod keys;
 mod lab;
+pub mod later;
 mod learner;
 mod link;
 mod many;
@@ -19,9 +20,9 @@ pub mod worker;
 use crate::job::{Reply, What};
 use crate::sim::kernel::Time;
 use components::header::Header;
-use components::lesson::LessonPanel;
+use components::lesson::LessonPanelProps;
 use components::notice::NoticeBar;
-use components::settings::{Settings, Shown};
+use components::settings::{SettingsProps, Shown};
 use components::stage::{Stage, opening_view};
 use components::start::Start;
 use head::{Head, Move};
@@ -35,7 +36,7 @@ use yew::{
 };
 
 /// Starts the page. The static shell of `index.html` stays in view until there is something to take its place.
-pub fn mount() {
+pub fn mount(parts: later::Parts) {
     let document = web_sys::window().and_then(|window| window.document());
     let Some(root) = document
         .as_ref()
@@ -43,7 +44,7 @@ pub fn mount() {
     else {
         return;
     };
-    yew::Renderer::<App>::with_root(root).render();
+    yew::Renderer::<App>::with_root_and_props(root, AppProps { parts }).render();
 }
 
 /// Takes the static shell away.
@@ -67,9 +68,15 @@ fn parameter(name: &str) -> Option<String> {
         .next()
 }
 
+#[derive(yew::Properties, PartialEq)]
+struct AppProps {
+    parts: later::Parts,
+}
+
 /// The whole page: one reducer for the lab, one for the playhead, one runner.
 #[component]
-fn App() -> Html {
+fn App(props: &AppProps) -> Html {
+    let parts = props.parts;
     let lab = use_reducer_eq(link::arrived);
     let head = use_reducer_eq(Head::default);
     let lit = use_state(Vec::<String>::new);
@@ -142,10 +149,11 @@ fn App() -> Html {
         let head = head.dispatcher();
         use_effect_with(lab.base_id, move |_| head.dispatch(Move::Seek(Time::ZERO)));
     }
-    use_effect_with(lab.done.is_some() || lab.problem.is_some(), |&ready| {
+    use_effect_with(lab.done.is_some() || lab.problem.is_some(), move |&ready| {
         if ready {
             unveil();
             plots::load();
+            parts.fetch();
         }
     });
     let on_frame = {
@@ -187,6 +195,7 @@ fn App() -> Html {
         ended: head.at >= done.run.end,
     });
     html! {
+        <ContextProvider<later::Parts> context={parts}>
         <ContextProvider<UseReducerHandle<Many>> context={many}>
         <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
@@ -197,14 +206,15 @@ fn App() -> Html {
                 <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
             } else {
                 <div class="workbench">
-                    <LessonPanel lab={lab.clone()} head={head.dispatcher()} {watched} playing={head.playing} {on_lit} />
+                    { later::lesson(LessonPanelProps { lab: lab.clone(), head: head.dispatcher(), watched, playing: head.playing, on_lit }) }
                     <Stage lab={lab.clone()} head={head.clone()} />
-                    <Settings lab={lab.clone()} {shown} lit={(*lit).clone()} />
+                    { later::settings(SettingsProps { lab: lab.clone(), shown, lit: (*lit).clone() }) }
                 </div>
                 <Tabs lab={lab.clone()} />
             }
         </div>
         </ContextProvider<UseReducerHandle<Many>>>
+        </ContextProvider<later::Parts>>
     }
 }
 

@@ -1,8 +1,47 @@
-//! Mounts the page.
+//! Mounts the page, and says which of its parts are fetched later. Each name in `wasm_split` is a file.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    streamproof::app::mount();
+    streamproof::app::mount(page::PARTS);
+}
+
+#[cfg(target_arch = "wasm32")]
+mod page {
+    use streamproof::app::components::charts::{Charts, ChartsProps};
+    use streamproof::app::components::explain::{Explain, ExplainProps};
+    use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
+    use streamproof::app::components::settings::{Settings, SettingsProps};
+    use streamproof::app::later::{Draw, Parts, draw};
+    use wasm_split_helpers::{SplitLoaderError, wasm_split};
+
+    pub const PARTS: Parts = Parts {
+        lesson: || Box::pin(async { lesson().await.ok() }),
+        settings: || Box::pin(async { settings().await.ok() }),
+        charts: || Box::pin(async { charts().await.ok() }),
+        explain: || Box::pin(async { explain().await.ok() }),
+    };
+
+    type Part<P> = Result<Draw<P>, SplitLoaderError>;
+
+    #[wasm_split(lesson, fallible)]
+    fn lesson() -> Part<LessonPanelProps> {
+        Ok(draw::<LessonPanel>)
+    }
+
+    #[wasm_split(bench, fallible)]
+    fn settings() -> Part<SettingsProps> {
+        Ok(draw::<Settings>)
+    }
+
+    #[wasm_split(bench, fallible)]
+    fn charts() -> Part<ChartsProps> {
+        Ok(draw::<Charts>)
+    }
+
+    #[wasm_split(bench, fallible)]
+    fn explain() -> Part<ExplainProps> {
+        Ok(draw::<Explain>)
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -174,8 +174,8 @@ test('a gauntlet of a lesson is run on the page, and says which script and seed 
 
 Every script of the suite, on five seeds each.
 
-\`\`\`task
-{ "check": "gauntlet(G-NET, dup == 0 && lost == 0)", "praise": "It holds in all of them." }
+\`\`\`check
+gauntlet(G-NET, dup == 0 && lost == 0) # It holds in all of them.
 \`\`\`
 `;
   const { page, report, close } = await visit();

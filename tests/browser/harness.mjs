@@ -92,7 +92,8 @@ export const started = (page) => page.waitForFunction(() => globalThis.__started
 /// Opens the stage, and waits for its run: before that there is nothing that a key could move.
 export const toSandbox = async (page) => {
   await page.click('#to-sandbox');
-  await page.waitForSelector('#scrubber');
+  // In a low frame the timeline itself is dragged, and the scrubber is not shown.
+  await page.waitForSelector('#scrubber', { state: 'attached' });
 };
 
 /// The start page's picture, as text that does not depend on how it came about.

@@ -19,7 +19,7 @@ use yew::{
     use_mut_ref, use_node_ref, use_state,
 };
 
-#[derive(Properties, PartialEq)]
+#[derive(Properties, Clone, PartialEq)]
 pub struct ChartsProps {
     pub view: View,
     /// Of the whole stage.

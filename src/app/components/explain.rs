@@ -10,7 +10,7 @@ use yew::{
     use_node_ref,
 };
 
-#[derive(Properties, PartialEq)]
+#[derive(Properties, Clone, PartialEq)]
 pub struct ExplainProps {
     pub view: View,
     pub lab: UseReducerHandle<Lab>,

@@ -24,7 +24,7 @@ use yew::{
     use_effect_with, use_memo, use_mut_ref, use_node_ref, use_reducer_eq, use_state,
 };
 
-#[derive(Properties, PartialEq)]
+#[derive(Properties, Clone, PartialEq)]
 pub struct LessonPanelProps {
     pub lab: UseReducerHandle<Lab>,
     pub head: UseReducerDispatcher<Head>,

@@ -15,7 +15,7 @@ use yew::{
     use_effect_with, use_memo, use_node_ref, use_state,
 };
 
-#[derive(Properties, PartialEq)]
+#[derive(Properties, Clone, PartialEq)]
 pub struct SettingsProps {
     pub lab: UseReducerHandle<Lab>,
     /// What the run has shown so far.

@@ -1,10 +1,10 @@
 //! The stage: the pipeline, what became of the orders, time, plots.
 
-use super::charts::Charts;
+use super::charts::ChartsProps;
 use super::compare::{self, Compare};
 use super::counters::Counters;
 use super::diagram::{Diagram, is_bad};
-use super::explain::Explain;
+use super::explain::ExplainProps;
 use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
@@ -13,6 +13,7 @@ use super::transport::Transport;
 use crate::app::head::{Head, Move};
 use crate::app::hooks::{use_media, use_reduced_motion, use_width};
 use crate::app::lab::{Action, Done, Lab, Panel, Shared};
+use crate::app::later;
 use crate::app::many::use_many;
 use crate::replay::{Board, Playhead};
 use crate::sim::catalog;
@@ -188,11 +189,11 @@ pub fn Stage(props: &StageProps) -> Html {
                     <Compare view={view.clone()} lab={lab.clone()} />
                     if lab.listing.is_some() { <Listing view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
                 </div>
-                if lab.explaining { <Explain view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
+                if lab.explaining { { later::explain(ExplainProps { view: view.clone(), lab: lab.clone(), head: head.clone() }) } }
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
-                    <Charts {view} {width} {fit} lab={lab.clone()} head={head.clone()} />
+                    { later::charts(ChartsProps { view, width, fit, lab: lab.clone(), head: head.clone() }) }
                 </section>
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>

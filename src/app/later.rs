@@ -1,0 +1,113 @@
+//! Parts of the page that are fetched after the first picture: docs/decisions/0011.
+//!
+//! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
+
+use super::components::charts::ChartsProps;
+use super::components::explain::ExplainProps;
+use super::components::lesson::LessonPanelProps;
+use super::components::settings::SettingsProps;
+use std::future::Future;
+use std::pin::Pin;
+use wasm_bindgen_futures::spawn_local;
+use yew::{
+    BaseComponent, Html, Properties, component, html, use_context, use_effect_with, use_state,
+};
+
+/// Draws a component that is there.
+pub type Draw<P> = fn(&P) -> Html;
+/// A component on its way; nothing if it cannot be fetched.
+pub type Coming<P> = Pin<Box<dyn Future<Output = Option<Draw<P>>>>>;
+
+/// How each component that comes later is fetched.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    pub lesson: fn() -> Coming<LessonPanelProps>,
+    pub settings: fn() -> Coming<SettingsProps>,
+    pub charts: fn() -> Coming<ChartsProps>,
+    pub explain: fn() -> Coming<ExplainProps>,
+}
+
+impl PartialEq for Parts {
+    /// There is one program, and it has one set of parts.
+    fn eq(&self, _: &Parts) -> bool {
+        true
+    }
+}
+
+impl Parts {
+    /// Fetches what has not been fetched yet, the first needed first.
+    pub fn fetch(self) {
+        spawn_local(async move {
+            (self.settings)().await;
+            (self.lesson)().await;
+        });
+    }
+}
+
+/// Draws a component; naming one makes it part of the file that this is called from.
+pub fn draw<C>(props: &C::Properties) -> Html
+where
+    C: BaseComponent,
+    C::Properties: Clone,
+{
+    html! { <C ..props.clone() /> }
+}
+
+#[derive(Properties)]
+struct LaterProps<P: PartialEq> {
+    part: fn(&Parts) -> fn() -> Coming<P>,
+    props: P,
+    /// Stands there in the meantime.
+    waiting: Html,
+}
+
+impl<P: PartialEq> PartialEq for LaterProps<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.props == other.props
+    }
+}
+
+#[component]
+fn Later<P: PartialEq + 'static>(props: &LaterProps<P>) -> Html {
+    let fetched = use_state(|| None::<Option<Draw<P>>>);
+    let parts = use_context::<Parts>().expect("the page provides it");
+    {
+        let (fetched, part) = (fetched.clone(), (props.part)(&parts));
+        use_effect_with((), move |()| {
+            spawn_local(async move { fetched.set(Some(part().await)) });
+        });
+    }
+    match *fetched {
+        None => props.waiting.clone(),
+        Some(Some(draw)) => draw(&props.props),
+        Some(None) => {
+            html! { <p class="problem" role="alert">{ "This part of the page could not be fetched. Reload the page to try again." }</p> }
+        }
+    }
+}
+
+fn later<P: PartialEq + 'static>(
+    part: fn(&Parts) -> fn() -> Coming<P>,
+    props: P,
+    waiting: Html,
+) -> Html {
+    html! { <Later<P> ..LaterProps { part, props, waiting } /> }
+}
+
+pub fn lesson(props: LessonPanelProps) -> Html {
+    let waiting = html! { <main class="lesson" id="lesson" aria-label="Lesson" tabindex="-1"><p class="crumb" role="status">{ "Loading the lesson" }</p></main> };
+    later(|parts| parts.lesson, props, waiting)
+}
+
+pub fn settings(props: SettingsProps) -> Html {
+    let waiting = html! { <aside class="settings" id="settings" aria-label="Settings"></aside> };
+    later(|parts| parts.settings, props, waiting)
+}
+
+pub fn charts(props: ChartsProps) -> Html {
+    later(|parts| parts.charts, props, Html::default())
+}
+
+pub fn explain(props: ExplainProps) -> Html {
+    later(|parts| parts.explain, props, Html::default())
+}
