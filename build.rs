@@ -1,4 +1,4 @@
-//! The page's program keeps the linker's relocations: by them it is taken apart (tools/split.mjs).
+//! The page's program keeps the linker's relocations: by them it is taken apart (tools/bin/wasm-bindgen).
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

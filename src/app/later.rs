@@ -1,4 +1,4 @@
-//! Parts of the page that are fetched after the first picture: docs/decisions/0011.
+//! Parts of the page that are fetched after the first picture: docs/decisions/0010.
 //!
 //! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
 
