@@ -296,32 +296,18 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Board;
-    use crate::sim::{Keep, Simulation, catalog};
-
-    /// The board after every fact of a named scenario's run.
-    fn follow(id: &str, mut look: impl FnMut(&Fact, &Board)) {
-        let scenario = catalog::find(id).expect("a preset").scenario();
-        let run = Simulation::run(&scenario, Keep::Trace);
-        let trace = run.trace.as_ref().expect("kept");
-        let mut board = Board::new(&scenario, &run);
-        for index in 0..trace.events.len() {
-            board.fold(trace, index);
-            look(&trace.events[index].fact, &board);
-        }
-    }
+    use crate::replay::follow;
 
     #[test]
     fn a_late_barrier_is_seen_at_the_task_that_waits_and_in_the_partitions() {
         let mut seen = false;
-        follow("flink-ahead-of-the-barrier", |fact, board| {
+        follow("flink-ahead-of-the-barrier", |_, board| {
             // 3.10 s: tm1's barrier reaches itself at once, that of tm2 comes at 4.23 s.
             if seen || board.at.ms() < 3_100 || board.at.ms() > 3_200 {
                 return;
             }
             seen = true;
             let job = &board.job;
-            let _ = fact;
             assert_eq!(
                 (job.checkpoint, job.completed.as_slice()),
                 (Some(3), &[1, 2][..])

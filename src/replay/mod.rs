@@ -13,3 +13,19 @@ pub mod transactions;
 
 pub use board::Board;
 pub use playhead::Playhead;
+
+/// Shows the board after every fact of a named scenario's run, and answers the last one.
+#[cfg(test)]
+fn follow(id: &str, mut look: impl FnMut(&crate::sim::trace::Fact, &Board)) -> Board {
+    use crate::sim::{Keep, Simulation, catalog};
+
+    let scenario = catalog::find(id).expect("a preset").scenario();
+    let run = Simulation::run(&scenario, Keep::Trace);
+    let trace = run.trace.as_ref().expect("kept");
+    let mut board = Board::new(&scenario, &run);
+    for index in 0..trace.events.len() {
+        board.fold(trace, index);
+        look(&trace.events[index].fact, &board);
+    }
+    board
+}

@@ -115,18 +115,10 @@ pub fn is_repeat(a: (u32, Option<Window>, &str), b: (u32, Option<Window>, &str))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::Board;
-    use crate::sim::{Keep, Simulation, catalog};
+    use crate::replay::{Board, follow};
 
     fn end(id: &str) -> Board {
-        let scenario = catalog::find(id).expect("a preset").scenario();
-        let run = Simulation::run(&scenario, Keep::Trace);
-        let trace = run.trace.as_ref().expect("kept");
-        let mut board = Board::new(&scenario, &run);
-        for index in 0..trace.events.len() {
-            board.fold(trace, index);
-        }
-        board
+        follow(id, |_, _| {})
     }
 
     #[test]

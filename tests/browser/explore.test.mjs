@@ -1,18 +1,10 @@
 // Exploring on the page: every crash point, what would have prevented an order's fate. The terminal is the witness.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { accessibilityProblems, assertClean, openSite, toSandbox } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, program, toSandbox, visitSized } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const program = (...words) =>
-  execFileSync('cargo', ['run', '--quiet', '--locked', '--bin', 'streamproof', '--', ...words], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
 const terminal = (...words) => JSON.parse(program(...words, '--json'));
 
 let site;
@@ -21,11 +13,7 @@ before(async () => {
 });
 after(() => site?.close());
 
-const SIZES = { desk: [1440, 900], tablet: [1024, 768], phone: [390, 844], frame: [800, 600] };
-const visit = (size = 'desk', path = '', options = {}) => {
-  const [width, height] = SIZES[size];
-  return site.visit(path, { viewport: { width, height }, ...options });
-};
+const visit = (...how) => visitSized(site, ...how);
 const digest = (page) => page.locator('#digest').getAttribute('data-digest');
 const hasDigest = (page, wanted) =>
   page.waitForFunction((wanted) => document.getElementById('digest')?.dataset.digest === wanted, wanted);

@@ -6,14 +6,17 @@
 //   await site.close();
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 import { serve } from '../../tools/serve.mjs';
 
-export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const DIST = join(ROOT, 'dist');
 
 const FLAGS = [
   '--disable-gpu',
@@ -85,6 +88,22 @@ async function visit(browser, url, path, options) {
   await page.goto(new URL(path, url).href);
   return { page, report, close: () => context.close() };
 }
+
+/// The sizes that the page is made for, in CSS pixels: width and height.
+export const SIZES = { desk: [1440, 900], tablet: [1024, 768], phone: [390, 844], frame: [800, 600] };
+
+/// Visits a site in one of them.
+export const visitSized = (site, size = 'desk', path = '', options = {}) => {
+  const [width, height] = SIZES[size];
+  return site.visit(path, { viewport: { width, height }, ...options });
+};
+
+/// What the terminal program answers, as text.
+export const program = (...words) =>
+  execFileSync('cargo', ['run', '--quiet', '--locked', '--bin', 'streamproof', '--', ...words], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
 
 /// Waits until the WebAssembly module is loaded and its main function has run.
 export const started = (page) => page.waitForFunction(() => globalThis.__started === true);

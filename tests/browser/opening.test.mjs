@@ -2,20 +2,12 @@
 // with the terminal as the witness for every number on the page.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { accessibilityProblems, assertClean, openSite, poster, toSandbox } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, poster, program, SIZES, toSandbox, visitSized } from './harness.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CURED = '{"producer": {"enable.idempotence": true}}';
 
-const program = (...words) =>
-  execFileSync('cargo', ['run', '--quiet', '--locked', '--bin', 'streamproof', '--', ...words], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
 /// What the terminal says of a named scenario.
 const named = (id, ...more) => JSON.parse(program('run', id, '--json', ...more));
 const terminal = (...more) => named('order-billing', ...more);
@@ -26,11 +18,7 @@ before(async () => {
 });
 after(() => site?.close());
 
-const SIZES = { desk: [1440, 900], tablet: [1024, 768], phone: [390, 844], frame: [800, 600] };
-const visit = (size = 'desk', path = '', options = {}) => {
-  const [width, height] = SIZES[size];
-  return site.visit(path, { viewport: { width, height }, ...options });
-};
+const visit = (...how) => visitSized(site, ...how);
 
 const counter = (page, name) => page.locator(`[data-counter=${name}] b`).innerText().then(Number);
 const counters = async (page) => {
