@@ -203,7 +203,7 @@ pub struct Verdict {
     pub retries: u32,
     pub txn_aborted: u32,
     pub fenced: u32,
-    /// In cents.
+    /// In cents, over the visible rows: where windows overlap, an event counts in each of them.
     pub billed: i64,
     /// In cents.
     pub owed: i64,
