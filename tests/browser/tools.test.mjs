@@ -1,6 +1,7 @@
 // The tools that build and serve the page refuse what they should.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -114,3 +115,13 @@ for (const [name, page, message] of [
     assert.throws(() => fillIn(page), message);
   });
 }
+
+test('a set-up within a set-up finds the real wasm-bindgen, not the script that Trunk is handed', () => {
+  const said = spawnSync('bash', ['-ec', 'source tools/setup.sh; setup_build; setup_build; echo "$WASM_BINDGEN"; wasm-bindgen --version'], {
+    encoding: 'utf8',
+  });
+  assert.equal(said.status, 0, said.stderr);
+  const [path, version] = said.stdout.trim().split('\n');
+  assert.doesNotMatch(path, /tools\/bin/);
+  assert.match(version, /^wasm-bindgen \d/);
+});
