@@ -1,9 +1,7 @@
 //! What stands on the plates of the diagram and beside them: names and the settings that matter most.
 
-use crate::replay::Board;
 use crate::replay::board::Partition;
 use crate::replay::explain::place;
-use crate::replay::transactions::State;
 use crate::sim::Scenario;
 use crate::sim::engines::EngineKind;
 use crate::sim::engines::consumer::Commit;
@@ -20,26 +18,6 @@ pub fn acks(scenario: &Scenario) -> &'static str {
     }
 }
 
-/// The producer's identity and its transaction, where it has them.
-pub fn writer_lines(board: &Board) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some((_, epoch)) = board.producer.identity {
-        lines.push(format!("epoch {epoch}"));
-    }
-    if let Some(last) = board.transactions.0.last() {
-        let state = match last.state {
-            State::Ongoing if last.orphaned => "left open",
-            State::Ongoing => "ongoing",
-            State::Prepared { commit: true } => "will commit",
-            State::Prepared { commit: false } => "will abort",
-            State::Ended { commit: true } => "committed",
-            State::Ended { commit: false } => "aborted",
-        };
-        lines.push(format!("tx {state}"));
-    }
-    lines
-}
-
 /// Who leads a partition, with the leader epoch once it changed.
 pub fn leader(partition: &Partition, cast: &Cast, before: &str) -> String {
     let Some(leader) = partition.leader else {
@@ -50,6 +28,14 @@ pub fn leader(partition: &Partition, cast: &Cast, before: &str) -> String {
         0 => format!("{before}{name}"),
         epoch => format!("{before}{name}, epoch {epoch}"),
     }
+}
+
+/// The same in more and in fewer words, the longest first; `transaction` is what is open there.
+pub fn leaders(partition: &Partition, cast: &Cast, transaction: Option<&str>) -> Vec<String> {
+    let long = leader(partition, cast, "on ");
+    let short = partition.leader.map(|host| cast.host(host).to_string());
+    let with = transaction.map(|id| format!("{long}, tx {id}"));
+    with.into_iter().chain([long]).chain(short).collect()
 }
 
 pub fn engine_name(scenario: &Scenario) -> &'static str {
@@ -68,7 +54,11 @@ pub fn engine_words(scenario: &Scenario) -> String {
             ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
             ms => format!("trigger {ms} ms"),
         },
-        EngineKind::Flink => "checkpoints".into(),
+        EngineKind::Flink => match scenario.engine.flink.checkpointing_interval {
+            None => "no checkpoints".into(),
+            Some(ms) if ms % 1000 == 0 => format!("checkpoint {} s", ms / 1000),
+            Some(ms) => format!("checkpoint {ms} ms"),
+        },
         EngineKind::Consumer => match consumer.commit {
             Commit::Before => "commit first".into(),
             Commit::After => "commit last".into(),
