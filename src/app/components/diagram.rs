@@ -6,6 +6,7 @@ use super::scene::{self, Entry, Flag, Spot, Track, seconds};
 use super::{flink, instants, plates, writers};
 use crate::replay::Board;
 use crate::replay::board::{Decision, FlightState, Marker, Partition, Slot};
+use crate::replay::branches::is_windowed;
 use crate::replay::explain::place;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::engines::EngineKind;
@@ -309,6 +310,7 @@ impl Drawing<'_> {
                         { text(526.0, y + 14.0, at.map_or_else(|| "not yet".to_string(), seconds), "s12 mu") }
                     </> }
                 }) }
+                { for lines.state.map(|state| text(508.0, 268.0, state, "s12 mu")) }
                 { text(508.0, 284.0, lines.foot, "s12 mu") }
             </g>
         }
@@ -753,6 +755,8 @@ pub struct EngineLines {
     /// The two ticks: offset log and commit log, with their times.
     pub ticks: Vec<(String, Option<Time>)>,
     pub foot: String,
+    /// What a query with windows keeps.
+    pub state: Option<String>,
 }
 
 impl EngineLines {
@@ -773,6 +777,7 @@ impl EngineLines {
                 )],
                 ticks: Vec::new(),
                 foot: "nothing read yet".into(),
+                state: None,
             };
         };
         let records: u64 = batch
@@ -828,6 +833,8 @@ impl EngineLines {
             sub,
             ticks,
             foot,
+            state: is_windowed(&scenario.engine)
+                .then(|| format!("{} rows in state", board.state_rows)),
         }
     }
 }

@@ -179,6 +179,7 @@ pub fn lines(board: &Board, scenario: &Scenario) -> EngineLines {
         sub: began.into_iter().collect(),
         ticks: Vec::new(),
         foot,
+        state: None,
     }
 }
 

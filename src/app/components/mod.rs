@@ -28,5 +28,6 @@ pub mod stage;
 pub mod start;
 pub mod strip;
 pub mod timeline;
+pub mod told;
 pub mod transport;
 pub mod writers;

@@ -1,9 +1,9 @@
 //! Which engine reads the topic and which sink it writes: what fits is switched, what does not is refused in words.
 
 use crate::app::lab::{Action, Lab};
+use crate::sim::Patch;
 use crate::sim::engines::EngineKind;
 use crate::sim::sinks::SinkKind;
-use crate::sim::Patch;
 use serde_json::Value;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlSelectElement;
@@ -37,9 +37,19 @@ fn words((engine, sink): Parts) -> (&'static str, &'static str) {
 
 /// The learner's changes with these parts in use. The settings of the others stay where they are.
 fn using(lab: &Lab, (engine, sink): Parts, without: &[String]) -> Patch {
-    let key = |kind| ENGINES.iter().find(|(known, ..)| *known == kind).map(|it| it.1);
+    let key = |kind| {
+        ENGINES
+            .iter()
+            .find(|(known, ..)| *known == kind)
+            .map(|it| it.1)
+    };
     let engine = Patch::at(&["engine", "use"], key(engine).into());
-    let key = |kind| SINKS.iter().find(|(known, ..)| *known == kind).map(|it| it.1);
+    let key = |kind| {
+        SINKS
+            .iter()
+            .find(|(known, ..)| *known == kind)
+            .map(|it| it.1)
+    };
     let sink = Patch::at(&["sink", "use"], key(sink).into());
     let patch = lab.patch.then(&engine).then(&sink);
     let gone = |patch: Patch, id: &String| patch.then(&Patch::at(&["faults", id], Value::Null));
@@ -80,8 +90,13 @@ fn instead(lab: &Lab, (engine, sink): Parts) -> Vec<Parts> {
     let now = (lab.scenario.engine.kind, lab.scenario.sink.kind);
     let sinks = SINKS.iter().map(|&(sink, ..)| (engine, sink));
     let engines = ENGINES.iter().map(|&(engine, ..)| (engine, sink));
-    let all: Vec<Parts> = if engine == now.0 { engines.collect() } else { sinks.collect() };
-    let fits = |parts: &Parts| *parts != (engine, sink) && *parts != now && refusal(lab, *parts).is_none();
+    let all: Vec<Parts> = if engine == now.0 {
+        engines.collect()
+    } else {
+        sinks.collect()
+    };
+    let fits =
+        |parts: &Parts| *parts != (engine, sink) && *parts != now && refusal(lab, *parts).is_none();
     all.into_iter().filter(fits).collect()
 }
 
@@ -127,8 +142,12 @@ pub fn Pipeline(props: &PipelineProps) -> Html {
             }
         })
     };
-    let engines = ENGINES.map(|(kind, key, label)| (key, label, kind == now.0)).to_vec();
-    let sinks = SINKS.map(|(kind, key, label)| (key, label, kind == now.1)).to_vec();
+    let engines = ENGINES
+        .map(|(kind, key, label)| (key, label, kind == now.0))
+        .to_vec();
+    let sinks = SINKS
+        .map(|(kind, key, label)| (key, label, kind == now.1))
+        .to_vec();
     let refused = (*asked).and_then(|parts| refusal(lab, parts));
     html! {
         <section class="group pipeline" aria-label="Pipeline">
@@ -155,11 +174,17 @@ struct ChoiceProps {
 #[component]
 fn Choice(props: &ChoiceProps) -> Html {
     let node = use_node_ref();
-    let chosen = props.options.iter().find(|option| option.2).map(|option| option.0);
+    let chosen = props
+        .options
+        .iter()
+        .find(|option| option.2)
+        .map(|option| option.0);
     let on_change = {
         let (node, on_choose) = (node.clone(), props.on_choose.clone());
         Callback::from(move |event: Event| {
-            let select = event.target().and_then(|target| target.dyn_into::<HtmlSelectElement>().ok());
+            let select = event
+                .target()
+                .and_then(|target| target.dyn_into::<HtmlSelectElement>().ok());
             if let Some(select) = select {
                 on_choose.emit(select.value());
             }
@@ -201,7 +226,13 @@ struct RefusedProps {
 /// What was refused and why, and what would be accepted.
 #[component]
 fn Refused(props: &RefusedProps) -> Html {
-    let RefusedProps { lab, parts, why, without, change } = props;
+    let RefusedProps {
+        lab,
+        parts,
+        why,
+        without,
+        change,
+    } = props;
     let (engine, sink) = words(*parts);
     let offer = |parts: Parts, without: Vec<String>, label: String| {
         let change = change.clone();
@@ -249,7 +280,10 @@ mod tests {
         let back = switched(flink.clone(), (EngineKind::Spark, SinkKind::Hudi));
         assert_eq!(back.scenario, back.base);
         // It goes into a link like any setting.
-        let text = flink.link(crate::sim::kernel::Time::ZERO).write().expect("has a link");
+        let text = flink
+            .link(crate::sim::kernel::Time::ZERO)
+            .write()
+            .expect("has a link");
         let link = crate::share::Link::read(&text, crate::share::Reader::Page).expect("readable");
         assert_eq!(link.scenario, flink.scenario);
     }
@@ -264,7 +298,10 @@ mod tests {
         let consumer = EngineKind::Consumer;
         assert_eq!(
             instead(&lab, asked),
-            [(consumer, SinkKind::KafkaTopic), (consumer, SinkKind::Console)]
+            [
+                (consumer, SinkKind::KafkaTopic),
+                (consumer, SinkKind::Console)
+            ]
         );
         assert!(refusal(&lab, (EngineKind::Flink, SinkKind::Hudi)).is_none());
         let unchanged = switched(lab.clone(), asked);

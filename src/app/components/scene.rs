@@ -60,6 +60,8 @@ impl Track {
 pub struct Entry {
     /// The event that it shows.
     pub order: u32,
+    /// An order or a window.
+    kind: &'static str,
     /// What it is called: the order that the event is about, or the window that it sums.
     pub label: String,
     pub amount: i64,
@@ -79,14 +81,9 @@ impl Entry {
     }
 
     pub fn words(&self) -> String {
-        match self.unread {
-            Some(why) => format!("order {}, {why} since {}", self.label, seconds(self.since)),
-            None => format!(
-                "order {}, visible since {}",
-                self.label,
-                seconds(self.since)
-            ),
-        }
+        let state = self.unread.unwrap_or("visible");
+        let since = seconds(self.since);
+        format!("{} {}, {state} since {since}", self.kind, self.label)
     }
 }
 
@@ -97,6 +94,11 @@ fn entry(board: &Board, row: &TableRow) -> Entry {
     };
     Entry {
         order: row.order,
+        kind: if row.window.is_some() {
+            "window"
+        } else {
+            "order"
+        },
         label,
         amount: row.amount,
         since: row.since,
@@ -120,6 +122,7 @@ fn unread(board: &Board, scenario: &Scenario) -> Vec<Entry> {
         };
         Some(Entry {
             order: one.order,
+            kind: "order",
             label: board.versions.order(one.order).to_string(),
             amount: board.amount(one.order),
             since: one.at,
@@ -342,7 +345,12 @@ pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
 fn planned_lines(trace: &Trace, id: &str, spec: &fault::FaultSpec) -> [String; 2] {
     // What is too long for a flag is said in a word.
     let short = spec.menu().map_or("fault", |entry| entry.short);
-    let short = if short.len() > 17 { in_a_word(&spec.name) } else { short }.to_string();
+    let short = if short.len() > 17 {
+        in_a_word(&spec.name)
+    } else {
+        short
+    }
+    .to_string();
     let Some((at, order)) = strike(trace, id) else {
         return [format!("planned, {}", planned_when(spec)), short];
     };
@@ -488,7 +496,11 @@ mod tests {
 
     #[test]
     fn name_plate_and_flag_never_stand_over_one_another() {
-        let leaders = ["on broker 1, epoch 3, tx till-12", "on broker 1, epoch 3", "b1, epoch 3"];
+        let leaders = [
+            "on broker 1, epoch 3, tx till-12",
+            "on broker 1, epoch 3",
+            "b1, epoch 3",
+        ];
         let leaders = leaders.map(String::from);
         for mast in (0..=10).map(|slot| 188.0 + 28.0 * f64::from(slot)) {
             for flag in [None, Some(glyphs::low_width("13.20 s crash"))] {
@@ -498,8 +510,14 @@ mod tests {
                 taken.extend(row.leader.iter().map(words));
                 taken.extend(row.flag.iter().map(|at| (*at, at + flag.unwrap_or(0.0))));
                 taken.sort_by(|a, b| a.0.total_cmp(&b.0));
-                assert!(taken.windows(2).all(|pair| pair[0].1 < pair[1].0), "{mast}: {taken:?}");
-                assert!(taken.iter().all(|at| at.0 >= 162.0 && at.1 <= 496.0), "{mast}: {taken:?}");
+                assert!(
+                    taken.windows(2).all(|pair| pair[0].1 < pair[1].0),
+                    "{mast}: {taken:?}"
+                );
+                assert!(
+                    taken.iter().all(|at| at.0 >= 162.0 && at.1 <= 496.0),
+                    "{mast}: {taken:?}"
+                );
             }
         }
     }
@@ -508,17 +526,74 @@ mod tests {
     fn the_leader_is_named_in_full_where_there_is_room() {
         let leaders = ["on broker 1".to_string(), "b1".to_string()];
         let named = |mast, flag| Headline::of(ROW, mast, 63.0, &leaders, flag).leader;
-        assert_eq!(named(440.0, None).map(|it| it.1).as_deref(), Some("on broker 1"));
-        assert_eq!(named(440.0, Some(112.0)).map(|it| it.1).as_deref(), Some("b1"));
+        assert_eq!(
+            named(440.0, None).map(|it| it.1).as_deref(),
+            Some("on broker 1")
+        );
+        assert_eq!(
+            named(440.0, Some(112.0)).map(|it| it.1).as_deref(),
+            Some("b1")
+        );
+    }
+
+    #[test]
+    fn a_changed_row_is_called_by_its_order_and_not_by_the_event_that_changed_it() {
+        use crate::sim::{Keep, Simulation, catalog};
+        let labels = |id: &str| {
+            let scenario = catalog::find(id).expect("a preset").scenario();
+            let run = Simulation::run(&scenario, Keep::Trace);
+            let trace = run.trace.as_ref().expect("kept");
+            let mut board = Board::new(&scenario, &run);
+            (0..trace.events.len()).for_each(|index| board.fold(trace, index));
+            rows(&board, &scenario, 100, None)
+        };
+        let changed = labels("old-versions-replayed");
+        assert!(changed.iter().any(|row| row.label != row.order.to_string()));
+        let names: Vec<u32> = changed
+            .iter()
+            .map(|row| row.label.parse().expect("a number"))
+            .collect();
+        assert!(names.is_sorted());
+        let plain = labels("acks-one");
+        assert!(plain.iter().all(|row| row.label == row.order.to_string()));
+    }
+
+    #[test]
+    fn what_lies_in_an_output_topic_and_may_not_be_read_is_no_row_like_the_others() {
+        use crate::sim::{Keep, Patch, Simulation, catalog};
+        let unread = |patch: &str| {
+            let scenario = catalog::find("flink-transaction-timeout")
+                .expect("a preset")
+                .scenario();
+            let scenario = scenario
+                .patched(&Patch::parse(patch).expect("a patch"))
+                .expect("valid");
+            let run = Simulation::run(&scenario, Keep::Trace);
+            let trace = run.trace.as_ref().expect("kept");
+            let mut board = Board::new(&scenario, &run);
+            (0..trace.events.len()).for_each(|index| board.fold(trace, index));
+            let rows = rows(&board, &scenario, 1_000, None);
+            rows.iter()
+                .filter(|row| row.unread == Some("aborted"))
+                .count()
+        };
+        assert!(unread("{}") > 0);
+        let dirty = r#"{"sink": {"kafka_topic": {"output.isolation.level": "read_uncommitted"}}}"#;
+        assert_eq!(unread(dirty), 0);
     }
 
     #[test]
     fn the_flag_of_a_link_between_tasks_stands_at_the_engine() {
         use crate::sim::{Keep, Simulation, catalog};
-        let scenario = catalog::find("flink-ahead-of-the-barrier").expect("a preset").scenario();
+        let scenario = catalog::find("flink-ahead-of-the-barrier")
+            .expect("a preset")
+            .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
         let board = Board::new(&scenario, &run);
         let flags = flags(&board, &Done { scenario, run });
-        assert!(flags.iter().all(|flag| flag.spot == Spot::Engine), "{flags:?}");
+        assert!(
+            flags.iter().all(|flag| flag.spot == Spot::Engine),
+            "{flags:?}"
+        );
     }
 }
