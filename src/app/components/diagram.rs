@@ -216,7 +216,7 @@ impl Drawing<'_> {
         let topic = &self.scenario.topic;
         html! {
             <>
-                { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", plates::acks(self.scenario))) }
+                { plate(12.0, 84.0, "Producer".into(), format!("{} acks={}", plates::producers(self.scenario), plates::acks(self.scenario))) }
                 { plate(TOPIC, 280.0, format!("Topic {}", topic.name), format!("replication {}, min.insync.replicas={}", topic.replication_factor, topic.min_insync_replicas)) }
                 { plate(ENGINE, 110.0, plates::engine_name(self.scenario).into(), plates::engine_words(self.scenario)) }
                 { plate(TABLE, 126.0, plates::sink_name(self.scenario).into(), String::new()) }

@@ -216,7 +216,8 @@ pub fn draw_low(drawing: &Drawing, top: f64) -> Html {
             let x = 16.0 + width * n as f64;
             let name = drawing.cast.host(task.host);
             let state = state(board, config, task, &drawing.cast);
-            let words = if state.is_empty() { name.to_string() } else { format!("{name} {state}") };
+            // Of many tasks the mark alone says it.
+            let words = if state.is_empty() || job.tasks.len() > 3 { name.to_string() } else { format!("{name} {state}") };
             html! { <>
                 if task.sent && task.snapshot.is_none() { { glyphs::barrier(x + 3.0, top + 34.0, 5.0) } } else if task.snapshot.is_some() { { glyphs::tick(x - 2.0, top + 34.0) } }
                 { text(x + 11.0, top + 38.0, words, "s11 mu") }

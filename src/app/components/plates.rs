@@ -5,10 +5,19 @@ use crate::replay::explain::place;
 use crate::sim::Scenario;
 use crate::sim::engines::EngineKind;
 use crate::sim::engines::consumer::Commit;
+use crate::sim::engines::flink::DeliveryGuarantee;
 use crate::sim::kafka::protocol::{Acks, Isolation};
 use crate::sim::sinks::SinkKind;
 use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
 use crate::sim::trace::Cast;
+
+/// Who produces.
+pub fn producers(scenario: &Scenario) -> String {
+    match scenario.producer.instances {
+        1 => "p1".into(),
+        instances => format!("p1-p{instances}"),
+    }
+}
 
 pub fn acks(scenario: &Scenario) -> &'static str {
     match scenario.producer.acks {
@@ -76,6 +85,12 @@ pub fn reads_committed(scenario: &Scenario) -> bool {
         && scenario.engine.consumer.isolation() == Isolation::ReadCommitted
 }
 
+/// Whether a job's results appear with its checkpoints and not one by one.
+fn commits_at_checkpoints(scenario: &Scenario) -> bool {
+    let guarantee = scenario.engine.flink.delivery_guarantee;
+    scenario.engine.kind == EngineKind::Flink && guarantee == DeliveryGuarantee::ExactlyOnce
+}
+
 pub fn sink_name(scenario: &Scenario) -> &'static str {
     match scenario.sink.kind {
         SinkKind::Hudi => "Hudi table",
@@ -100,7 +115,9 @@ pub fn sink_words(scenario: &Scenario) -> String {
         SinkWriter::ForeachBatch => "foreachBatch",
     };
     match scenario.sink.kind {
+        SinkKind::Hudi if scenario.engine.kind == EngineKind::Flink => operation.into(),
         SinkKind::Hudi => format!("{operation}, {writer}"),
+        SinkKind::Console if commits_at_checkpoints(scenario) => "at checkpoints".into(),
         SinkKind::Console => "each as it comes".into(),
         SinkKind::Database => "foreachBatch".into(),
         SinkKind::KafkaTopic => match scenario.sink.kafka_topic.isolation {

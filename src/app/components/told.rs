@@ -128,7 +128,7 @@ mod tests {
             &[
                 "Spark: batch 3",
                 "offsets/3 written at 4.0",
-                "Hudi table, 4.1",
+                "Hudi table, 4.09: commit inflight",
                 "revenue by window, ",
             ],
         );
