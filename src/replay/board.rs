@@ -3,8 +3,6 @@
 //! It holds what is so and what each component has been told. The totals are those that the ledger noted while it judged the
 //! run, so the page cannot count differently from the terminal.
 
-use crate::sim::engines::EngineKind;
-use crate::sim::engines::spark::WindowType;
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::kernel::{EventTime, HostId, Time};
 use crate::sim::ledger::{Counters, OutcomeKind};
@@ -12,10 +10,13 @@ use crate::sim::origin::{Origin, number};
 use crate::sim::trace::{Fact, FactId, InstantState, OffsetRange, SegmentId, Trace, Window};
 use crate::sim::{Outcome, Run, Scenario, assignment};
 
+use super::branches::{self, Branch};
 use super::consumers::Group;
 use super::job::Job;
-use super::table::{Timeline, Versions, is_repeat};
-use super::transactions::{Transaction, Transactions};
+use super::output::Output;
+use super::table::{Files, Timeline, Versions, is_repeat};
+use super::transactions::{State, Transaction, Transactions};
+use super::writers::{Writer, Writers};
 use crate::sim::ordered::{OrdMap, OrdSet};
 use std::rc::Rc;
 
@@ -121,8 +122,8 @@ pub enum Belief {
 pub struct ProducerView {
     pub alive: bool,
     pub last_emitted: u32,
+    /// Of all instances.
     pub flights: Vec<Flight>,
-    pub identity: Option<(u64, u16)>,
     /// The order that the last news was about.
     pub news: Option<u32>,
 }
@@ -213,7 +214,9 @@ pub struct Strike {
 #[derive(Clone)]
 pub struct Board {
     pub at: Time,
+    /// The first instance, and what all of them have sent.
     pub producer: ProducerView,
+    pub writers: Writers,
     pub partitions: Vec<Partition>,
     pub engine: EngineView,
     /// The consumers, where the engine is a plain consumer.
@@ -222,15 +225,17 @@ pub struct Board {
     /// The Flink job, where the engine is Flink.
     pub job: Job,
     pub timeline: Timeline,
+    pub files: Files,
     pub versions: Versions,
+    /// The topic that the main segment writes, if it writes one.
+    pub output: Output,
     pub rows: Vec<TableRow>,
     pub strikes: Vec<Strike>,
-    /// Of the main query if it has windows, else of the revenue query.
+    /// Of the main query if it has windows, else of the first branch that has.
     pub windows: OrdMap<EventTime, WindowView>,
     /// Rows of state that the Spark query with the windows keeps.
     pub state_rows: u32,
-    /// The revenue query, if the scenario has it.
-    pub branch: EngineView,
+    pub branches: Vec<Branch>,
     pub down: OrdSet<HostId>,
     beliefs: OrdMap<u32, Belief>,
     amounts: OrdMap<u32, i64>,
@@ -248,11 +253,10 @@ pub struct Board {
 struct Roles {
     producer: HostId,
     driver: HostId,
-    branch_driver: Option<HostId>,
     executors: Vec<HostId>,
     faults: Vec<String>,
-    /// The segment whose windows are shown.
-    windows: SegmentId,
+    /// The segment whose windows are shown, if any has some.
+    windows: Option<SegmentId>,
 }
 
 impl Board {
@@ -290,18 +294,18 @@ impl Board {
             .collect();
         let partitions = usize::from(scenario.topic.partitions);
         let job = Job::new(&cast, partitions);
+        let writers = Writers::new(&cast);
+        let branches = branches::of(scenario, run);
+        let branch = branches.iter().find(|branch| branch.windowed);
+        let own = branches::is_windowed(&scenario.engine).then_some(SegmentId::MAIN);
         let roles = Roles {
-            windows: SegmentId(u8::from(!is_windowed(scenario))),
+            windows: own.or(branch.map(|branch| branch.segment)),
             producer: cast.find("p1").expect("there is a producer"),
             driver: cast
                 .find("driver")
                 .or_else(|| cast.find("c1"))
                 .or_else(|| cast.find("jm"))
                 .expect("there is an engine"),
-            branch_driver: cast.segments.get(1).and_then(|branch| {
-                let driver = cast.find(&format!("{branch}.driver"));
-                driver.or_else(|| cast.find(&format!("{branch}.c1")))
-            }),
             executors: cast
                 .hosts
                 .iter()
@@ -320,18 +324,21 @@ impl Board {
                 alive: true,
                 ..ProducerView::default()
             },
+            writers,
             partitions: assignment(scenario).into_iter().map(partition).collect(),
-            engine: engine.clone(),
+            engine,
             group: Group::new(consumers.into_iter(), partitions),
             transactions: Transactions::default(),
             job,
-            timeline: Timeline::default(),
+            timeline: Timeline::new(&scenario.sink.hudi),
+            files: Files::default(),
             versions: Versions::default(),
+            output: Output::new(scenario),
             rows: Vec::new(),
             strikes: Vec::new(),
             windows: OrdMap::new(),
             state_rows: 0,
-            branch: engine,
+            branches,
             down: OrdSet::new(),
             beliefs: OrdMap::new(),
             amounts: OrdMap::new(),
@@ -393,21 +400,28 @@ impl Board {
         let host = event.host;
         self.group.fold(at, host, &event.fact);
         self.job.fold(at, host, &event.fact, &self.event_times);
-        self.timeline.fold(&event.fact);
+        self.timeline.fold(at, &event.fact);
+        self.files.fold(&event.fact);
+        self.writers.fold(at, host, &event.fact);
+        self.output.fold(at, host, &event.fact);
+        branches::fold(&mut self.branches, id, &event.fact);
         if let Fact::TransactionEnded { id, commit, .. } = &event.fact {
             self.group.transaction_ended(id);
-            let own = |one: &Transaction| one.id == *id && one.writer == self.hosts.producer;
-            if !commit && self.transactions.0.iter().any(own) {
+            let own =
+                |one: &&Transaction| one.id == *id && !matches!(one.state, State::Ended { .. });
+            let writer = self.transactions.0.iter().find(own).map(|one| one.writer);
+            if !commit && let Some(writer) = writer {
                 // What it had not been told of is written off with the rest.
-                self.producer.flights.clear();
+                let flights = &mut self.producer.flights;
+                flights.retain(|flight| flight.batch.producer != writer);
             }
         }
-        let epoch = self.producer.identity.map_or(0, |(_, epoch)| epoch);
+        let epoch = self.writers.get(host).map_or(0, Writer::epoch);
         self.transactions.fold(at, host, epoch, &event.fact);
         // Coordinators' partitions are not drawn.
         let drawn = |p: PartitionId| usize::from(p.0) < self.partitions.len();
         // So is what a consumer produces to another topic.
-        let foreign = |batch: BatchName| batch.producer != self.hosts.producer;
+        let foreign = |batch: BatchName| self.writers.get(batch.producer).is_none();
         if event.fact.batch_name().is_some_and(foreign) {
             return;
         }
@@ -429,9 +443,6 @@ impl Board {
             Fact::Changed {
                 origin, order_id, ..
             } => self.versions.changed(number(*origin), *order_id),
-            Fact::ProducerIdAssigned { producer_id, epoch } if host == self.hosts.producer => {
-                self.producer.identity = Some((*producer_id, *epoch))
-            }
             Fact::BatchSent {
                 batch,
                 attempt,
@@ -700,15 +711,13 @@ impl Board {
                 .filter(|replica| replica.host == host)
                 .for_each(|replica| replica.alive = !down);
         }
+        let flights = &mut self.producer.flights;
+        flights.retain(|flight| flight.batch.producer != host);
         if host == self.hosts.producer {
             self.producer.alive = !down;
-            self.producer.flights.clear();
         }
         if host == self.hosts.driver {
             self.engine.alive = !down;
-        }
-        if Some(host) == self.hosts.branch_driver {
-            self.branch.alive = !down;
         }
         self.engine.executors_down = self
             .hosts
@@ -722,11 +731,10 @@ impl Board {
         let Some(segment) = fact.segment() else {
             return;
         };
-        let engine = if segment == SegmentId::MAIN {
-            &mut self.engine
-        } else {
-            &mut self.branch
-        };
+        if segment != SegmentId::MAIN {
+            return;
+        }
+        let engine = &mut self.engine;
         match fact {
             Fact::OffsetsLogged { batch, ranges, .. } => {
                 engine.batches.push(BatchView {
@@ -767,10 +775,8 @@ impl Board {
                     batch.committed = Some(at);
                     batch.ranges.clone()
                 });
-                if segment == SegmentId::MAIN {
-                    for range in ranges.unwrap_or_default() {
-                        self.partition(range.partition).committed = range.end;
-                    }
+                for range in ranges.unwrap_or_default() {
+                    self.partition(range.partition).committed = range.end;
                 }
             }
             Fact::CheckpointTriggered { checkpoint, .. } => {
@@ -796,11 +802,9 @@ impl Board {
                 if let Some(one) = of_id.into_iter().find(|one| one.id == *checkpoint) {
                     one.completed = Some(at);
                 }
-                if segment == SegmentId::MAIN {
-                    for &(partition, offset) in positions {
-                        if usize::from(partition.0) < self.partitions.len() {
-                            self.partition(partition).committed = offset;
-                        }
+                for &(partition, offset) in positions {
+                    if usize::from(partition.0) < self.partitions.len() {
+                        self.partition(partition).committed = offset;
                     }
                 }
             }
@@ -823,7 +827,7 @@ impl Board {
             shut: false,
             keys: OrdMap::new(),
         };
-        if fact.segment() != Some(self.hosts.windows) {
+        if self.hosts.windows.is_none() || fact.segment() != self.hosts.windows {
             return;
         }
         match fact {
@@ -886,13 +890,4 @@ impl Board {
 
 fn numbers(origins: &[Origin]) -> Vec<u32> {
     origins.iter().map(|&origin| number(origin)).collect()
-}
-
-/// Whether the main query sums by windows.
-pub fn is_windowed(scenario: &Scenario) -> bool {
-    match scenario.engine.kind {
-        EngineKind::Spark => scenario.engine.spark.window_type != WindowType::None,
-        EngineKind::Flink => scenario.engine.flink.is_windowed(),
-        EngineKind::Consumer => false,
-    }
 }

@@ -2,14 +2,17 @@
 
 pub mod anomalies;
 pub mod board;
+pub mod branches;
 pub mod consumers;
 pub mod explain;
 pub mod job;
+pub mod output;
 pub mod playhead;
 pub mod promises;
 pub mod series;
 pub mod table;
 pub mod transactions;
+pub mod writers;
 
 pub use board::Board;
 pub use playhead::Playhead;

@@ -135,5 +135,6 @@ pub fn lines(board: &Board, scenario: &Scenario) -> EngineLines {
         sub: members,
         ticks: Vec::new(),
         foot: String::new(),
+        state: None,
     }
 }

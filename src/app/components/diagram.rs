@@ -1,15 +1,17 @@
 //! The pipeline as a track diagram: the write rail above each log, the read rail below, lit routes for the followed order.
 
+use super::below::{self, Section};
 use super::glyphs::{self, Car, path, px, text};
-use super::plates;
-use super::scene::{self, Flag, Spot, Track, money, seconds};
+use super::scene::{self, Entry, Flag, Spot, Track, seconds};
+use super::{flink, instants, plates, writers};
 use crate::replay::Board;
-use crate::replay::board::{BatchView, Decision, FlightState, Marker, Partition, Slot, TableRow};
+use crate::replay::board::{Decision, FlightState, Marker, Partition, Slot};
+use crate::replay::branches::is_windowed;
 use crate::replay::explain::place;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::engines::EngineKind;
 use crate::sim::kernel::{Span, Time};
-use crate::sim::trace::{Cast, InstantState};
+use crate::sim::trace::Cast;
 use crate::sim::{Outcome, OutcomeKind, Scenario};
 use yew::{Callback, Html, Properties, classes, component, html};
 
@@ -22,11 +24,11 @@ const TOPIC: f64 = 188.0;
 const PRODUCER: f64 = 142.0;
 const ENGINE: f64 = 500.0;
 const TABLE: f64 = 646.0;
-/// Rows of the table in view; fewer where the revenue stands below them.
-const ROWS: usize = 10;
-const ROWS_ABOVE_REVENUE: usize = 8;
+/// Rows of the table; fewer where something stands below them, and so many are always left.
 const ROW: f64 = 21.0;
 const FIRST_ROW: f64 = 80.0;
+const ROWS_HEIGHT: f64 = 217.0;
+const ROWS_LEAST: f64 = 3.0;
 /// How long a record is shown moving after it arrived, in real time.
 const MOTION: Span = Span::from_ms(450);
 /// What changed so shortly before the playhead, in simulated time, is marked once the picture stands still.
@@ -46,6 +48,7 @@ pub fn Diagram(props: &DiagramProps) -> Html {
         let drawing = Drawing {
             board,
             view,
+            below: below::sections(board, &view.done.scenario, ROWS_HEIGHT - ROWS_LEAST * ROW),
             scenario: &view.done.scenario,
             cast: crate::sim::cast(&view.done.scenario),
             on_select: props.on_select.clone(),
@@ -63,6 +66,8 @@ pub struct Drawing<'a> {
     pub board: &'a Board,
     pub view: &'a super::stage::View,
     pub scenario: &'a Scenario,
+    /// What stands below the rows of the sink.
+    pub below: Vec<Section>,
     pub cast: Cast,
     pub on_select: Callback<u32>,
 }
@@ -139,6 +144,20 @@ impl Drawing<'_> {
         !self.board.group.members.is_empty()
     }
 
+    /// Whether a Flink job reads it.
+    pub fn has_job(&self) -> bool {
+        !self.board.job.tasks.is_empty()
+    }
+
+    /// The heights at which a partition's records come out of the engine: in a job, where the task is that read them.
+    fn way_out(&self, block: &Block) -> f64 {
+        let tasks = self.board.job.tasks.len();
+        if tasks == 0 {
+            return block.read_rail();
+        }
+        flink::row(tasks, flink::reader(tasks, block.partition.id))
+    }
+
     fn draw(&self) -> Html {
         let blocks: Vec<Block> = self
             .board
@@ -156,8 +175,17 @@ impl Drawing<'_> {
                 y: 52.0 + 120.0 * n as f64,
             })
             .collect();
-        let rows = scene::rows(self.board, self.row_places(), self.followed());
+        let rows = scene::rows(
+            self.board,
+            self.scenario,
+            self.row_places(),
+            self.followed(),
+        );
         let flags = scene::flags(self.board, &self.view.done);
+        let entries: Vec<_> = blocks
+            .iter()
+            .map(|block| (block.partition.id, block.read_rail()))
+            .collect();
         html! {
             <svg class="diagram" viewBox={format!("0 0 {} {}", px(WIDTH), px(HEIGHT))} aria-hidden="true">
                 { self.plates() }
@@ -165,10 +193,11 @@ impl Drawing<'_> {
                 { self.fan(&blocks) }
                 { self.engine(&blocks) }
                 { for blocks.iter().map(|block| self.routes(block, &rows)) }
-                { for blocks.iter().map(|block| self.block(block)) }
+                if self.has_job() { { flink::draw(self, &entries) } }
+                { for blocks.iter().map(|block| self.block(block, &flags)) }
                 { self.producer() }
                 { self.table(&rows) }
-                { for flags.iter().map(|flag| self.flag(flag, &blocks)) }
+                { for flags.iter().map(|flag| self.flag(flag, &flags, &blocks)) }
                 { for blocks.iter().map(|block| self.motion(block)) }
             </svg>
         }
@@ -187,7 +216,7 @@ impl Drawing<'_> {
         let topic = &self.scenario.topic;
         html! {
             <>
-                { plate(12.0, 84.0, "Producer".into(), format!("p1 acks={}", plates::acks(self.scenario))) }
+                { plate(12.0, 84.0, "Producer".into(), format!("{} acks={}", plates::producers(self.scenario), plates::acks(self.scenario))) }
                 { plate(TOPIC, 280.0, format!("Topic {}", topic.name), format!("replication {}, min.insync.replicas={}", topic.replication_factor, topic.min_insync_replicas)) }
                 { plate(ENGINE, 110.0, plates::engine_name(self.scenario).into(), plates::engine_words(self.scenario)) }
                 { plate(TABLE, 126.0, plates::sink_name(self.scenario).into(), String::new()) }
@@ -213,7 +242,7 @@ impl Drawing<'_> {
                 { text(20.0, top + 50.0, "it believes", "s11 mu") }
                 { text(20.0, top + 66.0, first, "s12") }
                 { text(20.0, top + 81.0, second, "s12 b") }
-                { for plates::writer_lines(self.board).into_iter().enumerate().map(|(n, line)| text(12.0, top + 107.0 + 14.0 * n as f64, line, "s11 mu")) }
+                { writers::draw(self.board, &self.cast, 12.0, top + 106.0) }
             </g>
         }
     }
@@ -237,11 +266,12 @@ impl Drawing<'_> {
             return html! {};
         };
         let middle = |n: usize| FIRST_ROW + n as f64 * ROW + ROW / 2.0;
-        let low = middle(self.row_places() - 1).max(last.read_rail());
-        let high = middle(0).min(first.read_rail());
+        let (first, last) = (self.way_out(first), self.way_out(last));
+        let low = middle(self.row_places() - 1).max(first.max(last));
+        let high = middle(0).min(first.min(last));
         html! {
             <>
-                { for blocks.iter().map(|block| path(format!("M610 {}H622", px(block.read_rail())), "rail")) }
+                { for blocks.iter().map(|block| path(format!("M610 {}H622", px(self.way_out(block))), "rail")) }
                 { path(format!("M622 {}V{}", px(high), px(low)), "rail") }
                 { for (0..self.row_places()).map(|n| path(format!("M622 {}H{}", px(middle(n)), px(TABLE)), "rail thin-rail")) }
             </>
@@ -256,10 +286,14 @@ impl Drawing<'_> {
                 .collect();
             return super::consumers::draw(self, &places);
         }
+        let alive = if self.board.engine.alive { "" } else { "dead" };
+        if self.has_job() {
+            return html! { <g class={alive}><rect class="box" x={px(ENGINE)} y="56" width="110" height="236" rx="4" /></g> };
+        }
         let lines = self.engine_lines();
         let batch = self.board.current_batch();
         html! {
-            <g class={if self.board.engine.alive { "" } else { "dead" }}>
+            <g class={alive}>
                 <rect class="box" x={px(ENGINE)} y="56" width="110" height="236" rx="4" />
                 { for blocks.iter().map(|block| path(format!("M{} {}H610", px(ENGINE), px(block.read_rail())), "thin")) }
                 { text(508.0, 74.0, lines.title, "s14 b") }
@@ -276,13 +310,14 @@ impl Drawing<'_> {
                         { text(526.0, y + 14.0, at.map_or_else(|| "not yet".to_string(), seconds), "s12 mu") }
                     </> }
                 }) }
+                { for lines.state.map(|state| text(508.0, 268.0, state, "s12 mu")) }
                 { text(508.0, 284.0, lines.foot, "s12 mu") }
             </g>
         }
     }
 
     /// The lit routes of the followed order: the first copy in ink, every further one in orange, a loss as a route that ends.
-    fn routes(&self, block: &Block, rows: &[TableRow]) -> Html {
+    fn routes(&self, block: &Block, rows: &[Entry]) -> Html {
         let Some(order) = self.followed() else {
             return html! {};
         };
@@ -310,10 +345,11 @@ impl Drawing<'_> {
                 let x = 615.5 + shift;
                 path(
                     format!(
-                        "M{} {}V{}H{}V{}H{}",
+                        "M{} {}V{}{}H{}V{}H{}",
                         px(block.slot(offset)),
                         px(block.y + 63.0),
                         px(read + shift),
+                        self.through(block, shift),
                         px(x),
                         px(y),
                         px(TABLE)
@@ -347,8 +383,17 @@ impl Drawing<'_> {
         }
     }
 
+    /// The part of a route that goes through the tasks of a job.
+    fn through(&self, block: &Block, shift: f64) -> String {
+        if self.has_job() {
+            format!("H{}V{}", px(504.0 + shift), px(self.way_out(block) + shift))
+        } else {
+            String::new()
+        }
+    }
+
     /// A second row from the same offset: the route leaves the slot twice.
-    fn replayed_rows(&self, block: &Block, order: u32, rows: &[TableRow]) -> Vec<Html> {
+    fn replayed_rows(&self, block: &Block, order: u32, rows: &[Entry]) -> Vec<Html> {
         let mut html = Vec::new();
         for slot in block
             .track
@@ -361,10 +406,11 @@ impl Drawing<'_> {
                 if surplus {
                     let y = FIRST_ROW + n as f64 * ROW + ROW / 2.0 - 1.0;
                     let d = format!(
-                        "M{} {}V{}H618.5V{}H{}",
+                        "M{} {}V{}{}H618.5V{}H{}",
                         px(block.slot(slot.offset)),
                         px(block.y + 63.0),
                         px(block.read_rail() + 3.0),
+                        self.through(block, 3.0),
                         px(y),
                         px(TABLE)
                     );
@@ -376,23 +422,37 @@ impl Drawing<'_> {
         html
     }
 
-    fn block(&self, block: &Block) -> Html {
+    fn name(&self, partition: &Partition) -> String {
+        format!("{}-{}", self.cast.topic, partition.id.0)
+    }
+
+    /// What stands above the write rail of a block.
+    fn headline(&self, block: &Block, flags: &[Flag]) -> scene::Headline {
+        let partition = block.partition;
+        // The transactional.id that the brackets below stand for.
+        let of = |slot: &Slot| slot.transaction.map(|(index, _)| index);
+        let transaction = block.track.visible(partition).filter_map(of).last();
+        let transaction = transaction.map(|index| self.board.transactions.0[index].id.as_str());
+        let of_broker = |flag: &&Flag| match flag.spot {
+            Spot::Broker(n) => self.board.partitions.get(n).map(|it| it.id) == Some(partition.id),
+            _ => false,
+        };
+        let flag = flags.iter().find(of_broker);
+        scene::Headline::of(
+            (TOPIC, ENGINE - 4.0),
+            block.edge(partition.high_watermark),
+            self.name(partition).len() as f64 * 7.9,
+            &plates::leaders(partition, &self.cast, transaction),
+            flag.map(|flag| glyphs::low_width(&flag.brief)),
+        )
+    }
+
+    fn block(&self, block: &Block, flags: &[Flag]) -> Html {
         let partition = block.partition;
         let y = block.y;
-        let name = format!("{}-{}", self.cast.topic, partition.id.0);
-        let mut leader = plates::leader(partition, &self.cast, "on ");
-        // The transactional.id that the brackets below stand for.
-        let open = |slot: &Slot| slot.transaction.map(|(index, _)| index);
-        if let Some(index) = block.track.visible(partition).filter_map(open).last() {
-            leader += &format!(", tx {}", self.board.transactions.0[index].id);
-        }
+        let name = self.name(partition);
         let watermark = block.edge(partition.high_watermark);
-        // The high watermark's plate needs room where the name would stand.
-        let name_x = if watermark < TOPIC + 170.0 {
-            watermark.max(TOPIC) + 34.0
-        } else {
-            TOPIC
-        };
+        let row = self.headline(block, flags);
         let batch = self.board.current_batch();
         let zone = batch
             .filter(|batch| batch.committed.is_none())
@@ -420,8 +480,8 @@ impl Drawing<'_> {
         let stable = partition.last_stable_offset();
         html! {
             <>
-                { text(name_x, y + 14.0, name, "m s13 sb") }
-                { text(name_x + 78.0, y + 14.0, leader, "s12 mu") }
+                { text(row.name, y + 14.0, name, "m s13 sb") }
+                { for row.leader.map(|(x, words)| text(x, y + 14.0, words, "s12 mu")) }
                 if let Some(range) = zone.filter(|range| range.end > range.start) {
                     <rect class="zone" x={px(block.edge(range.start))} y={px(y + 34.0)} width={px(block.edge(range.end) - block.edge(range.start))} height="32" rx="5" />
                 }
@@ -432,13 +492,14 @@ impl Drawing<'_> {
                 { self.brackets(block) }
                 { for (0..SLOTS).map(|n| text(TOPIC + n as f64 * SLOT + SLOT / 2.0, y + 75.0, (block.track.first + n as u64).to_string(), "m s11 c mu halo")) }
                 { path(format!("M{} {}V{}", px(watermark), px(y + 84.0), px(y + 19.0)), "mast") }
-                <rect class="mast-plate" x={px(watermark)} y={px(y + 3.0)} width="26" height="14" />
-                { text(watermark + 13.0, y + 14.0, "HW", "plate-text s11 c") }
+                <rect class="mast-plate" x={px(row.plate)} y={px(y + 3.0)} width={px(scene::PLATE)} height="14" />
+                { text(row.plate + 13.0, y + 14.0, "HW", "plate-text s11 c") }
                 if plates::reads_committed(self.scenario) && stable < partition.high_watermark {
                     { path(format!("M{} {}V{}", px(block.edge(stable)), px(y + 84.0), px(y + 30.0)), "mast stable") }
                     <rect class="mast-plate" x={px(block.edge(stable) - 30.0)} y={px(y + 68.0)} width="30" height="14" />
                     { text(block.edge(stable) - 15.0, y + 79.0, "LSO", "plate-text s11 c") }
                 }
+                { for self.barrier(partition).filter(|&at| block.track.shows(at)).map(|at| glyphs::barrier(block.edge(at), y + 60.0, 23.0)) }
                 <path class="read-to" d={format!("M{} {}l5 8h-10z", px(read_to), px(y + 83.0))} />
                 if let Some(ahead) = ahead.filter(|&ahead| ahead != partition.committed) {
                     <path class="read-to open" d={format!("M{} {}l5 8h-10z", px(block.edge(ahead)), px(y + 83.0))} />
@@ -446,6 +507,12 @@ impl Drawing<'_> {
                 { for partition.replicas.iter().filter(|replica| Some(replica.host) != partition.leader).enumerate().map(|(n, replica)| self.replica(block, replica, n)) }
             </>
         }
+    }
+
+    /// The offset before which a job's barrier lies in what is read of a partition.
+    pub fn barrier(&self, partition: &Partition) -> Option<u64> {
+        let reading = self.board.job.readings.get(usize::from(partition.id.0))?;
+        reading.barrier
     }
 
     fn slot(&self, block: &Block, slot: &Slot) -> Html {
@@ -582,93 +649,41 @@ impl Drawing<'_> {
         html! { <>{ for arriving }{ for waiting }</> }
     }
 
-    fn table(&self, rows: &[TableRow]) -> Html {
-        let committed: Vec<&BatchView> = self
-            .board
-            .engine
-            .batches
-            .iter()
-            .filter(|batch| batch.instant.is_some())
-            .collect();
-        let shown = committed.len().saturating_sub(4);
+    fn table(&self, rows: &[Entry]) -> Html {
+        let places = self.row_places();
         let lost = self.lost();
         let ghosts = lost
             .iter()
-            .take(self.row_places().saturating_sub(rows.len()).max(1))
+            .take(places.saturating_sub(rows.len()).max(1))
             .enumerate();
         html! {
             <>
-                if committed.is_empty() {
-                    { text(TABLE, 70.0, format!("{} rows", self.board.rows.len()), "s12 mu") }
-                }
-                { for committed[shown..].iter().enumerate().map(|(n, batch)| {
-                    let (_, state) = batch.instant.unwrap_or((Time::ZERO, InstantState::Requested));
-                    let filled = match state { InstantState::Requested => 1, InstantState::Inflight => 2, InstantState::Completed => 3 };
-                    let x = 650.0 + n as f64 * 32.0;
-                    html! { <>{ glyphs::dots(x, 57.0, filled) }{ text(x + 7.0, 72.0, short_seconds(batch.visible.unwrap_or(batch.planned)), "m s11 mu c") }</> }
-                }) }
-                { for (rows.len()..self.row_places()).map(|n| html! { <rect class="row" x={px(TABLE)} y={px(FIRST_ROW + n as f64 * ROW)} width="126" height={px(ROW - 2.0)} rx="2" /> }) }
+                { instants::head(self, TABLE) }
+                { for (rows.len()..places).map(|n| html! { <rect class="row" x={px(TABLE)} y={px(FIRST_ROW + n as f64 * ROW)} width="126" height={px(ROW - 2.0)} rx="2" /> }) }
                 { for rows.iter().enumerate().map(|(n, row)| self.row(row, n)) }
-                { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(self.row_places() - 1))) }
-                if self.has_revenue() { { self.revenue() } }
+                { for ghosts.map(|(n, outcome)| self.ghost(outcome, (rows.len() + n).min(places - 1))) }
+                { below::draw(&self.below, TABLE, FIRST_ROW + places as f64 * ROW) }
             </>
         }
-    }
-
-    /// Whether a second query sums the orders by windows.
-    fn has_revenue(&self) -> bool {
-        !self.scenario.branches.is_empty()
     }
 
     fn row_places(&self) -> usize {
-        if self.has_revenue() {
-            ROWS_ABOVE_REVENUE
-        } else {
-            ROWS
-        }
+        ((ROWS_HEIGHT - below::height(&self.below)) / ROW) as usize
     }
 
-    /// The second query's windows, newest last: dashed while open, with a lid once the watermark has passed.
-    fn revenue(&self) -> Html {
-        let top = FIRST_ROW + ROWS_ABOVE_REVENUE as f64 * ROW;
-        let windows = scene::windows(self.board);
-        let shown = windows.len().saturating_sub(2);
-        html! {
-            <>
-                { text(TABLE, top + 9.0, "revenue by window", "s11 mu") }
-                if windows.is_empty() { { text(TABLE + 6.0, top + 25.0, "none yet", "s11 mu") } }
-                { for windows[shown..].iter().enumerate().map(|(n, window)| {
-                    let y = top + 13.0 + 18.0 * n as f64;
-                    html! { <g>
-                        <rect class={if window.closed { "row" } else { "row open" }} x={px(TABLE)} y={px(y)} width="126" height="16" rx="2" />
-                        if window.closed { <path class="lid" d={format!("M{} {}h126", px(TABLE), px(y))} /> }
-                        { text(TABLE + 6.0, y + 12.0, window.from.clone(), "m s11") }
-                        if window.late > 0 { { glyphs::late_small(TABLE + 50.0, y + 8.0) }{ text(TABLE + 59.0, y + 12.0, window.late.to_string(), "m s11 late-word") } }
-                        { text(TABLE + 121.0, y + 12.0, money(window.sum), "m s11 e") }
-                        <title>{ window.words.clone() }</title>
-                    </g> }
-                }) }
-            </>
-        }
-    }
-
-    fn row(&self, row: &TableRow, n: usize) -> Html {
+    fn row(&self, row: &Entry, n: usize) -> Html {
         let y = FIRST_ROW + n as f64 * ROW;
         let followed = self.followed() == Some(row.order);
-        let class = if row.repeat {
-            "row surplus"
-        } else if followed {
-            "row followed"
-        } else {
-            "row"
-        };
         let base = y + ROW / 2.0 + 3.5;
         html! {
             <g class={classes!("pick", self.is_fresh(row.since).then_some("fresh"))} onclick={self.select(row.order)}>
-                <rect class={class} x={px(TABLE)} y={px(y)} width="126" height={px(ROW - 2.0)} rx="2" />
-                { text(654.0, base, row.order.to_string(), if row.repeat { "m s12 b on-dup" } else if followed { "m s12 b" } else { "m s12" }) }
-                { text(if row.repeat { 728.0 } else { 764.0 }, base, money(row.amount), if row.repeat { "m s12 e b on-dup" } else { "m s12 e" }) }
+                <rect class={row_class(row, followed)} x={px(TABLE)} y={px(y)} width="126" height={px(ROW - 2.0)} rx="2" />
+                { text(654.0, base, row.label.clone(), if row.repeat { "m s12 b on-dup" } else if followed { "m s12 b" } else { "m s12" }) }
+                { for row.version.map(|version| text(690.0, base, format!("v{version}"), "s11 mu")) }
+                { text(if row.repeat { 728.0 } else { 764.0 }, base, row.right(), if row.repeat { "m s12 e b on-dup" } else { "m s12 e" }) }
                 if row.repeat { { text(764.0, base + 0.5, "×2", "s13 e b on-dup") } }
+                if row.unread == Some("aborted") { { path(format!("M{} {}l16 -15", px(TABLE + 4.0), px(y + ROW - 4.0)), "aborted") } }
+                <title>{ row.words() }</title>
             </g>
         }
     }
@@ -687,13 +702,15 @@ impl Drawing<'_> {
         }
     }
 
-    fn flag(&self, flag: &Flag, blocks: &[Block]) -> Html {
+    fn flag(&self, flag: &Flag, flags: &[Flag], blocks: &[Block]) -> Html {
         let low = |x: f64, y: f64| glyphs::flag_low(x, y, flag.brief.clone(), flag.struck);
         let (x, y, pole, left) = match flag.spot {
             Spot::Broker(n) => {
                 let block = &blocks[n.min(blocks.len() - 1)];
-                return low(TOPIC + 142.0, block.write_rail());
+                let at = self.headline(block, flags).flag;
+                return low(at.unwrap_or(TOPIC), block.write_rail());
             }
+            Spot::Engine if self.has_job() => return low(ENGINE, flink::FLAG),
             Spot::Engine => return low(ENGINE, 156.0),
             Spot::Producer => (16.0, 96.0, 44.0, false),
             Spot::Link(n) => {
@@ -738,43 +755,18 @@ pub struct EngineLines {
     /// The two ticks: offset log and commit log, with their times.
     pub ticks: Vec<(String, Option<Time>)>,
     pub foot: String,
+    /// What a query with windows keeps.
+    pub state: Option<String>,
 }
 
 impl EngineLines {
-    /// A Flink job: the checkpoint in hand, and the one that a restart would go on from.
-    fn of_job(board: &Board) -> Self {
-        let checkpoints = &board.engine.checkpoints;
-        let kept = checkpoints.iter().rev().find(|one| one.completed.is_some());
-        let kept = kept.map_or("none kept yet".into(), |one| format!("kept: {}", one.id));
-        let foot = match (board.engine.failed, board.engine.alive) {
-            (true, _) => "job failed",
-            (_, false) => "job manager down",
-            _ => "running",
-        };
-        let last = checkpoints.last();
-        EngineLines {
-            title: last.map_or("no checkpoint".into(), |one| {
-                format!("checkpoint {}", one.id)
-            }),
-            sub: vec![kept],
-            ticks: last.map_or(Vec::new(), |one| {
-                let end = if one.failed { "failed" } else { "completed" };
-                vec![
-                    ("barriers".into(), Some(one.triggered)),
-                    (end.into(), one.completed),
-                ]
-            }),
-            foot: foot.into(),
-        }
-    }
-
     pub fn of(board: &Board, scenario: &Scenario) -> Self {
         let engine = &board.engine;
         if !board.group.members.is_empty() {
             return super::consumers::lines(board, scenario);
         }
         if scenario.engine.kind == EngineKind::Flink {
-            return EngineLines::of_job(board);
+            return flink::lines(board, scenario);
         }
         let Some(batch) = engine.batches.last() else {
             return EngineLines {
@@ -785,6 +777,7 @@ impl EngineLines {
                 )],
                 ticks: Vec::new(),
                 foot: "nothing read yet".into(),
+                state: None,
             };
         };
         let records: u64 = batch
@@ -840,16 +833,20 @@ impl EngineLines {
             sub,
             ticks,
             foot,
+            state: is_windowed(&scenario.engine)
+                .then(|| format!("{} rows in state", board.state_rows)),
         }
     }
 }
 
-fn short_seconds(at: Time) -> String {
-    format!(
-        "{}.{:02}",
-        at.micros() / 1_000_000,
-        at.micros() / 10_000 % 100
-    )
+/// How a row's plate looks.
+pub fn row_class(row: &Entry, followed: bool) -> &'static str {
+    match row {
+        _ if row.repeat => "row surplus",
+        _ if followed => "row followed",
+        _ if row.unread.is_some() => "row open",
+        _ => "row",
+    }
 }
 
 /// Whether an outcome is one that the verdict bar speaks of.

@@ -1,10 +1,10 @@
 //! The track diagram from top to bottom, for narrow places: the same rails, routes and flags.
 
-use super::diagram::Drawing;
+use super::diagram::{Drawing, row_class};
 use super::glyphs::{self, Car, path, px, text};
-use super::plates;
-use super::scene::{self, Spot, Track, money, seconds};
-use crate::replay::board::{Decision, Partition, Slot, TableRow};
+use super::scene::{self, Entry, Spot, Track};
+use super::{below, flink, plates};
+use crate::replay::board::{Decision, Partition, Slot};
 use yew::{Html, classes, html};
 
 const WIDTH: f64 = 374.0;
@@ -54,7 +54,14 @@ pub fn draw(drawing: &Drawing) -> Html {
             x: 74.0 + 180.0 * n as f64,
         })
         .collect();
-    let rows = scene::rows(board, ROWS, followed);
+    // Two lines of what stands below the rows take the place of one.
+    let below: Vec<&below::Line> = drawing
+        .below
+        .iter()
+        .flat_map(|one| one.shown().last())
+        .collect();
+    let places = if below.is_empty() { ROWS } else { ROWS - 1 };
+    let rows = scene::rows(board, drawing.scenario, places, followed);
     let [first, second] = scene::belief(board, followed);
     let lines = drawing.engine_lines();
     let flags = scene::flags(board, &drawing.view.done);
@@ -71,7 +78,9 @@ pub fn draw(drawing: &Drawing) -> Html {
             <g class={if board.engine.alive { "" } else { "dead" }}>
                 <rect class="box" x="8" y={px(ENGINE)} width="358" height="44" rx="4" />
                 { plate(16.0, ENGINE + 7.0, if drawing.has_consumers() { 82.0 } else { 56.0 }, plates::engine_name(drawing.scenario), "") }
-                if drawing.has_consumers() {
+                if drawing.has_job() {
+                    { flink::draw_low(drawing, ENGINE) }
+                } else if drawing.has_consumers() {
                     { for lines.sub.iter().enumerate().map(|(n, line)| text(106.0, ENGINE + 19.0 + 17.0 * n as f64, line.clone(), "s12")) }
                 } else {
                     { text(80.0, ENGINE + 21.0, format!("{}: {}", lines.title, if lines.sub.is_empty() { lines.foot.clone() } else { lines.sub.join(", ") }), "s12") }
@@ -85,17 +94,18 @@ pub fn draw(drawing: &Drawing) -> Html {
             { for rows.iter().enumerate().map(|(n, row)| table_row(drawing, row, n)) }
             { for drawing.lost().into_iter().take(1).map(|outcome| html! {
                 <g class="pick" onclick={drawing.select(outcome.order)}>
-                    <rect class="row ghost" x="8" y={px(row_y(rows.len().min(ROWS - 1)))} width="338" height="22" rx="2" />
-                    { text(20.0, row_y(rows.len().min(ROWS - 1)) + 15.5, format!("{} lost, ×0", outcome.order), "m s13 b lost-word") }
+                    <rect class="row ghost" x="8" y={px(row_y(rows.len().min(places - 1)))} width="338" height="22" rx="2" />
+                    { text(20.0, row_y(rows.len().min(places - 1)) + 15.5, format!("{} lost, ×0", outcome.order), "m s13 b lost-word") }
                 </g>
             }) }
+            { for below.iter().take(2).enumerate().map(|(n, line)| below::draw_line(line, 8.0 + 172.0 * n as f64, row_y(ROWS - 1) + 3.0, 166.0)) }
             { for flags.iter().map(|flag| {
                 let (x, y, pole) = match flag.spot {
-                    Spot::Producer => (232.0, 64.0, 40.0),
-                    Spot::Link(0) => (52.0, 132.0, 40.0),
-                    Spot::Link(_) => (236.0, 118.0, 106.0),
-                    Spot::Broker(n) => (columns[n.min(columns.len() - 1)].x - 20.0, TOP - 22.0, 40.0),
-                    Spot::Engine => (236.0, ENGINE + 40.0, 36.0),
+                    Spot::Producer => return glyphs::flag_low(164.0, 34.0, flag.brief.clone(), flag.struck),
+                    Spot::Engine => return glyphs::flag_low(128.0, ENGINE, flag.brief.clone(), flag.struck),
+                    Spot::Link(0) => (52.0, 118.0, 40.0),
+                    Spot::Link(_) => (236.0, 118.0, 78.0),
+                    Spot::Broker(n) => (columns[n.min(columns.len() - 1)].x - 20.0, 118.0, 40.0),
                 };
                 glyphs::flag(x, y, pole, flag.lines.clone(), flag.struck, false)
             }) }
@@ -133,7 +143,7 @@ fn rails(column: &Column) -> Html {
     </> }
 }
 
-fn routes(drawing: &Drawing, column: &Column, rows: &[TableRow]) -> Html {
+fn routes(drawing: &Drawing, column: &Column, rows: &[Entry]) -> Html {
     let Some(order) = drawing.followed() else {
         return html! {};
     };
@@ -202,22 +212,19 @@ fn track(drawing: &Drawing, column: &Column) -> Html {
         }) }
         { for partition.markers.iter().filter(|marker| column.track.shows(marker.offset)).map(|marker| glyphs::marker(column.x, column.middle(marker.offset), marker.commit)) }
         { for (0..SLOTS).map(|n| text(column.x + 18.0, TOP + n as f64 * SLOT + 18.5, (column.track.first + n as u64).to_string(), "m s11 mu halo")) }
+        { for drawing.barrier(partition).filter(|&at| column.track.shows(at)).map(|at| {
+            let y = column.edge(at);
+            path(format!("M{} {}h56m-56 4h56", px(column.x - 20.0), px(y - 2.0)), "barrier")
+        }) }
         { path(format!("M{} {}h44", px(column.x - 20.0), px(watermark)), "mast") }
         <rect class="mast-plate" x={px(column.x + 36.0)} y={px(watermark - 7.0)} width="26" height="14" />
         { text(column.x + 49.0, watermark + 4.0, "HW", "plate-text s11 c") }
     </> }
 }
 
-fn table_row(drawing: &Drawing, row: &TableRow, n: usize) -> Html {
+fn table_row(drawing: &Drawing, row: &Entry, n: usize) -> Html {
     let y = row_y(n);
     let followed = drawing.followed() == Some(row.order);
-    let class = if row.repeat {
-        "row surplus"
-    } else if followed {
-        "row followed"
-    } else {
-        "row"
-    };
     let word = if row.repeat {
         "m s13 b on-dup"
     } else if followed {
@@ -232,11 +239,11 @@ fn table_row(drawing: &Drawing, row: &TableRow, n: usize) -> Html {
     };
     html! {
         <g class={classes!("pick", drawing.is_fresh(row.since).then_some("fresh"))} onclick={drawing.select(row.order)}>
-            <rect {class} x="8" y={px(y)} width="338" height="22" rx="2" />
-            { text(20.0, y + 15.5, row.order.to_string(), word) }
-            { text(if row.repeat { 290.0 } else { 334.0 }, y + 15.5, money(row.amount), sum) }
+            <rect class={row_class(row, followed)} x="8" y={px(y)} width="338" height="22" rx="2" />
+            { text(20.0, y + 15.5, row.label.clone(), word) }
+            { text(if row.repeat { 290.0 } else { 334.0 }, y + 15.5, row.right(), sum) }
             if row.repeat { { text(334.0, y + 16.0, "×2", "s14 e b on-dup") } }
-            <title>{ format!("order {}, visible since {}", row.order, seconds(row.since)) }</title>
+            <title>{ row.words() }</title>
         </g>
     }
 }

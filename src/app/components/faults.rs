@@ -8,6 +8,7 @@ use crate::replay::explain::seconds;
 use crate::share::fresh_id;
 use crate::sim::fault::{FaultSpec, MENU};
 use crate::sim::kernel::Time;
+use crate::sim::{Scenario, cast};
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::{
@@ -21,16 +22,20 @@ pub struct FaultMenuProps {
     pub head: UseReducerHandle<Head>,
 }
 
-/// The faults that are offered here, in the order of the pipeline.
-const OFFERED: [&str; 7] = [
-    "net.drop_ack",
-    "net.drop_request",
-    "producer.crash.resend",
-    "producer.crash.forget",
-    "broker.crash.kept",
-    "driver.crash.C5",
-    "executor.kill",
-];
+/// The faults of the menu that a scenario has a host or a link for, each where it strikes if nothing else is said.
+fn placeable(scenario: &Scenario) -> Vec<&'static str> {
+    let cast = cast(scenario);
+    let accepted = |name: &str| {
+        let spec = FaultSpec {
+            name: name.to_string(),
+            at: Some(0),
+            ..FaultSpec::default()
+        };
+        spec.lower("fault", &cast).is_ok()
+    };
+    let names = MENU.iter().map(|entry| entry.name);
+    names.filter(|name| accepted(name)).collect()
+}
 
 fn value(event: &Event) -> Option<String> {
     let target = event.target()?;
@@ -67,20 +72,27 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
         let open = open.clone();
         Callback::from(move |_| open.set(!*open))
     };
-    let armed = use_state(|| OFFERED[0]);
+    let chosen = use_state(|| MENU[0].name);
+    let offered = if *open {
+        placeable(&lab.scenario)
+    } else {
+        Vec::new()
+    };
+    // Another engine has other faults.
+    let fits = offered.iter().find(|&&name| name == *chosen);
+    let armed = fits.or(offered.first()).copied().unwrap_or_default();
     let on_arm = {
-        let armed = armed.clone();
+        let chosen = chosen.clone();
         Callback::from(move |event: Event| {
-            if let Some(name) =
-                value(&event).and_then(|value| OFFERED.into_iter().find(|&name| name == value))
-            {
-                armed.set(name);
+            let name = value(&event).and_then(|name| MENU.iter().find(|entry| entry.name == name));
+            if let Some(entry) = name {
+                chosen.set(entry.name);
             }
         })
     };
     let strike = {
-        let (lab, head, armed) = (lab.clone(), head.clone(), armed.clone());
-        Callback::from(move |_| inject(&lab, &head, &armed))
+        let (lab, head) = (lab.clone(), head.clone());
+        Callback::from(move |_| inject(&lab, &head, armed))
     };
     let on_escape = {
         let open = open.clone();
@@ -104,12 +116,12 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
                     <div class="row">
                         <label><span class="vh">{ "Which fault" }</span>
                             <select id="fault-kind" onchange={on_arm}>
-                                { for OFFERED.iter().map(|&name| html! { <option value={name} selected={name == *armed}>{ name }</option> }) }
+                                { for offered.iter().map(|&name| html! { <option value={name} selected={name == armed}>{ name }</option> }) }
                             </select>
                         </label>
                         <button class="btn primary" id="inject" onclick={strike}>{ format!("Inject at {}", seconds(head.at)) }</button>
                     </div>
-                    <p>{ format!("{}.", capital(plain(*armed))) }</p>
+                    <p>{ format!("{}.", capital(plain(armed))) }</p>
                     <h2>{ "In this run" }</h2>
                     if lab.scenario.faults.is_empty() { <p>{ "No fault is planned." }</p> }
                     <ul>{ for strikes(view, lab).into_iter().map(|(id, at, struck)| html! { <FaultRow {id} {at} {struck} lab={lab.clone()} head={head.clone()} /> }) }</ul>
@@ -183,4 +195,38 @@ fn capital(text: &str) -> String {
         first.make_ascii_uppercase();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::catalog;
+
+    fn scenario(id: &str) -> Scenario {
+        catalog::find(id).expect("a preset").scenario()
+    }
+
+    #[test]
+    fn every_fault_of_the_menu_is_placed_somewhere_and_only_where_it_strikes() {
+        let mut placed: Vec<&str> = Vec::new();
+        for id in [
+            "order-billing",
+            "flink-no-commit",
+            "zombie-consumer",
+            "read-optimized-view",
+        ] {
+            let own = placeable(&scenario(id));
+            let engine = |kind: &str| own.iter().any(|name| name.starts_with(kind));
+            assert_eq!(
+                engine("driver."),
+                ["order-billing", "read-optimized-view"].contains(&id)
+            );
+            assert_eq!(engine("task."), id == "flink-no-commit");
+            assert_eq!(engine("consumer."), id == "zombie-consumer");
+            placed.extend(own);
+        }
+        let missing = MENU.iter().map(|entry| entry.name);
+        let missing: Vec<&str> = missing.filter(|name| !placed.contains(name)).collect();
+        assert_eq!(missing, [""; 0]);
+    }
 }

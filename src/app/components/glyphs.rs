@@ -119,11 +119,19 @@ pub fn late_small(x: f64, y: f64) -> Html {
     html! { <path class="late-mark" d={format!("M{} {}l7 7l-7 7l-7 -7z", px(x), px(y - 7.0))} /> }
 }
 
+/// About how wide words are in the text face, a little more rather than less.
+pub fn width(words: &str, size: f64) -> f64 {
+    words.chars().count() as f64 * size * 0.54
+}
+
 /// The flag that is planted where a fault struck; a dashed outline while it is only planned.
 pub fn flag(x: f64, y: f64, pole: f64, lines: [String; 2], struck: bool, left: bool) -> Html {
     let direction = if left { -1.0 } else { 1.0 };
-    let (width, top) = (126.0, y - pole);
-    let tail = width * direction;
+    let top = y - pole;
+    // The bolt before the words, and room for the swallow tail behind them, or the other way round.
+    let words = width(&lines[0], 12.5).max(width(&lines[1], 12.0));
+    let (before, after) = if left { (28.0, 6.0) } else { (22.0, 12.0) };
+    let tail = (before + words + after) * direction;
     let cloth = format!(
         "M{} {}h{}l{} 18l{} 18h{}z",
         px(x),
@@ -133,26 +141,32 @@ pub fn flag(x: f64, y: f64, pole: f64, lines: [String; 2], struck: bool, left: b
         px(8.0 * direction),
         px(-tail)
     );
-    let start = if left { x - width + 22.0 } else { x + 8.0 };
+    let start = if left { x + tail } else { x } + before;
     html! {
         <g class={if struck { "flag" } else { "flag planned" }}>
             <path class="pole" d={format!("M{} {}V{}", px(x), px(y), px(if pole > 0.0 { top } else { top + 36.0 }))} />
             <circle cx={px(x)} cy={px(y)} r="3.5" />
             <path class="cloth" d={cloth} />
-            <path class="bolt" d={format!("M{} {}l-7 11h5l-2 9l9 -13h-6l4 -7z", px(start + 6.0), px(top + 7.0))} />
-            <text class="b" x={px(start + 16.0)} y={px(top + 15.0)}>{ lines[0].clone() }</text>
-            <text x={px(start + 16.0)} y={px(top + 29.0)}>{ lines[1].clone() }</text>
+            <path class="bolt" d={format!("M{} {}l-7 11h5l-2 9l9 -13h-6l4 -7z", px(start - 9.0), px(top + 7.0))} />
+            <text class="b" x={px(start)} y={px(top + 15.0)}>{ lines[0].clone() }</text>
+            <text x={px(start)} y={px(top + 29.0)}>{ lines[1].clone() }</text>
         </g>
     }
 }
 
+/// How wide a flag of one line is.
+pub fn low_width(words: &str) -> f64 {
+    20.0 + width(words, 12.5) + 10.0
+}
+
 /// A flag of one line, where there is little room.
 pub fn flag_low(x: f64, y: f64, words: String, struck: bool) -> Html {
+    let width = low_width(&words);
     html! {
         <g class={if struck { "flag" } else { "flag planned" }}>
             <path class="pole" d={format!("M{} {}v-25", px(x), px(y))} />
             <circle cx={px(x)} cy={px(y)} r="3.5" />
-            <path class="cloth" d={format!("M{} {}h108l-6 9l6 9h-108z", px(x), px(y - 26.0))} />
+            <path class="cloth" d={format!("M{} {}h{}l-6 9l6 9h-{}z", px(x), px(y - 26.0), px(width), px(width))} />
             <path class="bolt" d={format!("M{} {}l-5 8h4l-2 6l7 -9h-5l3 -5z", px(x + 12.0), px(y - 24.0))} />
             <text class="b" x={px(x + 20.0)} y={px(y - 12.5)}>{ words }</text>
         </g>
@@ -173,6 +187,16 @@ pub fn flag_small(x: f64, y: f64) -> Html {
 /// A tick of a log that is written.
 pub fn tick(x: f64, y: f64) -> Html {
     html! { <path class="tick" d={format!("M{} {}l4 4l8 -9", px(x), px(y))} /> }
+}
+
+/// A checkpoint barrier: a double bar that travels with the stream.
+pub fn barrier(x: f64, y: f64, half: f64) -> Html {
+    let (left, right, top) = (px(x - 2.0), px(x + 2.0), px(y - half));
+    let height = px(half * 2.0);
+    path(
+        format!("M{left} {top}v{height}M{right} {top}v{height}"),
+        "barrier",
+    )
 }
 
 /// How far an instant has come: three dots, as many filled.

@@ -1,6 +1,7 @@
 //! The components of the page, one concept a file.
 
 pub mod ask;
+pub mod below;
 pub mod charts;
 pub mod compare;
 pub mod consumers;
@@ -9,12 +10,15 @@ pub mod diagram;
 pub mod diagram_vertical;
 pub mod explain;
 pub mod faults;
+pub mod flink;
 pub mod glyphs;
 pub mod guarantee;
 pub mod header;
+pub mod instants;
 pub mod lesson;
 pub mod listing;
 pub mod notice;
+pub mod pipeline;
 pub mod plates;
 pub mod prevent;
 mod prose;
@@ -24,4 +28,6 @@ pub mod stage;
 pub mod start;
 pub mod strip;
 pub mod timeline;
+pub mod told;
 pub mod transport;
+pub mod writers;

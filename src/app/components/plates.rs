@@ -1,16 +1,23 @@
 //! What stands on the plates of the diagram and beside them: names and the settings that matter most.
 
-use crate::replay::Board;
 use crate::replay::board::Partition;
 use crate::replay::explain::place;
-use crate::replay::transactions::State;
 use crate::sim::Scenario;
 use crate::sim::engines::EngineKind;
 use crate::sim::engines::consumer::Commit;
+use crate::sim::engines::flink::DeliveryGuarantee;
 use crate::sim::kafka::protocol::{Acks, Isolation};
 use crate::sim::sinks::SinkKind;
 use crate::sim::sinks::hudi::{SinkWriter, WriteOperation};
 use crate::sim::trace::Cast;
+
+/// Who produces.
+pub fn producers(scenario: &Scenario) -> String {
+    match scenario.producer.instances {
+        1 => "p1".into(),
+        instances => format!("p1-p{instances}"),
+    }
+}
 
 pub fn acks(scenario: &Scenario) -> &'static str {
     match scenario.producer.acks {
@@ -18,26 +25,6 @@ pub fn acks(scenario: &Scenario) -> &'static str {
         Acks::Leader => "1",
         Acks::All => "all",
     }
-}
-
-/// The producer's identity and its transaction, where it has them.
-pub fn writer_lines(board: &Board) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some((_, epoch)) = board.producer.identity {
-        lines.push(format!("epoch {epoch}"));
-    }
-    if let Some(last) = board.transactions.0.last() {
-        let state = match last.state {
-            State::Ongoing if last.orphaned => "left open",
-            State::Ongoing => "ongoing",
-            State::Prepared { commit: true } => "will commit",
-            State::Prepared { commit: false } => "will abort",
-            State::Ended { commit: true } => "committed",
-            State::Ended { commit: false } => "aborted",
-        };
-        lines.push(format!("tx {state}"));
-    }
-    lines
 }
 
 /// Who leads a partition, with the leader epoch once it changed.
@@ -50,6 +37,14 @@ pub fn leader(partition: &Partition, cast: &Cast, before: &str) -> String {
         0 => format!("{before}{name}"),
         epoch => format!("{before}{name}, epoch {epoch}"),
     }
+}
+
+/// The same in more and in fewer words, the longest first; `transaction` is what is open there.
+pub fn leaders(partition: &Partition, cast: &Cast, transaction: Option<&str>) -> Vec<String> {
+    let long = leader(partition, cast, "on ");
+    let short = partition.leader.map(|host| cast.host(host).to_string());
+    let with = transaction.map(|id| format!("{long}, tx {id}"));
+    with.into_iter().chain([long]).chain(short).collect()
 }
 
 pub fn engine_name(scenario: &Scenario) -> &'static str {
@@ -68,7 +63,11 @@ pub fn engine_words(scenario: &Scenario) -> String {
             ms if ms % 1000 == 0 => format!("trigger {} s", ms / 1000),
             ms => format!("trigger {ms} ms"),
         },
-        EngineKind::Flink => "checkpoints".into(),
+        EngineKind::Flink => match scenario.engine.flink.checkpointing_interval {
+            None => "no checkpoints".into(),
+            Some(ms) if ms % 1000 == 0 => format!("checkpoint {} s", ms / 1000),
+            Some(ms) => format!("checkpoint {ms} ms"),
+        },
         EngineKind::Consumer => match consumer.commit {
             Commit::Before => "commit first".into(),
             Commit::After => "commit last".into(),
@@ -84,6 +83,12 @@ pub fn engine_words(scenario: &Scenario) -> String {
 pub fn reads_committed(scenario: &Scenario) -> bool {
     scenario.engine.kind == EngineKind::Consumer
         && scenario.engine.consumer.isolation() == Isolation::ReadCommitted
+}
+
+/// Whether a job's results appear with its checkpoints and not one by one.
+fn commits_at_checkpoints(scenario: &Scenario) -> bool {
+    let guarantee = scenario.engine.flink.delivery_guarantee;
+    scenario.engine.kind == EngineKind::Flink && guarantee == DeliveryGuarantee::ExactlyOnce
 }
 
 pub fn sink_name(scenario: &Scenario) -> &'static str {
@@ -110,7 +115,9 @@ pub fn sink_words(scenario: &Scenario) -> String {
         SinkWriter::ForeachBatch => "foreachBatch",
     };
     match scenario.sink.kind {
+        SinkKind::Hudi if scenario.engine.kind == EngineKind::Flink => operation.into(),
         SinkKind::Hudi => format!("{operation}, {writer}"),
+        SinkKind::Console if commits_at_checkpoints(scenario) => "at checkpoints".into(),
         SinkKind::Console => "each as it comes".into(),
         SinkKind::Database => "foreachBatch".into(),
         SinkKind::KafkaTopic => match scenario.sink.kafka_topic.isolation {

@@ -1,11 +1,15 @@
 //! What the diagram shows of a board: which slots, which rows, which routes. Plain numbers, drawn by `diagram`.
 
+use super::glyphs;
 use crate::app::lab::Done;
 use crate::replay::Board;
-use crate::replay::board::{FlightState, Partition, Slot, Strike, TableRow, WindowView};
+use crate::replay::board::{Decision, FlightState, Partition, Slot, Strike, TableRow, WindowView};
 use crate::replay::explain::{place, strike};
+use crate::replay::output::Written;
+use crate::sim::Scenario;
 use crate::sim::compact::sort_by_rank;
 use crate::sim::fault;
+use crate::sim::kafka::protocol::{Isolation, PartitionId};
 use crate::sim::kernel::{EventTime, Time};
 use crate::sim::trace::{Cast, Trace};
 
@@ -52,22 +56,108 @@ impl Track {
     }
 }
 
+/// A row as it is shown.
+pub struct Entry {
+    /// The event that it shows.
+    pub order: u32,
+    /// An order or a window.
+    kind: &'static str,
+    /// What it is called: the order that the event is about, or the window that it sums.
+    pub label: String,
+    pub amount: i64,
+    pub since: Time,
+    pub source: (PartitionId, u64),
+    pub repeat: bool,
+    /// Instead of the amount, where nobody may read it: open, aborted.
+    pub unread: Option<&'static str>,
+    /// How often a row of its key has become visible, if it changed in place.
+    pub version: Option<u32>,
+}
+
+impl Entry {
+    pub fn right(&self) -> String {
+        self.unread
+            .map_or_else(|| money(self.amount), str::to_string)
+    }
+
+    pub fn words(&self) -> String {
+        let state = self.unread.unwrap_or("visible");
+        let since = seconds(self.since);
+        format!("{} {}, {state} since {since}", self.kind, self.label)
+    }
+}
+
+fn entry(board: &Board, row: &TableRow) -> Entry {
+    let label = match row.window {
+        Some((window, _)) => clock(window.start, window.end.ms() - window.start.ms()),
+        None => board.versions.order(row.order).to_string(),
+    };
+    Entry {
+        order: row.order,
+        kind: if row.window.is_some() {
+            "window"
+        } else {
+            "order"
+        },
+        label,
+        amount: row.amount,
+        since: row.since,
+        source: row.source,
+        repeat: row.repeat,
+        unread: None,
+        version: (row.version > 1 && !row.repeat).then_some(row.version),
+    }
+}
+
+/// Records of an output topic that its reader has not been given, and why.
+fn unread(board: &Board, scenario: &Scenario) -> Vec<Entry> {
+    if scenario.sink.kafka_topic.isolation != Isolation::ReadCommitted {
+        return Vec::new();
+    }
+    let entry = |one: &Written| {
+        let why = match one.decision? {
+            Decision::Open => "open",
+            Decision::Aborted => "aborted",
+            Decision::Committed => return None,
+        };
+        Some(Entry {
+            order: one.order,
+            kind: "order",
+            label: board.versions.order(one.order).to_string(),
+            amount: board.amount(one.order),
+            since: one.at,
+            // Where it was read from is not said.
+            source: (PartitionId(u16::MAX), one.offset),
+            repeat: false,
+            unread: Some(why),
+            version: None,
+        })
+    };
+    board.output.records.iter().filter_map(entry).collect()
+}
+
 /// The rows in view: a table read in the order of the order ids, around the followed one.
-pub fn rows(board: &Board, most: usize, followed: Option<u32>) -> Vec<TableRow> {
-    let mut rows = board.rows.clone();
-    sort_by_rank(&mut rows, |row| {
-        (u64::from(row.order) << 1 | u64::from(row.repeat), row.row)
-    });
+pub fn rows(board: &Board, scenario: &Scenario, most: usize, followed: Option<u32>) -> Vec<Entry> {
+    let mut rows: Vec<Entry> = board.rows.iter().map(|row| entry(board, row)).collect();
+    rows.extend(unread(board, scenario));
+    let rank = |row: &Entry| {
+        let order = board.versions.order(row.order);
+        (
+            u64::from(order) << 1 | u64::from(row.repeat),
+            row.since.micros(),
+        )
+    };
+    sort_by_rank(&mut rows, rank);
     let last = rows.len().saturating_sub(most);
     let around = rows
         .iter()
         .position(|row| Some(row.order) == followed)
-        .map(|index| index.saturating_sub(most / 2 - 1));
+        .map(|index| index.saturating_sub((most / 2).saturating_sub(1)));
     let first = around.map_or(last, |index| index.min(last));
     rows.into_iter().skip(first).take(most).collect()
 }
 
-/// A window of the second query.
+/// A window of the query that sums by windows.
 pub struct Sum {
     /// When it begins: `08:59`.
     pub from: String,
@@ -110,13 +200,73 @@ pub fn windows(board: &Board) -> Vec<Sum> {
 }
 
 /// The time of day; seconds only where windows are not whole minutes.
-fn clock(time: EventTime, window_ms: i64) -> String {
+pub fn clock(time: EventTime, window_ms: i64) -> String {
     let seconds = time.ms().div_euclid(1000).rem_euclid(86_400);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if window_ms % 60_000 == 0 {
         format!("{hour:02}:{minute:02}")
     } else {
         format!("{hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+/// Where things stand in the row above a partition's write rail: its name and leader, the plate of its high watermark, and
+/// the flag of a fault of its broker. Left edges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Headline {
+    pub name: f64,
+    pub leader: Option<(f64, String)>,
+    pub plate: f64,
+    pub flag: Option<f64>,
+}
+
+/// What the plate of the high watermark takes.
+pub const PLATE: f64 = 26.0;
+
+impl Headline {
+    /// Fits them in between `left` and `right`. The plate stands at its mast, on either side; the leader is named in as many
+    /// words as there is room for, `leaders` being the longest first.
+    pub fn of(
+        (left, right): (f64, f64),
+        mast: f64,
+        name: f64,
+        leaders: &[String],
+        flag: Option<f64>,
+    ) -> Headline {
+        const GAP: f64 = 8.0;
+        // Beside the plate: what is left of it, and what is right of it.
+        let fit = |plate: f64, leader: Option<&String>| {
+            let words = leader.map_or(0.0, |words| GAP + glyphs::width(words, 12.0));
+            let label = name + words;
+            let flag_width = flag.map_or(0.0, |width| GAP + width);
+            let (before, after) = (left..plate - GAP, plate + PLATE + GAP..right);
+            let room = |at: &std::ops::Range<f64>| at.end - at.start;
+            let (name, flag_at) = if label + flag_width <= room(&before) {
+                (before.start, before.start + label + GAP)
+            } else if label <= room(&before) && flag_width <= room(&after) {
+                (before.start, after.start)
+            } else if label + flag_width <= room(&after) {
+                (after.start, after.start + label + GAP)
+            } else if flag_width <= room(&before) && label <= room(&after) {
+                (after.start, before.start)
+            } else {
+                return None;
+            };
+            Some((name, flag_at))
+        };
+        let names = leaders.iter().map(Some).chain([None]);
+        let sides = |mast: f64| [mast, mast - PLATE];
+        let ways = names.flat_map(|leader| sides(mast).map(|plate| (leader, plate)));
+        let found = ways
+            .filter_map(|(leader, plate)| Some((leader, plate, fit(plate, leader)?)))
+            .next();
+        let (leader, plate, (at, flag_at)) = found.unwrap_or((None, mast, (left, right)));
+        Headline {
+            name: at,
+            leader: leader.map(|words| (at + name + GAP, words.clone())),
+            plate,
+            flag: flag.map(|_| flag_at),
+        }
     }
 }
 
@@ -193,7 +343,14 @@ pub fn flags(board: &Board, done: &Done) -> Vec<Flag> {
 
 /// When the run shows that a fault will strike, the flag says the time and whom it meets; else when it is planned for.
 fn planned_lines(trace: &Trace, id: &str, spec: &fault::FaultSpec) -> [String; 2] {
-    let short = spec.menu().map_or("fault", |entry| entry.short).to_string();
+    // What is too long for a flag is said in a word.
+    let short = spec.menu().map_or("fault", |entry| entry.short);
+    let short = if short.len() > 17 {
+        in_a_word(&spec.name)
+    } else {
+        short
+    }
+    .to_string();
     let Some((at, order)) = strike(trace, id) else {
         return [format!("planned, {}", planned_when(spec)), short];
     };
@@ -237,7 +394,11 @@ fn strike_place(strike: &Strike, place: Option<&str>, board: &Board, cast: &Cast
 }
 
 fn spot_of(name: &str, place: String, board: &Board, cast: &Cast) -> Spot {
-    let host = place.rsplit('>').next().unwrap_or(&place);
+    let (from, host) = place.split_once('>').unwrap_or(("p1", &place));
+    // Of an engine, or of one of its hosts: the links that are drawn are those of the producer.
+    if !from.starts_with('p') {
+        return Spot::Engine;
+    }
     let led = cast.find(host).and_then(|host| {
         board.partitions.iter().position(|p| {
             p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)
@@ -245,8 +406,8 @@ fn spot_of(name: &str, place: String, board: &Board, cast: &Cast) -> Spot {
     });
     match name.split('.').next() {
         Some("net") => Spot::Link(led.unwrap_or(0)),
-        Some("broker") => Spot::Broker(led.unwrap_or(0)),
-        Some("producer") => Spot::Producer,
+        Some("broker" | "coordinator") => Spot::Broker(led.unwrap_or(0)),
+        Some("producer" | "txn" | "source") => Spot::Producer,
         _ => Spot::Engine,
     }
 }
@@ -287,6 +448,11 @@ pub fn seconds(at: Time) -> String {
     )
 }
 
+/// The same without the unit, where there is little room.
+pub fn short_seconds(at: Time) -> String {
+    seconds(at).trim_end_matches(" s").to_string()
+}
+
 /// What the producer's box says: what is next, and what it believes of the order in question.
 pub fn belief(board: &Board, followed: Option<u32>) -> [String; 2] {
     use crate::replay::board::Belief;
@@ -319,4 +485,118 @@ pub fn belief(board: &Board, followed: Option<u32>) -> [String; 2] {
 pub fn money(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row above the write rail of the picture from left to right.
+    const ROW: (f64, f64) = (188.0, 496.0);
+
+    #[test]
+    fn name_plate_and_flag_never_stand_over_one_another() {
+        let leaders = [
+            "on broker 1, epoch 3, tx till-12",
+            "on broker 1, epoch 3",
+            "b1, epoch 3",
+        ];
+        let leaders = leaders.map(String::from);
+        for mast in (0..=10).map(|slot| 188.0 + 28.0 * f64::from(slot)) {
+            for flag in [None, Some(glyphs::low_width("13.20 s crash"))] {
+                let row = Headline::of(ROW, mast, 63.0, &leaders, flag);
+                let mut taken = vec![(row.plate, row.plate + PLATE), (row.name, row.name + 63.0)];
+                let words = |(at, words): &(f64, String)| (*at, at + glyphs::width(words, 12.0));
+                taken.extend(row.leader.iter().map(words));
+                taken.extend(row.flag.iter().map(|at| (*at, at + flag.unwrap_or(0.0))));
+                taken.sort_by(|a, b| a.0.total_cmp(&b.0));
+                assert!(
+                    taken.windows(2).all(|pair| pair[0].1 < pair[1].0),
+                    "{mast}: {taken:?}"
+                );
+                assert!(
+                    taken.iter().all(|at| at.0 >= 162.0 && at.1 <= 496.0),
+                    "{mast}: {taken:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_leader_is_named_in_full_where_there_is_room() {
+        let leaders = ["on broker 1".to_string(), "b1".to_string()];
+        let named = |mast, flag| Headline::of(ROW, mast, 63.0, &leaders, flag).leader;
+        assert_eq!(
+            named(440.0, None).map(|it| it.1).as_deref(),
+            Some("on broker 1")
+        );
+        assert_eq!(
+            named(440.0, Some(112.0)).map(|it| it.1).as_deref(),
+            Some("b1")
+        );
+    }
+
+    #[test]
+    fn a_changed_row_is_called_by_its_order_and_not_by_the_event_that_changed_it() {
+        use crate::sim::{Keep, Simulation, catalog};
+        // Before the source sends the old versions once more.
+        let labels = |id: &str| {
+            let scenario = catalog::find(id).expect("a preset").scenario();
+            let run = Simulation::run(&scenario, Keep::Trace);
+            let trace = run.trace.as_ref().expect("kept");
+            let mut board = Board::new(&scenario, &run);
+            let until = Time::from_ms(5_500);
+            let facts = trace.events.partition_point(|event| event.at <= until);
+            (0..facts).for_each(|index| board.fold(trace, index));
+            rows(&board, &scenario, 100, None)
+        };
+        let changed = labels("old-versions-replayed");
+        assert!(changed.iter().any(|row| row.label != row.order.to_string()));
+        let names: Vec<u32> = changed
+            .iter()
+            .map(|row| row.label.parse().expect("a number"))
+            .collect();
+        assert!(names.is_sorted());
+        let plain = labels("acks-one");
+        assert!(plain.iter().all(|row| row.label == row.order.to_string()));
+    }
+
+    #[test]
+    fn what_lies_in_an_output_topic_and_may_not_be_read_is_no_row_like_the_others() {
+        use crate::sim::{Keep, Patch, Simulation, catalog};
+        let unread = |patch: &str| {
+            let scenario = catalog::find("flink-transaction-timeout")
+                .expect("a preset")
+                .scenario();
+            let scenario = scenario
+                .patched(&Patch::parse(patch).expect("a patch"))
+                .expect("valid");
+            let run = Simulation::run(&scenario, Keep::Trace);
+            let trace = run.trace.as_ref().expect("kept");
+            let mut board = Board::new(&scenario, &run);
+            (0..trace.events.len()).for_each(|index| board.fold(trace, index));
+            let rows = rows(&board, &scenario, 1_000, None);
+            rows.iter()
+                .filter(|row| row.unread == Some("aborted"))
+                .count()
+        };
+        assert!(unread("{}") > 0);
+        let dirty = r#"{"sink": {"kafka_topic": {"output.isolation.level": "read_uncommitted"}}}"#;
+        assert_eq!(unread(dirty), 0);
+    }
+
+    #[test]
+    fn the_flag_of_a_link_between_tasks_stands_at_the_engine() {
+        use crate::sim::{Keep, Simulation, catalog};
+        let scenario = catalog::find("flink-ahead-of-the-barrier")
+            .expect("a preset")
+            .scenario();
+        let run = Simulation::run(&scenario, Keep::Trace);
+        let board = Board::new(&scenario, &run);
+        let flags = flags(&board, &Done { scenario, run });
+        assert!(
+            flags.iter().all(|flag| flag.spot == Spot::Engine),
+            "{flags:?}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! The settings: real keys, plain words, defaults, what goes wrong; on top the guarantee line and what this run refuted.
 
 use super::guarantee::GuaranteeLine;
+use super::pipeline::Pipeline;
 use crate::app::lab::{Action, Done, Lab, Shared};
 use crate::replay::{anomalies, promises};
 use crate::sim::OutcomeKind;
@@ -80,6 +81,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
         <aside class="settings" id="settings" aria-label="Settings">
             <GuaranteeLine lab={lab.clone()} />
             <Guarantee lab={lab.clone()} shown={*so_far} />
+            <Pipeline lab={lab.clone()} />
             <input class="filter" type="search" aria-label="Filter settings" placeholder="Filter keys and plain words" oninput={on_filter} />
             if !changed.is_empty() {
                 <p class="reset-all">{ format!("{} changed", changed.len()) }<button class="link" onclick={reset_all}>{ "Reset all" }</button></p>
@@ -350,7 +352,7 @@ fn Assumptions(props: &AssumptionsProps) -> Html {
             <dl>
                 { for crate::sim::control::ASSUMED.iter().filter_map(|(name, path)| props.lab.scenario.get(path).map(|value| html! { <div><dt><code>{ *name }</code></dt><dd>{ json::Text(&value).to_string() }</dd></div> })) }
             </dl>
-            <p>{ "One producer, one topic. Replicas are fetched from as in Kafka, but brokers have no disks that fill, no quotas, no compression. One controller that never fails; no unclean election. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. The table is copy-on-write with one writer. A crash loses what is on the wire." }</p>
+            <p>{ "One application, one topic. Replicas are fetched from as in Kafka, but brokers have no disks that fill, no quotas, no compression. One controller that never fails; no unclean election. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. The table is copy-on-write with one writer. A crash loses what is on the wire." }</p>
         </details>
     }
 }

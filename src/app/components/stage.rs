@@ -9,6 +9,7 @@ use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
 use super::timeline::Timeline;
+use super::told;
 use super::transport::Transport;
 use crate::app::head::{Head, Move};
 use crate::app::hooks::{use_media, use_reduced_motion, use_width};
@@ -182,6 +183,7 @@ pub fn Stage(props: &StageProps) -> Html {
             if let Some(view) = view {
                 <section class="panel canvas" role="group" aria-label={summary(&view)}>
                     <Diagram scene={view.clone()} {on_select} />
+                    if !head.playing { <Told view={view.clone()} /> }
                     <VerdictBar view={view.clone()} lab={lab.clone()} head={head.clone()} />
                 </section>
                 <div class="tally">
@@ -234,6 +236,19 @@ pub fn summary(view: &View) -> String {
         }
         text + &format!(", {} in flight", counts.pending)
     })
+}
+
+#[derive(Properties, PartialEq)]
+struct ToldProps {
+    view: View,
+}
+
+/// The picture in words, while it stands still.
+#[component]
+fn Told(props: &ToldProps) -> Html {
+    let view = &props.view;
+    let lines = view.with_board(|board| told::list(board, &view.done.scenario));
+    html! { <ul class="vh" id="picture-in-words" aria-label="The pipeline in words">{ for lines.into_iter().map(|line| html! { <li>{ line }</li> }) }</ul> }
 }
 
 #[derive(Properties, PartialEq)]

@@ -301,19 +301,30 @@ fn commits(view: &View, axis: Axis) -> Html {
             Fact::OffsetsLogged {
                 segment: SegmentId::MAIN,
                 ..
+            }
+            | Fact::CheckpointTriggered {
+                segment: SegmentId::MAIN,
+                ..
             } => planned = Some(event.at),
             Fact::TableCommitted {
                 segment: SegmentId::MAIN,
-                batch: Some(batch),
+                batch: Some(number),
+                ..
+            }
+            | Fact::CheckpointCompleted {
+                segment: SegmentId::MAIN,
+                checkpoint: number,
                 ..
             } => {
+                let job = matches!(event.fact, Fact::CheckpointCompleted { .. });
+                let name = if job { "checkpoint" } else { "batch" };
                 let (from, to) = (axis.x(planned.unwrap_or(event.at)), axis.x(event.at));
                 let ahead = event.at > view.at;
                 let gap = from - last_label;
-                let label = if gap > 58.0 {
-                    format!("batch {batch}")
+                let label = if gap > 28.0 + 6.0 * name.len() as f64 {
+                    format!("{name} {number}")
                 } else if gap > 22.0 {
-                    batch.to_string()
+                    number.to_string()
                 } else {
                     String::new()
                 };
@@ -322,6 +333,15 @@ fn commits(view: &View, axis: Axis) -> Html {
                     <rect class="unit" x={px(from)} y="51" width={px((to - from).max(3.0))} height="10" />
                     if !label.is_empty() { { text(from - 5.0, 60.5, label, "s11 mu e") } }
                 </g> });
+            }
+            Fact::CheckpointFailed {
+                segment: SegmentId::MAIN,
+                ..
+            } => {
+                let (from, to) = (axis.x(planned.unwrap_or(event.at)), axis.x(event.at));
+                let class = if event.at > view.at { "ahead" } else { "" };
+                let width = (to - from).max(3.0);
+                marks.push(html! { <g {class}><rect class="unit off" x={px(from)} y="51" width={px(width)} height="10" /></g> });
             }
             // A group's offsets, and the ends of transactions.
             Fact::BatchCommitted {
