@@ -114,6 +114,56 @@ impl Settings {
         (settings, problems)
     }
 
+    /// The same with one field changed, as an address would say it; an empty value takes the field away. Fields that go with
+    /// another engine go with it.
+    pub fn with(&self, name: &str, value: &str) -> Result<Settings, String> {
+        let written = self.write();
+        let mut parts: Vec<String> = written
+            .split('&')
+            .filter(|part| !part.is_empty() && part.split('=').next() != Some(name))
+            .map(str::to_string)
+            .collect();
+        let of = |part: &str, names: &[&str]| {
+            part.split('=')
+                .next()
+                .is_some_and(|field| names.contains(&field))
+        };
+        match (name, value) {
+            ("engine", "spark") => {
+                let other = ["interval", "generators", "idle", "lateness"];
+                parts.retain(|part| !of(part, &other));
+                // Spark takes a fixed delay only.
+                if !matches!(self.config.strategy, Strategy::Fixed { .. }) {
+                    parts.retain(|part| !of(part, &["strategy"]));
+                }
+            }
+            ("engine", _) => parts.retain(|part| !of(part, &["trigger", "mode"])),
+            // Idleness is looked at by generators of partitions only.
+            ("generators", "one") => parts.retain(|part| !of(part, &["idle"])),
+            _ => {}
+        }
+        if !value.is_empty() {
+            let value = value
+                .replace('%', "%25")
+                .replace('&', "%26")
+                .replace('+', "%2B");
+            parts.push(format!("{name}={value}"));
+        }
+        let (mut settings, problems) = Settings::read(&parts.join("&"), &[]);
+        match problems.into_iter().next() {
+            Some(problem) => {
+                let field = format!("{name}: ");
+                Err(problem.strip_prefix(&field).unwrap_or(&problem).to_string())
+            }
+            None => {
+                if self.source == Source::Own {
+                    settings.source = Source::Own;
+                }
+                Ok(settings)
+            }
+        }
+    }
+
     /// As a query without its question mark; empty if everything is as it comes.
     pub fn write(&self) -> String {
         let plain = Settings::default();
@@ -578,6 +628,46 @@ mod tests {
         assert_eq!(
             read("atmost.late=1.8%25&below.p95=10+s").sla.words(),
             "late <= 1.8%, p95 < 10s"
+        );
+    }
+
+    #[test]
+    fn one_field_is_changed_and_what_hangs_on_it_goes_along() {
+        let plain = Settings::default();
+        let flink = plain
+            .with("trigger", "2s")
+            .and_then(|with| with.with("engine", "flink"));
+        let flink = flink.expect("accepted");
+        assert_eq!(flink.write(), "engine=flink");
+        let idle = flink
+            .with("generators", "partition")
+            .and_then(|with| with.with("idle", "5 s"));
+        let idle = idle
+            .and_then(|with| with.with("strategy", "k-slack"))
+            .expect("accepted");
+        assert_eq!(
+            idle.write(),
+            "strategy=k-slack&engine=flink&generators=partition&idle=5s"
+        );
+        let one = idle.with("generators", "one").expect("accepted");
+        assert_eq!(one.write(), "strategy=k-slack&engine=flink");
+        assert_eq!(idle.with("engine", "spark").expect("accepted"), plain);
+        assert_eq!(
+            plain.with("trigger", "5"),
+            Err("\"5\" is no duration; accepted are ms, s, m and h, such as 250ms or 10s".into())
+        );
+        assert!(
+            plain
+                .with("strategy", "quality:1%")
+                .is_err_and(|why| why.contains("Spark takes one fixed delay"))
+        );
+        let own = Settings {
+            source: Source::Own,
+            ..plain.clone()
+        };
+        assert_eq!(
+            own.with("window", "tumbling:5s").expect("accepted").source,
+            Source::Own
         );
     }
 

@@ -388,3 +388,118 @@ impl DelayWork {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrivals::models::EXAMPLES;
+    use crate::arrivals::pace::{Engine, Flink};
+    use crate::arrivals::plane::Picked;
+    use crate::arrivals::strategy::Strategy;
+    use crate::arrivals::windows::Windows;
+
+    fn travelled<T: Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+        let bytes = postcard::to_allocvec(value).expect("plain data");
+        postcard::from_bytes(&bytes).expect("what was written")
+    }
+
+    fn small() -> Ask {
+        let model = Model {
+            events: 3_000,
+            ..(EXAMPLES[2].model)()
+        };
+        Ask::Generate { model }
+    }
+
+    fn view() -> View {
+        View {
+            event_from_us: 1_772_355_600_000_000,
+            from_us: 1_772_355_600_000_000,
+            until_us: 1_772_355_610_000_000,
+            picked: Some(Picked {
+                row: 7,
+                at_us: 1_772_355_605_000_000,
+            }),
+        }
+    }
+
+    /// What a worker is asked and what it answers, as bytes and back.
+    #[test]
+    fn requests_and_answers_travel_as_bytes() {
+        let engine = Engine::Flink(Flink::default());
+        let adaptive = Config {
+            engine,
+            strategy: Strategy::quality(10_000),
+            windows: Windows::Session { gap_ms: 500 },
+            ..Config::default()
+        };
+        let config = Config::default();
+        let sla = Sla::parse("p95 < 10s, late <= 1%").expect("readable");
+        let mut lab = Lab::default();
+        for ask in [
+            Ask::Example { id: "none".into() },
+            small(),
+            Ask::Delay {
+                config,
+                late_ppm: 1_000,
+            },
+            Ask::Sweep {
+                configs: vec![config, adaptive],
+                sla: sla.clone(),
+            },
+            Ask::SweepDelays {
+                configs: vec![config],
+                each: 3,
+                sla,
+            },
+            Ask::Plane {
+                config,
+                view: view(),
+            },
+            Ask::Stop,
+            Ask::Import {
+                bytes: b"event_time,arrival_time\nx,y\n".to_vec(),
+                options: Options::default(),
+            },
+        ] {
+            assert_eq!(travelled(&ask), ask);
+            let told = lab.answer(ask);
+            assert_eq!(travelled(&told), told);
+        }
+    }
+
+    #[test]
+    fn a_picture_does_not_end_what_is_under_way_and_stop_does() {
+        let config = Config::default();
+        let plane = || Ask::Plane {
+            config,
+            view: view(),
+        };
+        let mut lab = Lab::default();
+        assert!(matches!(lab.ask(plane()), Some(Told::Refused(_))));
+        lab.answer(small());
+        let sweep = || Ask::Sweep {
+            configs: vec![config],
+            sla: Sla::default(),
+        };
+        assert_eq!(lab.ask(sweep()), None);
+        assert!(matches!(lab.advance(100), Some(Told::Progress(_))));
+        assert!(matches!(lab.ask(plane()), Some(Told::Plane(_))));
+        let after = lab.advance(100);
+        assert!(matches!(after, Some(Told::Progress(progress)) if progress.done == 200));
+        assert_eq!(lab.ask(Ask::Stop), Some(Told::Stopped));
+        assert_eq!(lab.advance(100), None);
+        assert!(lab.arrivals().is_some(), "the arrivals stay");
+    }
+
+    /// A million events must not be one step that nobody can cancel.
+    #[test]
+    fn a_model_is_drawn_in_slices() {
+        let mut lab = Lab::default();
+        assert_eq!(lab.ask(small()), None);
+        let told = lab.advance(1_000);
+        assert!(matches!(told, Some(Told::Progress(progress)) if progress.done == 1_000));
+        assert_eq!(lab.ask(Ask::Stop), Some(Told::Stopped));
+        assert!(lab.arrivals().is_none() && lab.advance(1_000).is_none());
+    }
+}
