@@ -1,6 +1,7 @@
 //! The page.
 
 pub mod components;
+pub mod event_time;
 mod fetch;
 mod files;
 mod frame;

@@ -7,7 +7,7 @@ use super::replay::Config;
 use super::report;
 use super::session::{Ask, Lab, Told};
 use super::sla::Sla;
-use super::strategy::{Estimator, Strategy};
+use super::strategy::Strategy;
 use super::timestamp::Unit;
 use super::units;
 use super::windows::Windows;
@@ -196,7 +196,7 @@ fn parse<'a>(words: &[&'a str]) -> Result<Wanted<'a>, String> {
         let time = |text: &str| units::duration_ms(text).map_err(named);
         match word {
             "--window" => windows.push(Windows::parse(value()?).map_err(named)?),
-            "--strategy" => strategies.push(strategy(value()?).map_err(named)?),
+            "--strategy" => strategies.push(Strategy::parse(value()?).map_err(named)?),
             "--delay" => strategies.push(Strategy::Fixed {
                 delay_ms: time(value()?)?,
             }),
@@ -294,80 +294,12 @@ fn parse<'a>(words: &[&'a str]) -> Result<Wanted<'a>, String> {
     Ok(wanted)
 }
 
-/// Reads `fixed:5s`, `percentile:99%`, `p2:99%:2000`, `k-slack`, `quality:1%`.
-pub fn strategy(text: &str) -> Result<Strategy, String> {
-    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
-    let memory = |text: Option<&&str>| -> Result<Option<u32>, String> {
-        let count = text.map(|text| units::count(text)).transpose()?;
-        count
-            .map(|count| {
-                u32::try_from(count).map_err(|_| format!("a memory of {count} records is too long"))
-            })
-            .transpose()
-    };
-    let strategy = match parts.as_slice() {
-        ["fixed", delay] => Strategy::Fixed {
-            delay_ms: units::duration_ms(delay)?,
-        },
-        [kind @ ("percentile" | "p2"), quantile, rest @ ..] if rest.len() < 2 => {
-            let quantile_ppm = units::share_ppm(quantile)?;
-            let mut strategy =
-                Strategy::percentile(quantile_ppm, memory(rest.first())?.unwrap_or(1_000));
-            if let (Strategy::Percentile { estimator, .. }, "p2") = (&mut strategy, *kind) {
-                *estimator = Estimator::P2;
-            }
-            strategy
-        }
-        ["k-slack", rest @ ..] if rest.len() < 2 => Strategy::KSlack {
-            memory: memory(rest.first())?,
-        },
-        ["quality", share, rest @ ..] if rest.len() < 2 => {
-            let mut strategy = Strategy::quality(units::share_ppm(share)?);
-            if let (Strategy::Quality { memory, .. }, Some(length)) =
-                (&mut strategy, memory(rest.first())?)
-            {
-                *memory = length;
-            }
-            strategy
-        }
-        _ => {
-            return Err(format!(
-                "\"{text}\" is no strategy; accepted are fixed:5s, percentile:99%, p2:99%, k-slack and quality:1%, the last four with a memory in records such as :2000"
-            ));
-        }
-    };
-    strategy.validate().map(|()| strategy)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(words: &[&str]) -> String {
         run(words, |_| Err("no such file".into())).expect_err("refused")
-    }
-
-    #[test]
-    fn strategies_are_read_with_their_memory() {
-        assert_eq!(
-            strategy("fixed:5s"),
-            Ok(Strategy::Fixed { delay_ms: 5_000 })
-        );
-        assert_eq!(
-            strategy("percentile:99%:2000"),
-            Ok(Strategy::percentile(990_000, 2_000))
-        );
-        assert_eq!(strategy("k-slack"), Ok(Strategy::KSlack { memory: None }));
-        assert_eq!(strategy("quality:1%"), Ok(Strategy::quality(10_000)));
-        for text in [
-            "fixed",
-            "percentile:99%:1",
-            "p2:x",
-            "quality:1%:2000:3",
-            "slack",
-        ] {
-            assert!(strategy(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!                                               ▼
 //!                                            windows ── replay ──► late, latency, freshness, state, updates
 //!                                               │
+//!                                  plane ──► a stretch of it as a picture, with a record that can be moved
 //!                                  curve, sweep, sla ──► "which delay?", "which P95?", the frontier
 //! ```
 //!
@@ -16,12 +17,14 @@
 //! Everything is a pure function of its input and works in slices. Decisions are made in whole numbers: microseconds as
 //! imported, milliseconds as engines see event time, shares in parts per million.
 
+pub mod address;
 pub mod command;
 pub mod curve;
 pub mod delay;
 pub mod import;
 pub mod models;
 pub mod pace;
+pub mod plane;
 pub mod ranks;
 pub mod replay;
 pub mod report;

@@ -3,14 +3,14 @@
 //! Every draw has a generator of its own, named by what is drawn and the number of the record, so a longer list begins like
 //! a shorter one, and another delay leaves the events alone.
 
-use super::{Arrival, Arrivals};
+use super::{Arrival, Arrivals, Progress};
 use crate::sim::kafka::partitioner::partition_for;
 use crate::sim::kernel::{Draw, Span};
 use serde::{Deserialize, Serialize};
 
 /// How long a record is under way, if nothing else is wrong. Everything in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Delay {
     Constant {
         ms: u64,
@@ -196,26 +196,9 @@ impl Model {
 
     /// The arrivals. The model must be valid.
     pub fn arrivals(&self) -> Arrivals {
-        let keys: Vec<String> = (1..=self.keys).map(|n| format!("d{n}")).collect();
-        let partition_of: Vec<u16> = keys
-            .iter()
-            .map(|key| partition_for(key.as_bytes(), self.partitions).0)
-            .collect();
-        let mut rows = Vec::new();
-        let mut at = 0;
-        for n in 0..u64::from(self.events) {
-            at += self
-                .draw("gap", n)
-                .exponential(Span::from_micros(self.every_us))
-                .micros();
-            let key = self.draw("key", n).below(u64::from(self.keys)) as u32;
-            let partition = partition_of[key as usize];
-            if let Some(arrival) = self.arrival(n, at, key, partition) {
-                rows.push(arrival);
-            }
-        }
-        let partitions = (0..self.partitions).map(|n| n.to_string()).collect();
-        Arrivals::new(rows, keys, partitions)
+        let mut generation = Generation::new(self.clone());
+        while generation.advance(usize::MAX) {}
+        generation.finish()
     }
 
     fn draw(&self, purpose: &str, index: u64) -> Draw {
@@ -289,6 +272,69 @@ impl Model {
                 Span::from_micros(offline_least_ms * 1_000 + draw.below(width + 1))
             }
         }
+    }
+}
+
+/// A model at work, in slices of events.
+pub struct Generation {
+    model: Model,
+    keys: Vec<String>,
+    /// Index: key.
+    partition_of: Vec<u16>,
+    /// The next event, and when the one before it happened.
+    next: u64,
+    event_us: u64,
+    rows: Vec<Arrival>,
+}
+
+impl Generation {
+    /// The model must be valid.
+    pub fn new(model: Model) -> Generation {
+        let keys: Vec<String> = (1..=model.keys).map(|n| format!("d{n}")).collect();
+        let partition_of = keys
+            .iter()
+            .map(|key| partition_for(key.as_bytes(), model.partitions).0)
+            .collect();
+        Generation {
+            model,
+            keys,
+            partition_of,
+            next: 0,
+            event_us: 0,
+            rows: Vec::new(),
+        }
+    }
+
+    /// In events.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            done: self.next,
+            total: self.model.events.into(),
+        }
+    }
+
+    /// Draws up to `events` more; false if there are none left.
+    pub fn advance(&mut self, events: usize) -> bool {
+        let total = u64::from(self.model.events);
+        let until = total.min(self.next.saturating_add(events as u64));
+        for n in self.next..until {
+            let model = &self.model;
+            let gap = model
+                .draw("gap", n)
+                .exponential(Span::from_micros(model.every_us));
+            self.event_us += gap.micros();
+            let key = model.draw("key", n).below(u64::from(model.keys)) as u32;
+            let partition = self.partition_of[key as usize];
+            self.rows
+                .extend(model.arrival(n, self.event_us, key, partition));
+        }
+        self.next = until;
+        until < total
+    }
+
+    pub fn finish(self) -> Arrivals {
+        let partitions = (0..self.model.partitions).map(|n| n.to_string()).collect();
+        Arrivals::new(self.rows, self.keys, partitions)
     }
 }
 
@@ -553,6 +599,21 @@ mod tests {
             .arrivals()
         };
         assert_eq!(with(100).rows(), &with(200).rows()[..100]);
+    }
+
+    #[test]
+    fn slices_do_not_matter() {
+        let model = Model {
+            events: 1_000,
+            ..of(MOBILE)
+        };
+        let mut generation = Generation::new(model.clone());
+        let mut slices = 1;
+        while generation.advance(64) {
+            slices += 1;
+        }
+        assert_eq!((slices, generation.progress().done), (16, 1_000));
+        assert_eq!(generation.finish(), model.arrivals());
     }
 
     #[test]

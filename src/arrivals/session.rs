@@ -6,7 +6,8 @@
 use super::curve::{Answer, Budget, LateCurve, LatePoint, with_delay};
 use super::delay::Delays;
 use super::import::{Import, Options, Report};
-use super::models::{self, Model};
+use super::models::{self, Generation, Model};
+use super::plane::{Plane, View};
 use super::replay::{Config, Replay};
 use super::sla::Sla;
 use super::sweep::{Judged, Sweep};
@@ -46,6 +47,13 @@ pub enum Ask {
         each: usize,
         sla: Sla,
     },
+    /// A stretch of the arrivals as a picture. Answered at once, and the request under way goes on.
+    Plane {
+        config: Config,
+        view: View,
+    },
+    /// Nothing more; the arrivals stay.
+    Stop,
 }
 
 /// What comes back.
@@ -62,11 +70,18 @@ pub enum Told {
         curve: Vec<LatePoint>,
     },
     Swept(Vec<Judged>),
+    Plane(Box<Plane>),
+    Stopped,
     Refused(String),
 }
 
 enum Work {
     Import(Box<Import>),
+    Generate {
+        generation: Box<Generation>,
+        /// Where the numbers come from, in words.
+        origin: String,
+    },
     Delay(Box<DelayWork>),
     /// Configurations whose delays are still to be chosen, then the sweep.
     Choose {
@@ -94,6 +109,8 @@ pub struct Lab {
     arrivals: Option<Rc<Arrivals>>,
     p95_us: i64,
     work: Option<Work>,
+    /// Panes of the last picture: the next one mostly has the same.
+    plan: Option<Rc<Plan>>,
 }
 
 /// How many points of a curve are told.
@@ -102,7 +119,9 @@ pub const CURVE_POINTS: usize = 60;
 impl Lab {
     /// Takes a request, in place of the one under way. What takes no time is answered at once.
     pub fn ask(&mut self, ask: Ask) -> Option<Told> {
-        self.work = None;
+        if !matches!(ask, Ask::Plane { .. }) {
+            self.work = None;
+        }
         match self.begin(ask) {
             Ok(told) => told,
             Err(problem) => Some(Told::Refused(problem)),
@@ -129,16 +148,20 @@ impl Lab {
                         known.join(", ")
                     ));
                 };
-                Ok(Some(self.take(
-                    (example.model)().arrivals(),
-                    example.origin.to_string(),
-                )))
+                let generation = Box::new(Generation::new((example.model)()));
+                let origin = example.origin.to_string();
+                self.work = Some(Work::Generate { generation, origin });
+                Ok(None)
             }
             Ask::Generate { model } => {
                 model.validate()?;
-                let said = format!("generated from seed {}", model.seed);
-                Ok(Some(self.take(model.arrivals(), said)))
+                let origin = format!("generated from seed {}", model.seed);
+                let generation = Box::new(Generation::new(model));
+                self.work = Some(Work::Generate { generation, origin });
+                Ok(None)
             }
+            Ask::Stop => Ok(Some(Told::Stopped)),
+            Ask::Plane { config, view } => self.plane(config, view).map(Some),
             Ask::Delay { config, late_ppm } => {
                 config.validate()?;
                 let arrivals = self.loaded()?;
@@ -197,6 +220,20 @@ impl Lab {
         })
     }
 
+    fn plane(&mut self, config: Config, view: View) -> Result<Told, String> {
+        config.validate()?;
+        let arrivals = self.loaded()?;
+        let made = self
+            .plan
+            .take()
+            .filter(|plan| plan.is_for(config.windows, config.by_key));
+        let plan =
+            made.unwrap_or_else(|| Rc::new(Plan::new(&arrivals, config.windows, config.by_key)));
+        self.plan = Some(plan.clone());
+        let plane = Plane::of(&arrivals, plan, &config, view);
+        Ok(Told::Plane(Box::new(plane)))
+    }
+
     fn take(&mut self, arrivals: Arrivals, format: String) -> Told {
         let report = Report {
             format,
@@ -212,6 +249,7 @@ impl Lab {
         let delays = Delays::of(&arrivals);
         self.p95_us = delays.all.percentiles.get(2).copied().unwrap_or(0);
         self.arrivals = Some(Rc::new(arrivals));
+        self.plan = None;
         Told::Loaded {
             report,
             delays: Box::new(delays),
@@ -231,6 +269,17 @@ impl Lab {
                     Ok((arrivals, report)) => self.keep(arrivals, report),
                     Err(error) => Told::Refused(error.0),
                 })
+            }
+            Work::Generate {
+                mut generation,
+                origin,
+            } => {
+                if generation.advance(records) {
+                    let progress = generation.progress();
+                    self.work = Some(Work::Generate { generation, origin });
+                    return Some(Told::Progress(progress));
+                }
+                Some(self.take(generation.finish(), origin))
             }
             Work::Delay(mut work) => {
                 if work.sweep.advance(records) {
@@ -337,5 +386,120 @@ impl DelayWork {
             answer: Box::new(answer),
             curve: points,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrivals::models::EXAMPLES;
+    use crate::arrivals::pace::{Engine, Flink};
+    use crate::arrivals::plane::Picked;
+    use crate::arrivals::strategy::Strategy;
+    use crate::arrivals::windows::Windows;
+
+    fn travelled<T: Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+        let bytes = postcard::to_allocvec(value).expect("plain data");
+        postcard::from_bytes(&bytes).expect("what was written")
+    }
+
+    fn small() -> Ask {
+        let model = Model {
+            events: 3_000,
+            ..(EXAMPLES[2].model)()
+        };
+        Ask::Generate { model }
+    }
+
+    fn view() -> View {
+        View {
+            event_from_us: 1_772_355_600_000_000,
+            from_us: 1_772_355_600_000_000,
+            until_us: 1_772_355_610_000_000,
+            picked: Some(Picked {
+                row: 7,
+                at_us: 1_772_355_605_000_000,
+            }),
+        }
+    }
+
+    /// What a worker is asked and what it answers, as bytes and back.
+    #[test]
+    fn requests_and_answers_travel_as_bytes() {
+        let engine = Engine::Flink(Flink::default());
+        let adaptive = Config {
+            engine,
+            strategy: Strategy::quality(10_000),
+            windows: Windows::Session { gap_ms: 500 },
+            ..Config::default()
+        };
+        let config = Config::default();
+        let sla = Sla::parse("p95 < 10s, late <= 1%").expect("readable");
+        let mut lab = Lab::default();
+        for ask in [
+            Ask::Example { id: "none".into() },
+            small(),
+            Ask::Delay {
+                config,
+                late_ppm: 1_000,
+            },
+            Ask::Sweep {
+                configs: vec![config, adaptive],
+                sla: sla.clone(),
+            },
+            Ask::SweepDelays {
+                configs: vec![config],
+                each: 3,
+                sla,
+            },
+            Ask::Plane {
+                config,
+                view: view(),
+            },
+            Ask::Stop,
+            Ask::Import {
+                bytes: b"event_time,arrival_time\nx,y\n".to_vec(),
+                options: Options::default(),
+            },
+        ] {
+            assert_eq!(travelled(&ask), ask);
+            let told = lab.answer(ask);
+            assert_eq!(travelled(&told), told);
+        }
+    }
+
+    #[test]
+    fn a_picture_does_not_end_what_is_under_way_and_stop_does() {
+        let config = Config::default();
+        let plane = || Ask::Plane {
+            config,
+            view: view(),
+        };
+        let mut lab = Lab::default();
+        assert!(matches!(lab.ask(plane()), Some(Told::Refused(_))));
+        lab.answer(small());
+        let sweep = || Ask::Sweep {
+            configs: vec![config],
+            sla: Sla::default(),
+        };
+        assert_eq!(lab.ask(sweep()), None);
+        assert!(matches!(lab.advance(100), Some(Told::Progress(_))));
+        assert!(matches!(lab.ask(plane()), Some(Told::Plane(_))));
+        let after = lab.advance(100);
+        assert!(matches!(after, Some(Told::Progress(progress)) if progress.done == 200));
+        assert_eq!(lab.ask(Ask::Stop), Some(Told::Stopped));
+        assert_eq!(lab.advance(100), None);
+        assert!(lab.arrivals().is_some(), "the arrivals stay");
+    }
+
+    /// A million events must not be one step that nobody can cancel.
+    #[test]
+    fn a_model_is_drawn_in_slices() {
+        let mut lab = Lab::default();
+        assert_eq!(lab.ask(small()), None);
+        let told = lab.advance(1_000);
+        assert!(matches!(told, Some(Told::Progress(progress)) if progress.done == 1_000));
+        assert_eq!(lab.ask(Ask::Stop), Some(Told::Stopped));
+        assert!(lab.arrivals().is_none() && lab.advance(1_000).is_none());
     }
 }

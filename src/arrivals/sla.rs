@@ -49,6 +49,11 @@ impl Metric {
         ("updates", Metric::Updates),
     ];
 
+    /// Every name that is known.
+    pub fn names() -> [&'static str; 11] {
+        Self::ALL.map(|known| known.0)
+    }
+
     pub fn name(self) -> &'static str {
         let found = Self::ALL.into_iter().find(|named| named.1 == self);
         found.expect("every metric has a name").0
@@ -118,6 +123,17 @@ impl fmt::Display for Promise {
     }
 }
 
+impl Promise {
+    /// The value alone, as [`Sla::parse`] reads it, without a percent sign.
+    pub fn value_words(&self) -> String {
+        match self.metric.kind() {
+            Kind::Time => units::duration((self.value / 1_000) as u64),
+            Kind::Share => units::share(self.value as u32),
+            Kind::Count => self.value.to_string(),
+        }
+    }
+}
+
 /// All of it has to hold. The empty one holds always.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -154,6 +170,22 @@ impl Sla {
             .map(promise)
             .collect::<Result<Vec<Promise>, String>>()
             .map(Sla)
+    }
+
+    /// What a learner would write: `p95 < 10s, late <= 1.8%`.
+    pub fn words(&self) -> String {
+        let words = self.0.iter().map(|promise| {
+            let bound = match promise.bound {
+                Bound::Below => "<",
+                Bound::AtMost => "<=",
+            };
+            let value = match promise.metric.kind() {
+                Kind::Share => units::percent_words(promise.value as u32),
+                _ => promise.value_words(),
+            };
+            format!("{} {bound} {value}", promise.metric.name())
+        });
+        words.collect::<Vec<_>>().join(", ")
     }
 
     pub fn misses(&self, outcome: &Outcome) -> Vec<Miss> {
@@ -200,7 +232,7 @@ fn promise(text: &str) -> Result<Promise, String> {
     };
     let found = Metric::ALL.into_iter().find(|known| known.0 == name);
     let Some((_, metric)) = found else {
-        let names = Metric::ALL.map(|known| known.0);
+        let names = Metric::names();
         return Err(format!(
             "nothing named \"{name}\" can be promised{}; accepted are {}",
             suggest::did_you_mean(name, names),

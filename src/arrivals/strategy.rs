@@ -10,6 +10,7 @@
 //! that agree. It is measured for records that are dropped too, or a strategy would learn from survivors.
 
 use super::ranks::rank;
+use super::units;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -18,7 +19,7 @@ pub const NEVER: i64 = i64::MIN / 4;
 
 /// How the slack is chosen. Times in ms, shares in parts per million, memories in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Strategy {
     Fixed {
         delay_ms: u64,
@@ -85,6 +86,78 @@ impl Strategy {
         }
     }
 
+    /// Reads `fixed:5s`, `percentile:99%`, `p2:99%:2000`, `k-slack`, `quality:1%`.
+    pub fn parse(text: &str) -> Result<Strategy, String> {
+        let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+        let memory = |text: Option<&&str>| -> Result<Option<u32>, String> {
+            let count = text.map(|text| units::count(text)).transpose()?;
+            count
+                .map(|count| {
+                    u32::try_from(count)
+                        .map_err(|_| format!("a memory of {count} records is too long"))
+                })
+                .transpose()
+        };
+        let strategy = match parts.as_slice() {
+            ["fixed", delay] => Strategy::Fixed {
+                delay_ms: units::duration_ms(delay)?,
+            },
+            [kind @ ("percentile" | "p2"), quantile, rest @ ..] if rest.len() < 2 => {
+                let quantile_ppm = units::share_ppm(quantile)?;
+                let mut strategy =
+                    Strategy::percentile(quantile_ppm, memory(rest.first())?.unwrap_or(1_000));
+                if let (Strategy::Percentile { estimator, .. }, "p2") = (&mut strategy, *kind) {
+                    *estimator = Estimator::P2;
+                }
+                strategy
+            }
+            ["k-slack", rest @ ..] if rest.len() < 2 => Strategy::KSlack {
+                memory: memory(rest.first())?,
+            },
+            ["quality", share, rest @ ..] if rest.len() < 2 => {
+                let mut strategy = Strategy::quality(units::share_ppm(share)?);
+                if let (Strategy::Quality { memory, .. }, Some(length)) =
+                    (&mut strategy, memory(rest.first())?)
+                {
+                    *memory = length;
+                }
+                strategy
+            }
+            _ => {
+                return Err(format!(
+                    "\"{text}\" is no strategy; accepted are fixed:5s, percentile:99%, p2:99%, k-slack and quality:1%, the last four with a memory in records such as :2000"
+                ));
+            }
+        };
+        strategy.validate().map(|()| strategy)
+    }
+
+    /// What [`Strategy::parse`] reads; what cannot be said there is left at its default.
+    pub fn words(&self) -> String {
+        match *self {
+            Strategy::Fixed { delay_ms } => format!("fixed:{}", units::duration(delay_ms)),
+            Strategy::Percentile {
+                quantile_ppm,
+                memory,
+                estimator,
+                ..
+            } => {
+                let kind = match estimator {
+                    Estimator::Exact => "percentile",
+                    Estimator::P2 => "p2",
+                };
+                format!("{kind}:{}:{memory}", units::share(quantile_ppm))
+            }
+            Strategy::KSlack { memory: None } => "k-slack".into(),
+            Strategy::KSlack {
+                memory: Some(memory),
+            } => format!("k-slack:{memory}"),
+            Strategy::Quality {
+                late_ppm, memory, ..
+            } => format!("quality:{}:{memory}", units::share(late_ppm)),
+        }
+    }
+
     /// Whether the parameters make sense; names the field and what is accepted.
     pub fn validate(&self) -> Result<(), String> {
         let within = |field: &str, value: u64, least: u64, most: u64| {
@@ -135,7 +208,7 @@ impl Strategy {
 
     /// In a few words, with the values that matter.
     pub fn name(&self) -> String {
-        let seconds = |ms: u64| super::units::seconds(ms as i64 * 1_000);
+        let seconds = |ms: u64| units::seconds(ms as i64 * 1_000);
         match *self {
             Strategy::Fixed { delay_ms } => format!("fixed {}", seconds(delay_ms)),
             Strategy::Percentile {
@@ -150,7 +223,7 @@ impl Strategy {
                 };
                 format!(
                     "percentile {}, memory {memory}{by}",
-                    super::units::percent(quantile_ppm)
+                    units::percent(quantile_ppm)
                 )
             }
             Strategy::KSlack { memory: None } => "K-slack".into(),
@@ -158,7 +231,7 @@ impl Strategy {
                 memory: Some(memory),
             } => format!("K-slack, memory {memory}"),
             Strategy::Quality { late_ppm, .. } => {
-                format!("quality-driven, late {}", super::units::percent(late_ppm))
+                format!("quality-driven, late {}", units::percent(late_ppm))
             }
         }
     }
@@ -510,6 +583,28 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strategies_are_read_with_their_memory_and_written_as_they_are_read() {
+        for (text, expected) in [
+            ("fixed:5s", Strategy::Fixed { delay_ms: 5_000 }),
+            ("percentile:99%:2000", Strategy::percentile(990_000, 2_000)),
+            ("k-slack", Strategy::KSlack { memory: None }),
+            ("quality:1%", Strategy::quality(10_000)),
+        ] {
+            assert_eq!(Strategy::parse(text), Ok(expected), "{text}");
+            assert_eq!(Strategy::parse(&expected.words()), Ok(expected), "{text}");
+        }
+        for text in [
+            "fixed",
+            "percentile:99%:1",
+            "p2:x",
+            "quality:1%:2000:3",
+            "slack",
+        ] {
+            assert!(Strategy::parse(text).is_err(), "{text}");
+        }
+    }
 
     /// The worked example of the model: event times, and what comes of each.
     const TIMES: [i64; 11] = [10, 12, 11, 15, 9, 16, 20, 13, 21, 14, 22];

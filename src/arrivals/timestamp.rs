@@ -192,6 +192,23 @@ fn iso8601(text: &str) -> Option<i64> {
 }
 
 /// Days from 1970-01-01 in the Gregorian calendar.
+/// Year, month and day of a day since 1970: the other way round.
+pub fn date_of(days: i64) -> (i64, i64, i64) {
+    // Years begin in March here, so that the day that leaps is the last; an era has 400 years.
+    let day = days + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (era * 400 + year + next, month, of_month)
+}
+
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March put the leap day at the end.
     let year = if month <= 2 { year - 1 } else { year };
@@ -238,6 +255,19 @@ mod tests {
         ] {
             assert_eq!(iso8601(text), Some(seconds * 1_000_000), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_has_one_date_and_a_date_one_day() {
+        for days in [-25_509, -1, 0, 59, 60, 11_016, 20_513, 47_540] {
+            let (year, month, day) = date_of(days);
+            assert_eq!(
+                days_since_1970(year, month, day),
+                days,
+                "{year}-{month}-{day}"
+            );
+        }
+        assert_eq!((date_of(0), date_of(20_513)), ((1970, 1, 1), (2026, 3, 1)));
     }
 
     #[test]

@@ -45,6 +45,43 @@ pub fn count(text: &str) -> Result<u64, String> {
     value.ok_or_else(|| format!("\"{text}\" is no number such as 5000 or 5k"))
 }
 
+/// Thousandths of a plain number such as 0.704.
+pub fn milli(text: &str) -> Result<u32, String> {
+    let value = decimal(text.trim(), 1_000).and_then(|milli| u32::try_from(milli).ok());
+    value.ok_or_else(|| format!("\"{text}\" is no number such as 0.704"))
+}
+
+/// What [`duration_ms`] reads: `10s`, `250ms`.
+pub fn duration(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) {
+        format!("{}s", ms / 1_000)
+    } else {
+        format!("{ms}ms")
+    }
+}
+
+/// What [`share_ppm`] reads without a percent sign: `0.018`.
+pub fn share(ppm: u32) -> String {
+    fraction(ppm, 1_000_000)
+}
+
+/// `1.8%`, which [`share_ppm`] reads too.
+pub fn percent_words(ppm: u32) -> String {
+    fraction(ppm, 10_000) + "%"
+}
+
+/// What [`milli`] reads.
+pub fn thousandths(milli: u32) -> String {
+    fraction(milli, 1_000)
+}
+
+/// `value / unit` as a decimal number without zeros at its end; `unit` is a power of ten.
+fn fraction(value: u32, unit: u32) -> String {
+    let width = unit.ilog10() as usize;
+    let text = format!("{}.{:0width$}", value / unit, value % unit);
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
 /// A number and what stands behind it.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
@@ -119,6 +156,22 @@ mod tests {
             assert!(duration_ms(text).is_err(), "{text}");
         }
         assert!(share_ppm("101%").is_err() && share_ppm("5 s").is_err());
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for ms in [0, 1, 250, 1_000, 1_500, 90_000] {
+            assert_eq!(duration_ms(&duration(ms)), Ok(ms));
+        }
+        for ppm in [0, 1, 18_000, 999_999, 1_000_000] {
+            assert_eq!(share_ppm(&share(ppm)), Ok(ppm));
+        }
+        assert_eq!(
+            (share(18_000), thousandths(704)),
+            ("0.018".into(), "0.704".into())
+        );
+        assert_eq!(milli("0.704"), Ok(704));
+        assert!(milli("x").is_err() && milli("1s").is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { brotliDecompressSync } from 'node:zlib';
 
 import { fillIn } from '../../tools/csp.mjs';
+import { fillIn as fillInLab } from '../../tools/pages.mjs';
 import { serve } from '../../tools/serve.mjs';
 
 let folder, site;
@@ -113,6 +114,24 @@ for (const [name, page, message] of [
 ]) {
   test(`a page ${name} is refused`, () => {
     assert.throws(() => fillIn(page), message);
+  });
+}
+
+const SHEET = '<link rel="stylesheet" href="static/css/base.css">';
+
+test('the lab gets its style sheets under the names that the build gave them', async () => {
+  const page = await fillInLab(`<!-- <script>no</script> -->${SHEET}<script type="module" src="lab_loader.js"></script>`, async (path) => `${path.slice(11, -4)}-1.css`);
+  assert.ok(page.includes('href="base-1.css"'));
+});
+
+for (const [name, page, message] of [
+  ['with an inline script', `${SHEET}<script>more</script>`, /no inline script/],
+  ['with a script that has both', `${SHEET}<script src="a.js">more</script>`, /no inline script/],
+  ['with an inline style', `${SHEET}<p style="color: red">`, /no inline style/],
+  ['without style sheets', '<p>', /names no style sheet/],
+]) {
+  test(`a lab's page ${name} is refused`, async () => {
+    await assert.rejects(fillInLab(page, async (path) => path), message);
   });
 }
 

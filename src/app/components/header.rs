@@ -48,6 +48,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <span class="about mono">{ lab.base_id }</span>
             <span class="about">{ format!("seed {}", lab.scenario.seed) }if let Some(digest) = digest { { " · run " }<span class="mono" id="digest" data-digest={digest.clone()}>{ digest[..8].to_string() }</span> }</span>
             <span class="space"></span>
+            <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
             if lab.face == Face::Stage {
                 <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>

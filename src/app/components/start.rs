@@ -37,6 +37,7 @@ pub fn Start(props: &StartProps) -> Html {
             <ul class="ways">
                 <li><button class="link" id="to-lesson" onclick={props.on_lesson.clone()}>{ "Lesson: the lost acknowledgement" }</button>{ "Why a sender that hears nothing must choose between a missing order and a doubled one." }</li>
                 <li><button class="link" id="to-sandbox" onclick={props.on_sandbox.clone()}>{ "Sandbox" }</button>{ "The pipeline with its settings and faults, at your own pace." }</li>
+                <li><a class="link" id="to-event-time" href="./event-time.html">{ "Event-time lab" }</a>{ "How long to wait for late events: watermarks, windows and your own arrivals." }</li>
             </ul>
         </main>
     }

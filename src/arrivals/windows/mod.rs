@@ -24,7 +24,7 @@ const SEEN: u32 = u32::MAX - 1;
 
 /// How event time is cut; lengths in ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Windows {
     Tumbling { size_ms: u64 },
     Sliding { size_ms: u64, slide_ms: u64 },
@@ -78,6 +78,19 @@ impl Windows {
         }
     }
 
+    /// What [`Windows::parse`] reads.
+    pub fn words(&self) -> String {
+        match *self {
+            Windows::Tumbling { size_ms } => format!("tumbling:{}", units::duration(size_ms)),
+            Windows::Sliding { size_ms, slide_ms } => format!(
+                "sliding:{}:{}",
+                units::duration(size_ms),
+                units::duration(slide_ms)
+            ),
+            Windows::Session { gap_ms } => format!("session:{}", units::duration(gap_ms)),
+        }
+    }
+
     pub fn name(&self) -> String {
         let seconds = |ms: u64| units::seconds(ms as i64 * 1_000);
         match *self {
@@ -89,8 +102,16 @@ impl Windows {
         }
     }
 
+    /// The size, or the gap.
+    pub const fn longest_ms(&self) -> u64 {
+        match *self {
+            Windows::Tumbling { size_ms } | Windows::Sliding { size_ms, .. } => size_ms,
+            Windows::Session { gap_ms } => gap_ms,
+        }
+    }
+
     /// Size and slide of windows that are aligned; none for sessions.
-    const fn aligned(&self) -> Option<(i64, i64)> {
+    pub const fn aligned(&self) -> Option<(i64, i64)> {
         match *self {
             Windows::Tumbling { size_ms } => Some((size_ms as i64, size_ms as i64)),
             Windows::Sliding { size_ms, slide_ms } => Some((size_ms as i64, slide_ms as i64)),
