@@ -287,6 +287,26 @@ fn tasks_are_passed_by_what_solves_them_and_by_nothing_less() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+#[test]
+fn every_gauntlet_is_run_against_solutions() {
+    let text = fs::read_to_string("tests/lessons/solutions.json").expect("there is one");
+    let solutions: BTreeMap<String, Solutions> = serde_json::from_str(&text).expect("solutions");
+    for (id, lesson) in lessons() {
+        for step in &lesson.steps {
+            let is_solved = solutions
+                .get(&id)
+                .is_some_and(|of| of.contains_key(&step.heading));
+            let suites: Vec<&str> = step.tasks().flat_map(|task| task.check.suites()).collect();
+            assert!(
+                suites.is_empty() || is_solved,
+                "{id}, \"{}\": {} without a solution in solutions.json",
+                step.heading,
+                suites.join(", ")
+            );
+        }
+    }
+}
+
 /// Every wrong answer that names a run has a valid scenario that runs to its end.
 #[test]
 fn every_refutation_runs() {
