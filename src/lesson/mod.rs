@@ -7,6 +7,7 @@
 //! - `command`: `streamproof lesson`, in a terminal
 //! - [`course`]: which lessons there are, in which order
 //! - [`glossary`]: the words of the course
+//! - [`progress`]: what a learner did, kept and merged, and what is due for review
 //! - [`search`]: one search over lessons, glossary, settings and scenarios
 
 pub mod check;
@@ -18,6 +19,7 @@ pub mod gauntlet;
 pub mod glossary;
 mod markdown;
 mod parse;
+pub mod progress;
 #[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
 pub mod proof;
 pub mod search;
