@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use streamproof::lesson::check::{Evidence, Standing};
 use streamproof::lesson::course::Course;
+use streamproof::lesson::glossary::Glossary;
 use streamproof::lesson::proof::{self, Finding, Solutions};
-use streamproof::lesson::{AskKind, Lesson, Step};
+use streamproof::lesson::{AskKind, Lesson, Part, Step};
 use streamproof::sim::{Keep, OutcomeKind, Patch, Run, Scenario, Simulation};
 
 const COURSE: &str = "lessons/course.json";
@@ -285,6 +286,53 @@ fn tasks_are_passed_by_what_solves_them_and_by_nothing_less() {
         halves.map(|half| half.join().expect("no panic")).concat()
     });
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_gauntlet_is_run_against_solutions() {
+    let text = fs::read_to_string("tests/lessons/solutions.json").expect("there is one");
+    let solutions: BTreeMap<String, Solutions> = serde_json::from_str(&text).expect("solutions");
+    for (id, lesson) in lessons() {
+        for step in &lesson.steps {
+            let is_solved = solutions
+                .get(&id)
+                .is_some_and(|of| of.contains_key(&step.heading));
+            let suites: Vec<&str> = step.tasks().flat_map(|task| task.check.suites()).collect();
+            assert!(
+                suites.is_empty() || is_solved,
+                "{id}, \"{}\": {} without a solution in solutions.json",
+                step.heading,
+                suites.join(", ")
+            );
+        }
+    }
+}
+
+#[test]
+fn every_term_of_a_lesson_is_in_the_glossary_and_met_where_it_says() {
+    let text = fs::read_to_string("lessons/en/glossary.md").expect("there is one");
+    let glossary = Glossary::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(glossary.terms.len() >= 60, "{}", glossary.terms.len());
+    assert_eq!(glossary.misplaced(&course()), []);
+    let lessons: BTreeMap<String, Lesson> = lessons().into_iter().collect();
+    for (id, lesson) in &lessons {
+        let parts = lesson.steps.iter().flat_map(|step| &step.parts);
+        let terms = parts.filter_map(|part| match part {
+            Part::Glossary(terms) => Some(terms),
+            _ => None,
+        });
+        for (term, _) in terms.flatten() {
+            assert!(glossary.find(term).is_some(), "{id}: no term \"{term}\"");
+        }
+    }
+    for term in &glossary.terms {
+        let place = course().place(&term.lesson, "en").expect("is there").path;
+        let place = format!("lessons/{place}");
+        let text = fs::read_to_string(&place).expect("can be read").to_lowercase();
+        let names = std::iter::once(&term.term).chain(&term.also);
+        let is_met = names.into_iter().any(|name| text.contains(&name.to_lowercase()));
+        assert!(is_met, "{place} does not speak of \"{}\"", term.term);
+    }
 }
 
 /// Every wrong answer that names a run has a valid scenario that runs to its end.

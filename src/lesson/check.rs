@@ -16,6 +16,7 @@ use crate::sim::control;
 use crate::sim::json::Text;
 use crate::sim::ledger::Verdict;
 use crate::sim::{Patch, Run, Scenario, suggest};
+use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
@@ -37,9 +38,26 @@ pub enum Check {
     Predicted(String),
     Traced(String),
     Kills(u32),
-    PointsAtMost(u32),
+    /// What was changed is in the backlog, and costs so much at most.
+    PointsAtMost {
+        points: u32,
+        /// Filled in by the lesson's reader.
+        backlog: Vec<Item>,
+    },
     All(Vec<Check>),
 }
+
+/// What a plan can buy: settings that may be changed together, at a price.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    pub item: String,
+    pub points: u32,
+    pub settings: Vec<String>,
+}
+
+/// In `changed_only`, the fault script.
+const FAULTS: &str = "faults";
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pred {
@@ -125,6 +143,30 @@ impl Check {
         Ok(check)
     }
 
+    /// Whether it needs a backlog.
+    pub fn counts_points(&self) -> bool {
+        match self {
+            Check::PointsAtMost { .. } => true,
+            Check::All(checks) => checks.iter().any(Check::counts_points),
+            _ => false,
+        }
+    }
+
+    /// The same with what its points are counted by.
+    pub fn with_backlog(self, items: &[Item]) -> Check {
+        match self {
+            Check::PointsAtMost { points, .. } => Check::PointsAtMost {
+                points,
+                backlog: items.to_vec(),
+            },
+            Check::All(checks) => {
+                let checks = checks.into_iter().map(|check| check.with_backlog(items));
+                Check::All(checks.collect())
+            }
+            other => other,
+        }
+    }
+
     pub fn standing(&self, evidence: &Evidence) -> Standing {
         let tested = |pred: &Pred| match pred.shortfall(evidence) {
             Ok(None) => Standing::Passed,
@@ -162,9 +204,8 @@ impl Check {
                 Standing::CannotTell(format!("suite {suite} has not been run"))
             }
             Check::Compare { b, .. } => Standing::CannotTell(format!("there is no run named {b}")),
-            Check::Kills(_) | Check::PointsAtMost(_) => {
-                Standing::CannotTell("this lesson keeps no such count".into())
-            }
+            Check::Kills(_) => Standing::CannotTell("this lesson keeps no such count".into()),
+            Check::PointsAtMost { points, backlog } => planned(*points, backlog, evidence),
         }
     }
 }
@@ -179,10 +220,13 @@ fn changed_only(keys: &[String], evidence: &Evidence) -> Standing {
         let value = control.value(evidence.base).unwrap_or(Value::Null);
         back.then(&control.patch(value))
     });
-    let rest = match evidence.scenario.patched(&back) {
+    let mut rest = match evidence.scenario.patched(&back) {
         Ok(rest) => rest,
         Err(error) => return Standing::NotYet(error.to_string()),
     };
+    if keys.iter().any(|key| key == FAULTS) {
+        rest.faults = evidence.base.faults.clone();
+    }
     if rest == *evidence.base {
         return Standing::Passed;
     }
@@ -191,6 +235,32 @@ fn changed_only(keys: &[String], evidence: &Evidence) -> Standing {
         [] => "the faults or the workload differ too; set them back".into(),
         others => format!("set back what else was changed: {}", others.join(", ")),
     })
+}
+
+/// Whoever touches a setting of an item has bought the item.
+fn planned(most: u32, backlog: &[Item], evidence: &Evidence) -> Standing {
+    if backlog.is_empty() {
+        return Standing::CannotTell("this lesson has no backlog".into());
+    }
+    let keys = backlog.iter().flat_map(|item| item.settings.clone());
+    let standing = changed_only(&keys.collect::<Vec<_>>(), evidence);
+    if standing != Standing::Passed {
+        return standing;
+    }
+    let changed = control::changed(evidence.base, evidence.scenario);
+    let is_bought = |item: &&Item| item.settings.iter().any(|key| changed.contains(&&**key));
+    let bought: Vec<&Item> = backlog.iter().filter(is_bought).collect();
+    let points: u32 = bought.iter().map(|item| item.points).sum();
+    if points <= most {
+        return Standing::Passed;
+    }
+    let items = bought
+        .iter()
+        .map(|item| format!("{} ({})", item.item, item.points));
+    let items = items.collect::<Vec<_>>().join(", ");
+    Standing::NotYet(format!(
+        "the plan costs {points} points, there are {most}: {items}"
+    ))
 }
 
 impl Pred {
@@ -499,7 +569,10 @@ impl<'a> Parser<'a> {
         let kind = self.word("a check such as run(dup == 0)")?;
         if kind == "points" {
             self.need("<=")?;
-            return Ok(Check::PointsAtMost(self.whole()?));
+            return Ok(Check::PointsAtMost {
+                points: self.whole()?,
+                backlog: Vec::new(),
+            });
         }
         if !CHECKS.contains(&kind.as_str()) {
             return Err(format!(
@@ -542,9 +615,9 @@ impl<'a> Parser<'a> {
                 Check::Compare { a, b, pred }
             }
             "changed_only" => {
-                let mut keys = vec![self.key()?];
+                let mut keys = vec![self.key_or_faults()?];
                 while self.has(",") {
-                    keys.push(self.key()?);
+                    keys.push(self.key_or_faults()?);
                 }
                 Check::ChangedOnly(keys)
             }
@@ -561,6 +634,14 @@ impl<'a> Parser<'a> {
             Token::Number(value) if value == f64::from(value as u32) => Ok(value as u32),
             found => Err(format!("{found} where a whole number was expected")),
         }
+    }
+
+    fn key_or_faults(&mut self) -> Result<String, String> {
+        if self.peek() == Some(&Token::Text(FAULTS.into())) {
+            self.at += 1;
+            return Ok(FAULTS.into());
+        }
+        self.key()
     }
 
     /// The name of a setting, in quotes.
@@ -715,6 +796,10 @@ mod tests {
     }
 
     fn standing(text: &str, patch: &str) -> Standing {
+        held(&Check::parse(text, &["revenue"]).expect("valid"), patch)
+    }
+
+    fn held(check: &Check, patch: &str) -> Standing {
         let base = opening();
         let scenario = base
             .patched(&Patch::parse(patch).expect("valid"))
@@ -731,9 +816,7 @@ mod tests {
             answered: &["p1".into()],
             traced: &[17],
         };
-        Check::parse(text, &["revenue"])
-            .expect("valid")
-            .standing(&evidence)
+        check.standing(&evidence)
     }
 
     #[test]
@@ -808,6 +891,69 @@ mod tests {
         let session = r#"{"branches": {"revenue": {"engine": {"spark": {"window.type": "session", "window.gap": 500, "group.by": "customer"}}}}}"#;
         let only = r#"changed_only("window.type", "window.gap", "group.by")"#;
         assert_eq!(standing(only, session), Standing::Passed);
+    }
+
+    #[test]
+    fn the_fault_script_can_be_left_to_the_learner() {
+        let script =
+            r#"{"faults": {"lost-ack": null, "mine": {"do": "driver.crash.C5", "at": 3000}}}"#;
+        let only_faults = r#"changed_only("faults")"#;
+        assert_eq!(standing(only_faults, script), Standing::Passed);
+        let both = r#"{"producer": {"retries": 3}, "faults": {"lost-ack": null}}"#;
+        let Standing::NotYet(why) = standing(only_faults, both) else {
+            panic!("a setting was changed too");
+        };
+        assert_eq!(why, "set back what else was changed: retries");
+        assert_eq!(
+            standing(r#"changed_only("faults", "retries")"#, both),
+            Standing::Passed
+        );
+    }
+
+    #[test]
+    fn a_plan_costs_what_was_touched_and_nothing_else_may_be() {
+        let item = |item: &str, points, settings: &[&str]| Item {
+            item: item.into(),
+            points,
+            settings: settings.iter().map(|key| (*key).into()).collect(),
+        };
+        let backlog = [
+            item("producer", 2, &["acks", "enable.idempotence"]),
+            item("key", 3, &["hoodie.datasource.write.operation"]),
+        ];
+        let check = |points| {
+            let check = Check::parse(&format!("points <= {points}"), &[]).expect("valid");
+            check.with_backlog(&backlog)
+        };
+        let producer = r#"{"producer": {"enable.idempotence": true}}"#;
+        let both = r#"{"producer": {"enable.idempotence": true}, "sink": {"hudi": {"hoodie.datasource.write.operation": "upsert"}}}"#;
+        let other = r#"{"producer": {"retries": 3}}"#;
+        for (points, patch, found) in [
+            (0, "{}", Standing::Passed),
+            (2, producer, Standing::Passed),
+            (
+                1,
+                producer,
+                Standing::NotYet("the plan costs 2 points, there are 1: producer (2)".into()),
+            ),
+            (5, both, Standing::Passed),
+            (
+                4,
+                both,
+                Standing::NotYet(
+                    "the plan costs 5 points, there are 4: producer (2), key (3)".into(),
+                ),
+            ),
+            (
+                5,
+                other,
+                Standing::NotYet("set back what else was changed: retries".into()),
+            ),
+        ] {
+            assert_eq!(held(&check(points), patch), found, "{points}: {patch}");
+        }
+        let none = Check::parse("points <= 5", &[]).expect("valid");
+        assert!(matches!(held(&none, "{}"), Standing::CannotTell(_)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::course::Course;
+use super::glossary::{self, Glossary};
 use super::proof::{self, Finding, SEEDS, Solutions};
 use super::{Lesson, LessonError, Step};
 use crate::sim::{catalog, control, json, suggest};
@@ -102,9 +103,14 @@ fn check(words: &[&str]) -> Result<(String, bool), String> {
     for file in &files {
         let name = file.display().to_string();
         let content = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-        if file.ends_with(COURSE) {
-            for error in of_course(file, &name, &content) {
-                found += 1;
+        let is_course = file.ends_with(COURSE);
+        if is_course || file.ends_with(glossary::FILE) {
+            let errors = match is_course {
+                true => of_course(file, &name, &content),
+                false => Glossary::parse(&content).err().into_iter().collect(),
+            };
+            found += errors.len();
+            for error in errors {
                 let _ = writeln!(text, "{error}");
             }
             continue;
@@ -211,7 +217,7 @@ fn of_lesson(
         count(|step| step.tasks().count()),
         count(|step| step.asks().count())
     );
-    if gauntlets > 0 {
+    if gauntlets > 0 && solutions.is_none() {
         let _ = write!(summary, ", {gauntlets} suites that were not run");
     }
     (found, summary)

@@ -32,6 +32,12 @@ pub struct Place {
     pub path: String,
 }
 
+impl Module {
+    pub fn has(&self, lesson: &str) -> bool {
+        self.lessons.iter().any(|known| known == lesson)
+    }
+}
+
 impl Course {
     /// Reads `lessons/course.json`.
     pub fn parse(file: &str, text: &str) -> Result<Course, LessonError> {

@@ -6,6 +6,9 @@
 //! - `proof`: what every lesson has to hold, on the simulator
 //! - `command`: `streamproof lesson`, in a terminal
 //! - [`course`]: which lessons there are, in which order
+//! - [`glossary`]: the words of the course
+//! - [`progress`]: what a learner did, kept and merged, and what is due for review
+//! - [`search`]: one search over lessons, glossary, settings and scenarios
 
 pub mod check;
 #[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
@@ -13,10 +16,13 @@ pub mod command;
 pub mod course;
 #[cfg(not(feature = "lean"))]
 pub mod gauntlet;
+pub mod glossary;
 mod markdown;
 mod parse;
-#[cfg(not(target_arch = "wasm32"))]
+pub mod progress;
+#[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
 pub mod proof;
+pub mod search;
 
 use crate::sim::{Patch, Scenario, ScenarioError, catalog};
 use check::{Check, Expr, Pred};

@@ -2,18 +2,18 @@
 //!
 //! What is shown is a typed tree, never HTML, so a lesson from anywhere can do nothing but be read.
 
-use super::check::{Check, Expr, Pred};
+use super::check::{Check, Expr, Item, Pred};
 use super::markdown::{self, Kind, Problem, Span};
 use super::{
     Ask, AskKind, Block, Choice, Claim, Inline, Lesson, LessonError, Part, Plot, Setup, Step,
-    StepKind, Task,
+    StepKind, Task, search,
 };
 use crate::sim::{Patch, catalog, control, json, suggest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-const BLOCKS: [&str; 7] = [
-    "lesson", "patch", "ask", "check", "plot", "notes", "glossary",
+const BLOCKS: [&str; 8] = [
+    "lesson", "patch", "ask", "check", "plot", "notes", "glossary", "backlog",
 ];
 /// Plain code, shown as it is.
 const LANGUAGES: [&str; 6] = ["text", "sql", "java", "python", "properties", "sh"];
@@ -23,14 +23,35 @@ pub fn lesson(file: &str, text: &str) -> Result<Lesson, LessonError> {
     let mut reader = Reader {
         file,
         branches: Vec::new(),
+        backlog: Vec::new(),
     };
     reader.lesson(text)
+}
+
+/// A text outside of lessons: no claims, since there is no run to hold them against.
+pub fn prose(file: &str, text: &str, line: usize) -> Result<Vec<Inline>, LessonError> {
+    let reader = Reader {
+        file,
+        branches: Vec::new(),
+        backlog: Vec::new(),
+    };
+    let spans = markdown::spans(text, line).map_err(|problem| reader.of_markdown(problem))?;
+    let inlines = reader.read_spans(spans)?;
+    match inlines
+        .iter()
+        .find(|inline| matches!(inline, Inline::Claim { .. }))
+    {
+        Some(_) => Err(reader.error(line, "a claim has no run to be held against here")),
+        None => Ok(inlines),
+    }
 }
 
 struct Reader<'a> {
     file: &'a str,
     /// What may stand before a metric.
     branches: Vec<String>,
+    /// What `points` counts, once its block was read.
+    backlog: Vec<Item>,
 }
 
 impl Reader<'_> {
@@ -170,7 +191,7 @@ impl Reader<'_> {
     }
 
     /// What one Markdown block is in a step. A block `check` is several tasks.
-    fn parts(&self, block: markdown::Block) -> Result<Vec<Part>, LessonError> {
+    fn parts(&mut self, block: markdown::Block) -> Result<Vec<Part>, LessonError> {
         let line = block.line;
         let (word, content) = match block.kind {
             Kind::Fence(word, content) if !LANGUAGES.contains(&word) => (word, content),
@@ -209,6 +230,10 @@ impl Reader<'_> {
                 vec![Part::Notes(self.blocks(notes)?)]
             }
             "glossary" => vec![Part::Glossary(self.glossary(&content, inside)?)],
+            "backlog" => {
+                self.backlog = self.backlog(&content, inside)?;
+                vec![Part::Text(listed(&self.backlog))]
+            }
             "lesson" => return Err(self.error(line, "a second block ```lesson")),
             other => {
                 let known = BLOCKS.into_iter().chain(LANGUAGES);
@@ -270,7 +295,7 @@ impl Reader<'_> {
 
     /// The words of a heading.
     fn plain(&self, text: &str, line: usize) -> Result<String, LessonError> {
-        Ok(plain(&self.inlines(text, line)?))
+        Ok(search::plain(&self.inlines(text, line)?))
     }
 
     fn link(&self, to: String, text: Vec<Inline>, line: usize) -> Result<Inline, LessonError> {
@@ -317,6 +342,11 @@ impl Reader<'_> {
             let source = source.trim().to_string();
             let check = Check::parse(&source, &self.known_branches())
                 .map_err(|problem| self.error(line, format!("check \"{source}\": {problem}")))?;
+            if check.counts_points() && self.backlog.is_empty() {
+                let problem = "points are those of a block ```backlog, which has to come first";
+                return Err(self.error(line, format!("check \"{source}\": {problem}")));
+            }
+            let check = check.with_backlog(&self.backlog);
             tasks.push(Part::Task(Task {
                 line,
                 source,
@@ -325,6 +355,25 @@ impl Reader<'_> {
             }));
         }
         Ok(tasks)
+    }
+
+    /// What a plan can buy: every setting exists, and stands in one item.
+    fn backlog(&self, content: &str, line: usize) -> Result<Vec<Item>, LessonError> {
+        let items: Vec<Item> = self.json("backlog", content, line)?;
+        let mut seen: Vec<&str> = Vec::new();
+        for key in items.iter().flat_map(|item| &item.settings) {
+            if control::find(key).is_none() {
+                let known = control::CONTROLS.iter().map(|control| control.key);
+                let hint = suggest::did_you_mean(key, known);
+                return Err(self.error(line, format!("backlog: no setting \"{key}\"{hint}")));
+            }
+            if seen.contains(&key.as_str()) {
+                let problem = format!("backlog: \"{key}\" stands in two items");
+                return Err(self.error(line, problem));
+            }
+            seen.push(key);
+        }
+        Ok(items)
     }
 
     fn glossary(
@@ -423,21 +472,32 @@ struct WrittenAsk {
     model: String,
 }
 
+/// A backlog as the learner reads it: item, price, settings.
+fn listed(backlog: &[Item]) -> Block {
+    let item = |item: &Item| {
+        let points = if item.points == 1 { "point" } else { "points" };
+        let mut line = vec![
+            Inline::Strong(vec![Inline::Text(item.item.clone())]),
+            Inline::Text(format!(", {} {points}: ", item.points)),
+        ];
+        for (n, key) in item.settings.iter().enumerate() {
+            if n > 0 {
+                line.push(Inline::Text(", ".into()));
+            }
+            line.push(Inline::Code(key.clone()));
+        }
+        vec![Block::Paragraph(line)]
+    };
+    Block::List {
+        ordered: false,
+        items: backlog.iter().map(item).collect(),
+    }
+}
+
 /// The lines of a block that say something, each with its number.
 fn lines(content: &str, first_line: usize) -> impl Iterator<Item = (&str, usize)> {
     let numbered = content.lines().map(str::trim).zip(first_line..);
     numbered.filter(|(line, _)| !line.is_empty())
-}
-
-fn plain(inlines: &[Inline]) -> String {
-    let words = inlines.iter().map(|inline| match inline {
-        Inline::Text(text) | Inline::Code(text) => text.clone(),
-        Inline::Emphasis(inner)
-        | Inline::Strong(inner)
-        | Inline::Link { text: inner, .. }
-        | Inline::Claim { text: inner, .. } => plain(inner),
-    });
-    words.collect()
 }
 
 #[cfg(test)]
@@ -590,6 +650,45 @@ mod tests {
             preset.to_string(),
             "l.md:4: lesson: no preset \"order-biling\"; did you mean \"order-billing\"?"
         );
+    }
+
+    #[test]
+    fn a_backlog_is_shown_as_a_list_and_counted_by_points() {
+        let backlog = "```backlog\n[{\"item\": \"A key\", \"points\": 1, \"settings\": [\"acks\", \"retries\"]}]\n```\n\n";
+        let task = "```check\nrun(dup == 0) && points <= 3 # Within the budget.\n```\n";
+        let lesson = parsed(&format!("## task: a\n\n{backlog}{task}"));
+        let Part::Text(list) = &lesson.steps[0].parts[0] else {
+            panic!("a list");
+        };
+        assert_eq!(search::of_block(list), "A key, 1 point: acks, retries");
+        let check = &lesson.steps[0].tasks().next().expect("a task").check;
+        let Check::All(checks) = check else {
+            panic!("two checks");
+        };
+        assert!(
+            matches!(&checks[1], Check::PointsAtMost { points: 3, backlog } if backlog.len() == 1)
+        );
+        for (body, problem) in [
+            (
+                format!("## task: a\n\n{task}"),
+                "4: check \"run(dup == 0) && points <= 3\": points are those of a block ```backlog",
+            ),
+            (
+                format!("## task: a\n\n{}", backlog.replace("acks", "akcs")),
+                "4: backlog: no setting \"akcs\"; did you mean \"acks\"?",
+            ),
+            (
+                format!("## task: a\n\n{}", backlog.replace("acks", "retries")),
+                "4: backlog: \"retries\" stands in two items",
+            ),
+            (
+                format!("## task: a\n\n{}", backlog.replace("points", "point")),
+                "4: backlog: unknown field `point`",
+            ),
+        ] {
+            let found = refused(&body);
+            assert!(found.starts_with(problem), "{found}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use super::check::{Evidence, Expr, Op, Pred, Standing};
 use super::{Ask, AskKind, Lesson, Step};
-use crate::sim::{Keep, Patch, Run, Scenario, Simulation, control};
+use crate::sim::explore::gauntlet::{self, Gauntlet, GauntletReport};
+use crate::sim::{Keep, Patch, Run, Scenario, ScenarioError, Simulation, control};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -137,7 +138,8 @@ pub fn solved(lesson: &Lesson, solutions: &Solutions, seeds: u64) -> Vec<Finding
         };
         let step = &lesson.steps[number];
         let base = scenario(lesson, number);
-        let base_runs: Vec<Run> = (1..=seeds).map(|seed| run(&base, seed)).collect();
+        let seeds = std::iter::once(base.seed).chain(1..=seeds);
+        let base_runs: Vec<(u64, Run)> = seeds.map(|seed| (seed, run(&base, seed))).collect();
         let nothing = Patch::default();
         let less = solution.fail.iter().chain([&nothing]);
         let wanted = solution.pass.iter().map(|patch| (patch, true));
@@ -150,31 +152,64 @@ pub fn solved(lesson: &Lesson, solutions: &Solutions, seeds: u64) -> Vec<Finding
                     continue;
                 }
             };
-            let missing = |(seed, base_run): (u64, &Run)| {
+            let mut suites = Suites::default();
+            let missing = |(seed, base_run): &(u64, Run)| {
+                let seed = *seed;
                 let run = run(&scenario, seed);
                 let evidence = Evidence {
                     base: &base,
                     base_run: Some(base_run),
                     ..alone(&scenario, &run)
                 };
-                let missing = step
-                    .tasks()
-                    .find_map(|task| match task.check.standing(&evidence) {
+                if let Err(error) = suites.run(step, &scenario, seed) {
+                    return Some(error.to_string());
+                }
+                let reports: Vec<&GauntletReport> = suites.reports.iter().collect();
+                let missing = step.tasks().find_map(|task| {
+                    match task.check.standing_after(&evidence, &reports) {
                         Standing::Passed => None,
                         Standing::NotYet(missing) | Standing::CannotTell(missing) => Some(missing),
-                    });
+                    }
+                });
                 (missing.is_none() != wanted).then(|| match missing {
                     Some(missing) => format!("is no solution with seed {seed}: {missing}"),
                     None => format!("is a solution with seed {seed}"),
                 })
             };
-            if let Some(problem) = (1..).zip(&base_runs).find_map(missing) {
+            if let Some(problem) = base_runs.iter().find_map(missing) {
                 let problem = format!("{heading}: {} {problem}", patch.0);
                 found.push(Finding::new(step.line, problem));
             }
         }
     }
     found
+}
+
+/// The gauntlets of a step. One has several seeds, so it is run once for each so many of them, and from the scenario's own.
+#[derive(Default)]
+struct Suites {
+    from: Option<u64>,
+    reports: Vec<GauntletReport>,
+}
+
+impl Suites {
+    fn run(&mut self, step: &Step, scenario: &Scenario, seed: u64) -> Result<(), ScenarioError> {
+        let from = match seed == scenario.seed {
+            true => seed,
+            false => seed - (seed - 1) % gauntlet::SEEDS,
+        };
+        if self.from == Some(from) {
+            return Ok(());
+        }
+        let mut scenario = scenario.clone();
+        scenario.seed = from;
+        let suites = step.tasks().flat_map(|task| task.check.suites());
+        self.reports = suites
+            .map(|suite| Gauntlet::run(&scenario, suite))
+            .collect::<Result<_, _>>()?;
+        self.from = Some(from);
+        Ok(())
+    }
 }
 
 /// Something is predicted, the controls exist in the scenario, no right answer is refuted, and right answers do not all stand

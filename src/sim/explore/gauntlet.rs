@@ -276,8 +276,9 @@ mod tests {
         consuming["engine"] = serde_json::json!({"use": "consumer"});
         consuming["sink"] = serde_json::json!({"use": "console"});
         let consuming = Scenario::from_value(&consuming).expect("valid");
+        let flink = catalog::find("flink-transaction-timeout").expect("there is one");
         for name in names() {
-            let scenarios = [opening.scenario(), consuming.clone()];
+            let scenarios = [opening.scenario(), consuming.clone(), flink.scenario()];
             let fits = scenarios.map(|scenario| Gauntlet::new(&scenario, &name).map(|g| g.of));
             assert!(
                 fits.iter().any(Result::is_ok),
