@@ -1,6 +1,8 @@
 //! What a run costs, counted in its facts, and how that stands to another run of the same seed.
 
 use crate::sim::Run;
+use crate::sim::kafka::protocol::PartitionId;
+use crate::sim::kernel::HostId;
 use crate::sim::trace::{Fact, FactKind};
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ pub struct Measures {
     pub p95_ms: Option<f64>,
     /// Batches sent to brokers, repeats included.
     pub requests: u64,
-    /// Records that were appended to logs, by leaders and by the replicas that followed.
+    /// Records that brokers wrote, those of the replicas that followed included.
     pub records: u64,
     /// Offsets, transactions, checkpoints, batches and table versions that were committed.
     pub commits: u64,
@@ -72,10 +74,25 @@ impl Measures {
                 .collect(),
             ..Measures::default()
         };
+        // How far each replica was before.
+        let mut ends: Vec<((HostId, PartitionId), u64)> = Vec::new();
         for event in run.trace.iter().flat_map(|trace| &trace.events) {
             match &event.fact {
                 Fact::BatchSent { .. } => measures.requests += 1,
                 Fact::BatchAppended { origins, .. } => measures.records += origins.len() as u64,
+                Fact::ReplicaAdvanced { partition, end } => {
+                    let place = (event.host, *partition);
+                    match ends.iter_mut().find(|(known, _)| *known == place) {
+                        Some((_, before)) => {
+                            measures.records += end.saturating_sub(*before);
+                            *before = *end;
+                        }
+                        None => {
+                            measures.records += end;
+                            ends.push((place, *end));
+                        }
+                    }
+                }
                 Fact::DataFileWritten { rows, .. } => measures.rows += u64::from(*rows),
                 Fact::TransactionEnded { commit, .. } => measures.commits += u64::from(*commit),
                 other => {
@@ -110,7 +127,7 @@ impl Measures {
             time("P50 latency", |m| m.p50_ms),
             time("P95 latency", |m| m.p95_ms),
             count("requests to brokers", "", |m| m.requests),
-            count("records appended by leaders", "", |m| m.records),
+            count("records written by brokers", "", |m| m.records),
             count("commits", "", |m| m.commits),
             count("rows written to files", "", |m| m.rows),
             count("cost", "units", |m| m.cost),

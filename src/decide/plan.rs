@@ -159,9 +159,11 @@ impl Plan {
         for other in &self.alternatives {
             asks.push(Ask::Run(other.scenario.clone()));
             if other.weaker {
+                // Where the profile promises more of a segment by itself, that is what the weaker one has to fail at.
+                let probe = self.explorations.last().expect("there is one");
                 let reach = Reach {
                     only_guarantees: true,
-                    ..self.explorations[0].reach.clone()
+                    ..probe.reach.clone()
                 };
                 asks.push(Ask::Explore(few(&other.scenario), reach));
             }
@@ -418,7 +420,8 @@ fn others(segment: &Segment) -> Vec<(Segment, bool, String)> {
         Leaf::AtMostOnce => Some(Leaf::BestEffort),
         Leaf::AtLeastOnce | Leaf::NoMore => Some(Leaf::AtMostOnce),
         Leaf::Effectively | Leaf::Transactions | Leaf::Coordinated => Some(Leaf::AtLeastOnce),
-        Leaf::Versioned => Some(Leaf::Effectively),
+        Leaf::Versioned if compares(segment) => Some(Leaf::Effectively),
+        Leaf::Versioned => Some(Leaf::AtLeastOnce),
     };
     if let Some(weaker) = weaker {
         let native = segment.engine == "spark" && segment.sink == "table";
@@ -430,7 +433,7 @@ fn others(segment: &Segment) -> Vec<(Segment, bool, String)> {
         let why = match segment.leaf {
             Leaf::AtMostOnce => "It may double, and a doubled event costs here.",
             Leaf::AtLeastOnce | Leaf::NoMore => "It may lose, and a missing event costs here.",
-            Leaf::Versioned => "Without an ordering field an older version that arrives last takes the place of the newer one.",
+            Leaf::Versioned if compares(segment) => "Without an ordering field an older version that arrives last takes the place of the newer one.",
             _ => "It may double, and a doubled event costs here.",
         };
         found.push((other, true, why.to_string()));
@@ -467,6 +470,11 @@ fn others(segment: &Segment) -> Vec<(Segment, bool, String)> {
     found
 }
 
+/// Whether the sink looks at the field that says which of two versions is later.
+fn compares(segment: &Segment) -> bool {
+    segment.sink == "table" && segment.case.is("replace", "field")
+}
+
 /// What stays open.
 fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
     let case = &segment.case;
@@ -492,6 +500,9 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
             risks.push("A wrong or missing id makes two events one, or one event two.");
             if segment.sink == "table" {
                 risks.push("A key that moves to another partition path of the table is doubled, unless the path is fixed for a key or the index is global.");
+            }
+            if case.is("replace", "field") && !compares(segment) {
+                risks.push("The write has to compare the field itself, as in ON CONFLICT … WHERE it is later; a plain overwrite, which is what was run, lets an older version that arrives last win (stale).");
             }
             if case.is("replace", "unclear") {
                 risks.push("Values of a key change and no field says which is later: an older version that arrives last wins (stale).");

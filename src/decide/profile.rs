@@ -143,7 +143,7 @@ fn shared(segments: &[Segment]) -> Vec<Setting> {
     };
     let days = segments.iter().map(days).max().unwrap_or(7);
     let mut topic: Pairs = vec![
-        ("replication.factor", json!(3)),
+        ("replication.factor", json!(if keeps { 3 } else { 2 })),
         ("min.insync.replicas", json!(if keeps { 2 } else { 1 })),
         ("retention.ms", json!(days * 86_400_000)),
     ];
@@ -222,7 +222,7 @@ fn wait(segment: &Segment) -> u64 {
     match segment.case.get("fresh") {
         Some("second") => 300,
         Some("minutes") => 10_000,
-        _ => 2_000,
+        _ => 1_000,
     }
 }
 
