@@ -22,10 +22,10 @@ pub mod app {
 #[cfg(not(feature = "lean"))]
 pub mod arrivals;
 pub mod charts;
-#[cfg(not(feature = "lean"))]
-pub mod decide;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod conform;
+#[cfg(not(feature = "lean"))]
+pub mod decide;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod export;
 pub mod job;

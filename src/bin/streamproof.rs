@@ -42,7 +42,7 @@ SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
 link writes the run as the end of the page's address, with its digest; with --file as a run file.
 export writes the settings that a scenario stands for, as the real systems read them: all that are in use, or one FORMAT of
-producer, consumer, topic, brokers, pyspark, hudi.
+producer, consumer, topic, brokers, pyspark, hudi, flink-java, flink-sql.
 explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
 own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
 with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
@@ -232,7 +232,8 @@ fn decide(words: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     let read = |path: &str| {
-        std::fs::read_to_string(path).map_err(|error| format!("--check: cannot read {path}: {error}"))
+        std::fs::read_to_string(path)
+            .map_err(|error| format!("--check: cannot read {path}: {error}"))
     };
     let (text, files) = command::run(words, read)?;
     for (path, content) in files {

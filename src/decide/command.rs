@@ -59,9 +59,13 @@ pub fn run(
         if json || file.is_some() || !answers.is_empty() {
             return Err("--check reads a record and takes nothing beside it".into());
         }
-        let record = Record::check(&read(path)?).map_err(|why| format!("--check: {path}: {why}"))?;
+        let record =
+            Record::check(&read(path)?).map_err(|why| format!("--check: {path}: {why}"))?;
         return Ok((
-            format!("{path}: holds, run {:016x} reproduced exactly\n", record.digest),
+            format!(
+                "{path}: holds, run {:016x} reproduced exactly\n",
+                record.digest
+            ),
             Vec::new(),
         ));
     }
@@ -109,7 +113,11 @@ fn to_text(plan: &Plan, findings: &Findings) -> String {
     let mut text = String::new();
     for (segment, path) in plan.segments.iter().zip(&plan.paths) {
         for (place, yes) in &path.steps {
-            text += &format!("{} {}\n", TREE[*place].ask, if *yes { "Yes." } else { "No." });
+            text += &format!(
+                "{} {}\n",
+                TREE[*place].ask,
+                if *yes { "Yes." } else { "No." }
+            );
         }
         let name = match segment.case.name.as_str() {
             "" => String::new(),
@@ -119,9 +127,19 @@ fn to_text(plan: &Plan, findings: &Findings) -> String {
     }
     let record = record::markdown(plan, findings);
     // What people read is written once, in the record.
-    for heading in ["## Settings", "## Evidence", "## Alternatives considered", "## Residual risks", "## Costs"] {
-        let part = record.split_once(&format!("{heading}\n")).map(|(_, rest)| rest);
-        let part = part.and_then(|rest| rest.split("\n## ").next()).unwrap_or_default();
+    for heading in [
+        "## Settings",
+        "## Evidence",
+        "## Alternatives considered",
+        "## Residual risks",
+        "## Costs",
+    ] {
+        let part = record
+            .split_once(&format!("{heading}\n"))
+            .map(|(_, rest)| rest);
+        let part = part
+            .and_then(|rest| rest.split("\n## ").next())
+            .unwrap_or_default();
         text += &format!("{}\n{}\n\n", &heading[3..], part.trim());
     }
     text + &format!("digest {:016x}\n", findings.run.digest)

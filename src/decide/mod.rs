@@ -32,9 +32,10 @@ use crate::sim::{Keep, Simulation};
 #[cfg(not(target_arch = "wasm32"))]
 pub fn investigate(plan: &Plan) -> Findings {
     let answer = |ask: plan::Ask| match ask {
-        plan::Ask::Run(scenario) => {
-            plan::Told::Run(measure::Measures::of(&Simulation::run(&scenario, Keep::Trace)))
-        }
+        plan::Ask::Run(scenario) => plan::Told::Run(measure::Measures::of(&Simulation::run(
+            &scenario,
+            Keep::Trace,
+        ))),
         plan::Ask::Explore(scenario, reach) => {
             let report = Exploration::run(&scenario, reach);
             plan::Told::Explored(report.expect("a plan explores with what every scenario has"))

@@ -322,7 +322,10 @@ fn chained(segments: &[Segment]) -> Result<(), Refused> {
             let names: Vec<&str> = names.filter(|name| *name != segment.case.name).collect();
             return Err(Refused::new(
                 key,
-                format!("no segment named \"{from}\"; accepted: {}", names.join(", ")),
+                format!(
+                    "no segment named \"{from}\"; accepted: {}",
+                    names.join(", ")
+                ),
             ));
         };
         if place == 0 {
@@ -433,7 +436,9 @@ fn others(segment: &Segment) -> Vec<(Segment, bool, String)> {
         let why = match segment.leaf {
             Leaf::AtMostOnce => "It may double, and a doubled event costs here.",
             Leaf::AtLeastOnce | Leaf::NoMore => "It may lose, and a missing event costs here.",
-            Leaf::Versioned if compares(segment) => "Without an ordering field an older version that arrives last takes the place of the newer one.",
+            Leaf::Versioned if compares(segment) => {
+                "Without an ordering field an older version that arrives last takes the place of the newer one."
+            }
             _ => "It may double, and a doubled event costs here.",
         };
         found.push((other, true, why.to_string()));
@@ -489,10 +494,14 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
                 risks.push("Others need a producer that sends again, so copies are in the topic and reach this segment too. It adds none of its own.");
             }
             if segment.engine == "flink" {
-                risks.push("The job stops at its first failure and stays down until somebody starts it.");
+                risks.push(
+                    "The job stops at its first failure and stays down until somebody starts it.",
+                );
             }
         }
-        Leaf::AtLeastOnce => risks.push("Duplicates reach every reader: each has to remove them by itself."),
+        Leaf::AtLeastOnce => {
+            risks.push("Duplicates reach every reader: each has to remove them by itself.")
+        }
         Leaf::NoMore => {
             risks.push("Duplicates reach the sink, and each costs. Do not promise more than at least once before the sink takes a key and an id is made at the source.");
         }
@@ -509,12 +518,18 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
             }
         }
         Leaf::Transactions => {
-            risks.push("What is done outside of Kafka, a mail or a call, is not part of the transaction.");
-            risks.push("A transaction that hangs blocks every read_committed reader until its timeout.");
+            risks.push(
+                "What is done outside of Kafka, a mail or a call, is not part of the transaction.",
+            );
+            risks.push(
+                "A transaction that hangs blocks every read_committed reader until its timeout.",
+            );
         }
         Leaf::Coordinated => {
             if segment.engine == "flink" && segment.sink == "topic" {
-                risks.push("An outage longer than transaction.timeout.ms loses what was pre-committed.");
+                risks.push(
+                    "An outage longer than transaction.timeout.ms loses what was pre-committed.",
+                );
             }
             if segment.engine == "flink" {
                 risks.push("Results are visible with a checkpoint and not before.");
@@ -537,8 +552,11 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
         risks.push("Readers of the change feed see every rewrite of a row: the table is exact, its feed is not.");
     }
     match case.get("late") {
-        Some("drop") => risks.push("Events later than the watermark are dropped. Watch the rate of late events."),
-        Some("side") => risks.push("Late events are in the side output: until the correction run the sums are too low."),
+        Some("drop") => risks
+            .push("Events later than the watermark are dropped. Watch the rate of late events."),
+        Some("side") => risks.push(
+            "Late events are in the side output: until the correction run the sums are too low.",
+        ),
         _ => {}
     }
     risks.into_iter().map(str::to_string).collect()
@@ -546,7 +564,12 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
 
 /// The tree as it is drawn: a place, how deep, the answer that leads there, and what stands there.
 pub fn outline() -> Vec<(usize, &'static str, Next)> {
-    fn below(next: Next, depth: usize, word: &'static str, lines: &mut Vec<(usize, &'static str, Next)>) {
+    fn below(
+        next: Next,
+        depth: usize,
+        word: &'static str,
+        lines: &mut Vec<(usize, &'static str, Next)>,
+    ) {
         lines.push((depth, word, next));
         if let Next::Ask(place) = next {
             below(TREE[place].yes, depth + 1, "yes", lines);

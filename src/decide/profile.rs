@@ -69,7 +69,11 @@ pub fn patch(segments: &[Segment]) -> Patch {
         }
         if let Some(from) = &segment.case.from {
             let main = segments[0].case.name == *from;
-            part["from"] = if main { "main".into() } else { from.clone().into() };
+            part["from"] = if main {
+                "main".into()
+            } else {
+                from.clone().into()
+            };
         }
         let branches = Patch::at(&["branches", &segment.case.name], part);
         patch = patch.then(&branches);
@@ -119,7 +123,9 @@ fn shared(segments: &[Segment]) -> Vec<Setting> {
     let nothing = segments
         .iter()
         .all(|segment| segment.case.is("missing", "nothing"));
-    let always = segments.iter().any(|segment| segment.case.is("refuse", "no"));
+    let always = segments
+        .iter()
+        .any(|segment| segment.case.is("refuse", "no"));
     let mut producer: Pairs = Vec::new();
     if keeps {
         producer.push(("acks", json!("all")));
@@ -240,8 +246,14 @@ fn windows(segment: &Segment) -> Pairs {
 fn spark(segment: &Segment) -> Pairs {
     let loses = segment.leaf.may_lose();
     let mut pairs: Pairs = vec![
-        ("checkpointLocation", json!(if loses { "lost" } else { "kept" })),
-        ("startingOffsets", json!(if loses { "latest" } else { "earliest" })),
+        (
+            "checkpointLocation",
+            json!(if loses { "lost" } else { "kept" }),
+        ),
+        (
+            "startingOffsets",
+            json!(if loses { "latest" } else { "earliest" }),
+        ),
         ("failOnDataLoss", json!(!loses)),
         ("trigger", json!(wait(segment))),
     ];
@@ -259,12 +271,19 @@ fn flink(segment: &Segment) -> Pairs {
         pairs.push(("execution.checkpointing.interval", json!(wait(segment))));
     }
     let exact = segment.leaf == Leaf::Coordinated;
-    let mode = if exact { "EXACTLY_ONCE" } else { "AT_LEAST_ONCE" };
+    let mode = if exact {
+        "EXACTLY_ONCE"
+    } else {
+        "AT_LEAST_ONCE"
+    };
     pairs.push(("execution.checkpointing.mode", json!(mode)));
     if stops {
         pairs.push(("restart-strategy.type", json!("none")));
     }
-    pairs.push(("high-availability.type", json!(if stops { "NONE" } else { "kubernetes" })));
+    pairs.push((
+        "high-availability.type",
+        json!(if stops { "NONE" } else { "kubernetes" }),
+    ));
     let guarantee = match segment.leaf {
         Leaf::BestEffort | Leaf::AtMostOnce => "none",
         Leaf::Coordinated => "exactly-once",
@@ -275,7 +294,11 @@ fn flink(segment: &Segment) -> Pairs {
         pairs.push(("sink.transactional-id-prefix", json!("orders")));
         pairs.push(("properties.transaction.timeout.ms", json!(3_600_000)));
     }
-    let start = if segment.leaf.may_lose() { "latest-offset" } else { "earliest-offset" };
+    let start = if segment.leaf.may_lose() {
+        "latest-offset"
+    } else {
+        "earliest-offset"
+    };
     pairs.push(("scan.startup.mode", json!(start)));
     pairs.extend(windows(segment));
     if !segment.case.is("late", "any") {
@@ -298,9 +321,15 @@ fn consumer(segment: &Segment) -> Pairs {
         _ => "after",
     };
     let mut pairs: Pairs = vec![
-        ("enable.auto.commit", json!(segment.leaf == Leaf::BestEffort)),
+        (
+            "enable.auto.commit",
+            json!(segment.leaf == Leaf::BestEffort),
+        ),
         ("consumer.commit", json!(commit)),
-        ("auto.offset.reset", json!(if loses { "latest" } else { "earliest" })),
+        (
+            "auto.offset.reset",
+            json!(if loses { "latest" } else { "earliest" }),
+        ),
     ];
     if segment.leaf == Leaf::Transactions {
         pairs.push(("isolation.level", json!("read_committed")));
@@ -321,10 +350,18 @@ fn hudi(segment: &Segment) -> Pairs {
         ("hoodie.datasource.write.recordkey.field", json!(key)),
     ];
     let ordering = segment.leaf == Leaf::Versioned && segment.case.is("replace", "field");
-    let ordering = if ordering { json!("event_ts") } else { Value::Null };
+    let ordering = if ordering {
+        json!("event_ts")
+    } else {
+        Value::Null
+    };
     pairs.push(("hoodie.table.ordering.fields", ordering));
     if segment.engine == "spark" {
-        let writer = if segment.by_hand { "foreach_batch" } else { "native" };
+        let writer = if segment.by_hand {
+            "foreach_batch"
+        } else {
+            "native"
+        };
         pairs.push(("sink.writer", json!(writer)));
         if !segment.by_hand {
             let ignores = segment.leaf == Leaf::BestEffort;
@@ -337,7 +374,11 @@ fn hudi(segment: &Segment) -> Pairs {
 
 fn topic(segment: &Segment) -> Pairs {
     let committed = matches!(segment.leaf, Leaf::Transactions | Leaf::Coordinated);
-    let level = if committed { "read_committed" } else { "read_uncommitted" };
+    let level = if committed {
+        "read_committed"
+    } else {
+        "read_uncommitted"
+    };
     vec![("output.isolation.level", json!(level))]
 }
 

@@ -48,7 +48,10 @@ pub const QUESTIONS: &[Question] = &[
         why: "After a failure a sender either sends again or gives up: what is not lost may be doubled.",
         choices: &[
             choice("nothing", "nothing worth naming"),
-            choice("removed", "nothing, because every reader removes copies anyway"),
+            choice(
+                "removed",
+                "nothing, because every reader removes copies anyway",
+            ),
             choice("money", "it is billed, paid or counted twice"),
         ],
         otherwise: None,
@@ -69,10 +72,22 @@ pub const QUESTIONS: &[Question] = &[
         ask: "Where does the result go: can that overwrite by key, or take part in a transaction?",
         why: "A guarantee ends where the result is seen. What the sink cannot do, no setting before it can make up for.",
         choices: &[
-            choice("table", "a Hudi table: overwrites by key, remembers batches"),
-            choice("database", "a database: overwrites by key, has transactions of its own"),
-            choice("topic", "another Kafka topic: takes part in Kafka's transactions"),
-            choice("keyed", "a service that takes a key and ignores what it has seen"),
+            choice(
+                "table",
+                "a Hudi table: overwrites by key, remembers batches",
+            ),
+            choice(
+                "database",
+                "a database: overwrites by key, has transactions of its own",
+            ),
+            choice(
+                "topic",
+                "another Kafka topic: takes part in Kafka's transactions",
+            ),
+            choice(
+                "keyed",
+                "a service that takes a key and ignores what it has seen",
+            ),
             choice("effect", "a mail, a call, a print: done is done"),
         ],
         otherwise: None,
@@ -106,7 +121,10 @@ pub const QUESTIONS: &[Question] = &[
         choices: &[
             choice("any", "it always counts: nothing is summed up by time"),
             choice("drop", "a second; later ones are dropped"),
-            choice("side", "a second; later ones are kept apart and corrected later"),
+            choice(
+                "side",
+                "a second; later ones are kept apart and corrected later",
+            ),
         ],
         otherwise: Some("any"),
     },
@@ -116,7 +134,10 @@ pub const QUESTIONS: &[Question] = &[
         why: "With too few replicas in sync a topic either refuses or risks what it accepts.",
         choices: &[
             choice("yes", "it may be refused: the caller is told"),
-            choice("no", "it must be accepted: the application keeps it and sends it again"),
+            choice(
+                "no",
+                "it must be accepted: the application keeps it and sends it again",
+            ),
         ],
         otherwise: Some("yes"),
     },
@@ -385,11 +406,17 @@ mod tests {
     #[test]
     fn a_wrong_answer_names_the_question_the_value_and_what_is_accepted() {
         let text = refusal(&["missing=mony"]);
-        assert!(text.starts_with("missing: \"mony\" is no answer to"), "{text}");
+        assert!(
+            text.starts_with("missing: \"mony\" is no answer to"),
+            "{text}"
+        );
         assert!(text.contains("did you mean \"money\"?"), "{text}");
         assert!(text.ends_with("Accepted: nothing, some, money"), "{text}");
         let text = refusal(&["billing.mising=money"]);
-        assert!(text.starts_with("billing.mising: no such question"), "{text}");
+        assert!(
+            text.starts_with("billing.mising: no such question"),
+            "{text}"
+        );
         assert!(text.contains("did you mean \"missing\"?"), "{text}");
         assert!(refusal(&["missing"]).contains("KEY=VALUE"));
         assert!(refusal(&["missing=money", "missing=some"]).contains("answered twice"));

@@ -55,14 +55,22 @@ pub fn markdown(plan: &Plan, findings: &Findings) -> String {
             text += &format!("- `{}={value}` {}\n", case.key(id), asked(id, value));
         }
         for (id, value) in silent(case) {
-            text += &format!("- not answered, so {}={value}: {}\n", case.key(id), asked(id, value));
+            text += &format!(
+                "- not answered, so {}={value}: {}\n",
+                case.key(id),
+                asked(id, value)
+            );
         }
     }
     text += "\n## Decision\n";
     for (segment, path) in plan.segments.iter().zip(&plan.paths) {
         text += &format!("\n**{}{}**\n\n", named(&segment.case.name), title(segment));
         for (place, yes) in &path.steps {
-            text += &format!("1. {} {}\n", TREE[*place].ask, if *yes { "Yes." } else { "No." });
+            text += &format!(
+                "1. {} {}\n",
+                TREE[*place].ask,
+                if *yes { "Yes." } else { "No." }
+            );
         }
     }
     text += "\n";
@@ -94,14 +102,23 @@ pub fn markdown(plan: &Plan, findings: &Findings) -> String {
             let name = shown(plan, &segment.name);
             text += &format!("  - {}{says} ({})\n", named(name), segment.tally.to_text());
             for example in &segment.counterexamples {
-                text += &format!("    - {} falls: {}\n", example.guarantee.name(), example.words);
+                text += &format!(
+                    "    - {} falls: {}\n",
+                    example.guarantee.name(),
+                    example.words
+                );
             }
         }
     }
     text += &format!("- Without any fault: {}\n", calm(&findings.run));
     text += "\n## Alternatives considered\n\n";
     for (other, (measures, report)) in plan.alternatives.iter().zip(&findings.alternatives) {
-        text += &format!("- **{}**: {} {}\n", other.name, other.why_not, beside(measures, report.as_ref(), &findings.run));
+        text += &format!(
+            "- **{}**: {} {}\n",
+            other.name,
+            other.why_not,
+            beside(measures, report.as_ref(), &findings.run)
+        );
     }
     if plan.alternatives.is_empty() {
         text += "- None beside these; each segment alone has its own.\n";
@@ -164,7 +181,11 @@ fn sentence(plan: &Plan, kept: &Kept) -> String {
         false => format!("held at all {} crash points", kept.points),
         true => "is refuted: see the evidence".into(),
     };
-    format!("{}{reach}{} {says}.", named(&kept.segment), kept.guarantee.name())
+    format!(
+        "{}{reach}{} {says}.",
+        named(&kept.segment),
+        kept.guarantee.name()
+    )
 }
 
 fn default(setting: &Setting) -> String {
@@ -197,11 +218,18 @@ fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> Stri
     if let Some(report) = report {
         let main = report.segments.first();
         for example in main.iter().flat_map(|main| &main.counterexamples) {
-            said.push(format!("{} falls {}", example.guarantee.name(), example.words));
+            said.push(format!(
+                "{} falls {}",
+                example.guarantee.name(),
+                example.words
+            ));
         }
     }
     if measures.stale > mine.stale {
-        said.push(format!("{} of its keys are stale without any fault", measures.stale));
+        said.push(format!(
+            "{} of its keys are stale without any fault",
+            measures.stale
+        ));
     }
     let times = Ratio {
         name: "",
@@ -213,7 +241,11 @@ fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> Stri
         said.push(format!("it costs {} times this profile", hundredths(times)));
     }
     if let (Some(theirs), Some(mine)) = (measures.p95_ms, mine.p95_ms) {
-        said.push(format!("P95 {} ms against {} ms", number(theirs), number(mine)));
+        said.push(format!(
+            "P95 {} ms against {} ms",
+            number(theirs),
+            number(mine)
+        ));
     }
     said.join("; ") + "."
 }
@@ -221,10 +253,16 @@ fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> Stri
 fn row(ratio: &Ratio) -> String {
     let shown = |value: Option<f64>| match value {
         None => "-".to_string(),
-        Some(value) => format!("{} {}", number(value), ratio.unit).trim_end().to_string(),
+        Some(value) => format!("{} {}", number(value), ratio.unit)
+            .trim_end()
+            .to_string(),
     };
     let times = ratio.times().map_or("-".into(), hundredths);
-    format!("{} | {} | {times}", shown(ratio.value), shown(ratio.baseline))
+    format!(
+        "{} | {} | {times}",
+        shown(ratio.value),
+        shown(ratio.baseline)
+    )
 }
 
 /// What was asked for against what was measured.
@@ -245,7 +283,10 @@ pub fn freshness(plan: &Plan, run: &Measures) -> String {
             }
         };
         said.push(match found {
-            None => format!("{}nothing was delivered, so nothing can be said of its freshness.", named(&segment.case.name)),
+            None => format!(
+                "{}nothing was delivered, so nothing can be said of its freshness.",
+                named(&segment.case.name)
+            ),
             Some(p95) => format!(
                 "{}P95 below {words} was asked for, {} ms was measured: {}.",
                 named(&segment.case.name),
@@ -335,8 +376,12 @@ impl Record {
             .filter_map(|line| line.strip_prefix("- `")?.split('`').next())
             .collect();
         let said = |error: Refused| format!("the answers of this record: {error}");
-        let plan = cases(answers).and_then(|cases| Plan::of(&cases)).map_err(said)?;
-        let file = text.split_once("```json\n").and_then(|(_, rest)| rest.split_once("```"));
+        let plan = cases(answers)
+            .and_then(|cases| Plan::of(&cases))
+            .map_err(said)?;
+        let file = text
+            .split_once("```json\n")
+            .and_then(|(_, rest)| rest.split_once("```"));
         let Some((file, _)) = file else {
             return Err("this record has no run file between ```json and ```".into());
         };
@@ -348,7 +393,11 @@ impl Record {
             let keys = control::changed(&plan.scenario, &shared.scenario);
             return Err(format!(
                 "the run file of this record is not the profile that follows from its answers: {}",
-                if keys.is_empty() { "they differ in what has no control".into() } else { keys.join(", ") }
+                if keys.is_empty() {
+                    "they differ in what has no control".into()
+                } else {
+                    keys.join(", ")
+                }
             ));
         }
         Ok(Record {

@@ -58,7 +58,9 @@ impl Leaf {
             Leaf::Versioned => "effectively once with versions: a key and an ordering field",
             Leaf::Transactions => "Kafka transactions",
             Leaf::Coordinated => "coordinated by the engine",
-            Leaf::NoMore => "at least once and no more: change the sink, or make an id at the source",
+            Leaf::NoMore => {
+                "at least once and no more: change the sink, or make an id at the source"
+            }
         }
     }
 
@@ -240,17 +242,62 @@ mod tests {
     #[test]
     fn the_tree_leads_where_the_framework_says() {
         for (answers, expected) in [
-            (&["missing=nothing", "doubled=nothing"][..], Leaf::BestEffort),
+            (
+                &["missing=nothing", "doubled=nothing"][..],
+                Leaf::BestEffort,
+            ),
             (&["missing=some", "doubled=money"], Leaf::AtMostOnce),
             (&["missing=money", "doubled=removed"], Leaf::AtLeastOnce),
-            (&["missing=money", "doubled=money", "id=before", "sink=table", "replace=no"], Leaf::Effectively),
-            (&["missing=money", "doubled=money", "id=before", "sink=table", "replace=field"], Leaf::Versioned),
-            (&["missing=money", "doubled=money", "id=none", "sink=topic"], Leaf::Transactions),
-            (&["missing=money", "doubled=money", "id=before", "sink=topic"], Leaf::Transactions),
-            (&["missing=money", "doubled=money", "id=none", "sink=topic", "engine=flink"], Leaf::Coordinated),
-            (&["missing=money", "doubled=money", "id=attempt", "sink=table"], Leaf::Coordinated),
-            (&["missing=money", "doubled=money", "id=before", "sink=effect"], Leaf::NoMore),
-            (&["missing=money", "doubled=money", "id=none", "sink=keyed"], Leaf::NoMore),
+            (
+                &[
+                    "missing=money",
+                    "doubled=money",
+                    "id=before",
+                    "sink=table",
+                    "replace=no",
+                ],
+                Leaf::Effectively,
+            ),
+            (
+                &[
+                    "missing=money",
+                    "doubled=money",
+                    "id=before",
+                    "sink=table",
+                    "replace=field",
+                ],
+                Leaf::Versioned,
+            ),
+            (
+                &["missing=money", "doubled=money", "id=none", "sink=topic"],
+                Leaf::Transactions,
+            ),
+            (
+                &["missing=money", "doubled=money", "id=before", "sink=topic"],
+                Leaf::Transactions,
+            ),
+            (
+                &[
+                    "missing=money",
+                    "doubled=money",
+                    "id=none",
+                    "sink=topic",
+                    "engine=flink",
+                ],
+                Leaf::Coordinated,
+            ),
+            (
+                &["missing=money", "doubled=money", "id=attempt", "sink=table"],
+                Leaf::Coordinated,
+            ),
+            (
+                &["missing=money", "doubled=money", "id=before", "sink=effect"],
+                Leaf::NoMore,
+            ),
+            (
+                &["missing=money", "doubled=money", "id=none", "sink=keyed"],
+                Leaf::NoMore,
+            ),
         ] {
             assert_eq!(leaf(answers), expected, "{answers:?}");
         }
@@ -260,18 +307,34 @@ mod tests {
     fn a_path_without_an_answer_names_the_question() {
         let cases = cases(["missing=money", "doubled=money", "id=before"]).expect("answers");
         let error = Path::of(&cases[0]).expect_err("no sink").to_string();
-        assert!(error.starts_with("sink: not answered: \"Where does the result go"), "{error}");
-        assert!(error.ends_with("table, database, topic, keyed, effect"), "{error}");
+        assert!(
+            error.starts_with("sink: not answered: \"Where does the result go"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("table, database, topic, keyed, effect"),
+            "{error}"
+        );
     }
 
     #[test]
     fn every_leaf_is_reached_and_every_node_asks_what_exists() {
         let next: Vec<Next> = TREE.iter().flat_map(|node| [node.yes, node.no]).collect();
         for leaf in Leaf::ALL {
-            assert_eq!(next.iter().filter(|next| **next == Next::Stop(leaf)).count(), 1);
+            assert_eq!(
+                next.iter()
+                    .filter(|next| **next == Next::Stop(leaf))
+                    .count(),
+                1
+            );
         }
         for place in 1..TREE.len() {
-            assert_eq!(next.iter().filter(|next| **next == Next::Ask(place)).count(), 1);
+            assert_eq!(
+                next.iter()
+                    .filter(|next| **next == Next::Ask(place))
+                    .count(),
+                1
+            );
         }
         for node in TREE {
             assert!(node.by.iter().all(|id| Question::find(id).is_some()));
