@@ -14,7 +14,7 @@ use crate::sim::{Patch, Scenario, catalog};
 /// The preset that profiles are patches of.
 pub const BASE: &str = "decision";
 /// An exploration takes the first so many of its orders.
-pub const FEW: u32 = 12;
+pub const FEW: u32 = 8;
 
 /// What follows from the answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -434,12 +434,14 @@ fn others(segment: &Segment) -> Vec<(Segment, bool, String)> {
             ..as_leaf(weaker)
         };
         let why = match segment.leaf {
-            Leaf::AtMostOnce => "It may double, and a doubled event costs here.",
-            Leaf::AtLeastOnce | Leaf::NoMore => "It may lose, and a missing event costs here.",
+            Leaf::AtMostOnce => "It promises less: it may double, and a doubled event costs here.",
+            Leaf::AtLeastOnce | Leaf::NoMore => {
+                "It promises less: it may lose, and a missing event costs here."
+            }
             Leaf::Versioned if compares(segment) => {
                 "Without an ordering field an older version that arrives last takes the place of the newer one."
             }
-            _ => "It may double, and a doubled event costs here.",
+            _ => "It promises less: it may double, and a doubled event costs here.",
         };
         found.push((other, true, why.to_string()));
     }

@@ -172,7 +172,8 @@ fn shown<'a>(plan: &'a Plan, name: &'a str) -> &'a str {
     }
 }
 
-fn sentence(plan: &Plan, kept: &Kept) -> String {
+/// What became of a promise.
+pub fn sentence(plan: &Plan, kept: &Kept) -> String {
     let reach = match plan.explorations[kept.probe].by_itself {
         true => "seen by itself, ",
         false => "",
@@ -213,7 +214,7 @@ fn calm(run: &Measures) -> String {
 }
 
 /// What an alternative was seen to do.
-fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> String {
+pub fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> String {
     let mut said = Vec::new();
     if let Some(report) = report {
         let main = report.segments.first();
@@ -224,6 +225,15 @@ fn beside(measures: &Measures, report: Option<&Report>, mine: &Measures) -> Stri
                 example.words
             ));
         }
+    }
+    if report.is_some_and(|report| {
+        report.complete
+            && report
+                .segments
+                .iter()
+                .all(|segment| segment.counterexamples.is_empty())
+    }) {
+        said.push("exploring it refuted nothing, so here it held as much".into());
     }
     if measures.stale > mine.stale {
         said.push(format!(

@@ -3,7 +3,7 @@
 //! Rule of thumb: prefer a key to a protocol. A key survives restarts, new checkpoints and backfills; a transaction and a
 //! checkpoint end at the edge of their protocol.
 
-use super::questions::{Case, Refused};
+use super::questions::{Case, QUESTIONS, Question, Refused};
 use crate::sim::explore::Guarantee;
 
 /// Where a path through the tree ends.
@@ -165,6 +165,36 @@ pub const TREE: &[Node] = &[
     },
 ];
 
+/// What writes to a sink, the usual one first.
+pub fn fitting(sink: &str) -> &'static [&'static str] {
+    match sink {
+        "table" => &["spark", "flink"],
+        "database" => &["spark", "consumer"],
+        _ => &["consumer", "flink"],
+    }
+}
+
+/// The questions that this case has to answer so far, in their order: what cannot change its path is left out.
+pub fn asked(case: &Case) -> Vec<&'static Question> {
+    let (steps, end) = walk(case);
+    let next = steps.last().map_or(Next::Ask(0), |&(place, yes)| {
+        let node = &TREE[place];
+        if yes { node.yes } else { node.no }
+    });
+    let comes_to = |place: usize| {
+        let passed = steps.iter().any(|&(passed, _)| passed == place);
+        passed || (end.is_err() && next == Next::Ask(place))
+    };
+    QUESTIONS
+        .iter()
+        .filter(|question| match question.id {
+            "id" => comes_to(3),
+            "replace" => comes_to(4),
+            _ => true,
+        })
+        .collect()
+}
+
 /// What does the work: as answered, or what goes with the sink.
 ///
 /// # Errors
@@ -172,11 +202,7 @@ pub const TREE: &[Node] = &[
 /// An engine that does not write to such a sink.
 pub fn engine(case: &Case) -> Result<&'static str, Refused> {
     let sink = case.needs("sink")?;
-    let fitting: &[&'static str] = match sink {
-        "table" => &["spark", "flink"],
-        "database" => &["spark", "consumer"],
-        _ => &["consumer", "flink"],
-    };
+    let fitting = fitting(sink);
     match case.given("engine") {
         None if case.is("late", "side") && fitting.contains(&"flink") => Ok("flink"),
         None => Ok(fitting[0]),
@@ -231,7 +257,7 @@ impl Path {
 
 #[cfg(test)]
 mod tests {
-    use super::super::questions::{Question, cases};
+    use super::super::questions::cases;
     use super::*;
 
     fn leaf(answers: &[&str]) -> Leaf {
@@ -314,6 +340,26 @@ mod tests {
         assert!(
             error.ends_with("table, database, topic, keyed, effect"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn only_what_decides_is_asked() {
+        let asked = |answers: &[&str]| -> Vec<&str> {
+            let cases = cases(answers.iter().copied()).expect("answers");
+            asked(&cases[0])
+                .iter()
+                .map(|question| question.id)
+                .collect()
+        };
+        assert!(!asked(&["missing=some"]).contains(&"id"));
+        assert!(!asked(&["missing=money", "doubled=removed"]).contains(&"id"));
+        let keyed = ["missing=money", "doubled=money", "id=before", "sink=table"];
+        assert!(asked(&keyed[..2]).contains(&"id") && !asked(&keyed[..2]).contains(&"replace"));
+        assert!(asked(&keyed).contains(&"replace"));
+        assert!(
+            !asked(&["missing=money", "doubled=money", "id=none", "sink=table"])
+                .contains(&"replace")
         );
     }
 
