@@ -8,6 +8,7 @@
 //! - [`charts`]: what the page asks the charts' program
 //! - [`job`]: a run in slices, the same in a worker and on the page
 //! - [`share`]: a run as a link and as a file
+//! - `decide`: from what a missing event costs to a guarantee, its settings and a decision record
 //! - `export`: the settings of a scenario as the real systems read them; native only
 //! - `conform`: recordings of real systems against the simulator; native only
 //! - [`app`]: the browser: Yew components, and whoever can be found to run a job
@@ -24,6 +25,8 @@ pub mod arrivals;
 pub mod charts;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod conform;
+#[cfg(not(feature = "lean"))]
+pub mod decide;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod export;
 pub mod job;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use streamproof::export::flink::FILE;
 use streamproof::export::{Format, export};
 use streamproof::sim::{Patch, Scenario, catalog};
 
@@ -120,7 +121,7 @@ fn every_preset_exports_real_keys_in_valid_files() {
                             assert!(key.starts_with("hoodie."), "{}: {key}", preset.id);
                         }
                     }
-                    Format::Topic | Format::Pyspark => {}
+                    Format::Topic | Format::Pyspark | Format::FlinkJava | Format::FlinkSql => {}
                 }
             }
         }
@@ -371,4 +372,305 @@ fn a_format_is_named_or_refused_with_those_there_are() {
         error.contains("did you mean \"pyspark\"?") && error.contains("consumer"),
         "{error}"
     );
+}
+
+/// Classes of Flink 2.x, its Kafka connector and Hudi's Flink bundle, by their files: `flink-runtime`, `flink-core`,
+/// `flink-table-common` and `flink-json` of apache/flink, `flink-connector-kafka` of apache/flink-connector-kafka, and
+/// `hudi-flink` of apache/hudi. The others are of Java.
+const CLASSES: &[&str] = &[
+    "java.time.Duration",
+    "java.time.Instant",
+    "java.util.HashMap",
+    "java.util.Map",
+    "java.util.UUID",
+    "org.apache.flink.api.common.eventtime.WatermarkStrategy",
+    "org.apache.flink.configuration.Configuration",
+    "org.apache.flink.connector.base.DeliveryGuarantee",
+    "org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema",
+    "org.apache.flink.connector.kafka.sink.KafkaSink",
+    "org.apache.flink.connector.kafka.source.KafkaSource",
+    "org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer",
+    "org.apache.flink.formats.json.JsonDeserializationSchema",
+    "org.apache.flink.formats.json.JsonSerializationSchema",
+    "org.apache.flink.streaming.api.datastream.DataStream",
+    "org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator",
+    "org.apache.flink.streaming.api.environment.StreamExecutionEnvironment",
+    "org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction",
+    "org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows",
+    "org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows",
+    "org.apache.flink.streaming.api.windowing.assigners.TumblingEventTimeWindows",
+    "org.apache.flink.streaming.api.windowing.windows.TimeWindow",
+    "org.apache.flink.table.data.GenericRowData",
+    "org.apache.flink.table.data.RowData",
+    "org.apache.flink.table.data.TimestampData",
+    "org.apache.flink.util.Collector",
+    "org.apache.flink.util.OutputTag",
+    "org.apache.hudi.util.HoodiePipeline",
+];
+
+/// Keys that a Flink job or a table of it may set: the tables of Flink's configuration (2.0), of its Kafka table connector, of
+/// watermarks in SQL (`scan.watermark.*`), and Hudi's `FlinkOptions`.
+const FLINK: &[&str] = &[
+    "connector",
+    "execution.buffer-timeout.interval",
+    "execution.checkpointing.aligned-checkpoint-timeout",
+    "execution.checkpointing.interval",
+    "execution.checkpointing.max-concurrent-checkpoints",
+    "execution.checkpointing.min-pause",
+    "execution.checkpointing.mode",
+    "execution.checkpointing.timeout",
+    "execution.checkpointing.tolerable-failed-checkpoints",
+    "execution.checkpointing.unaligned.enabled",
+    "format",
+    "json.timestamp-format.standard",
+    "index.type",
+    "ordering.fields",
+    "parallelism.default",
+    "path",
+    "pipeline.auto-watermark-interval",
+    "properties.bootstrap.servers",
+    "properties.group.id",
+    "properties.isolation.level",
+    "properties.transaction.timeout.ms",
+    "record.merge.mode",
+    "restart-strategy.exponential-delay.initial-backoff",
+    "restart-strategy.exponential-delay.max-backoff",
+    "restart-strategy.exponential-delay.reset-backoff-threshold",
+    "restart-strategy.failure-rate.delay",
+    "restart-strategy.failure-rate.failure-rate-interval",
+    "restart-strategy.failure-rate.max-failures-per-interval",
+    "restart-strategy.fixed-delay.attempts",
+    "restart-strategy.fixed-delay.delay",
+    "restart-strategy.type",
+    "scan.startup.mode",
+    "scan.watermark.alignment.group",
+    "scan.watermark.alignment.max-drift",
+    "scan.watermark.alignment.update-interval",
+    "scan.watermark.idle-timeout",
+    "sink.delivery-guarantee",
+    "sink.transactional-id-prefix",
+    "table.type",
+    "topic",
+    "write.operation",
+];
+
+/// A text in which nobody would want to be quoted.
+const HOSTILE: &str = r#"{"title": "a\"*/ ' ; \\u000a } -- \n ü", "engine": {"flink": {"sink.transactional-id-prefix": "x'\"\\"}},
+    "branches": {"import": {"engine": {"use": "flink", "flink": {"window.type": "sliding", "late.side.output": true, "execution.checkpointing.unaligned.enabled": true}}, "sink": {"use": "console"}},
+        "class": {"engine": {"use": "flink", "flink": {"window.type": "session", "window.offset": -5, "watermark.alignment.max.drift": 70}}, "sink": {"use": "hudi"}},
+        "1st": {"from": "main", "engine": {"use": "flink", "flink": {"restart-strategy.type": "failure-rate", "restart-strategy.failure-rate.delay": 7}}, "sink": {"use": "kafka_topic"}}}}"#;
+
+/// Every Flink job that there is, and one that is hard to write.
+fn flink_jobs(format: Format) -> Vec<String> {
+    let mut jobs = vec![exported(format, "flink-transaction-timeout", HOSTILE)];
+    for preset in catalog::all() {
+        jobs.extend(export(&preset.scenario(), format));
+    }
+    jobs
+}
+
+#[test]
+fn every_flink_job_is_java_and_imports_what_is_there() {
+    let mut files = 0;
+    for job in flink_jobs(Format::FlinkJava) {
+        for file in job.split(FILE).skip(1) {
+            files += 1;
+            check_java(file);
+            let folder =
+                std::env::temp_dir().join(format!("streamproof-{}-{files}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("a folder");
+            let (name, code) = file.split_once('\n').expect("a name and the code");
+            assert!(code.contains(&format!(
+                "public class {} {{",
+                name.trim_end_matches(".java")
+            )));
+            let path = folder.join(name);
+            std::fs::write(&path, code).expect("written");
+            let path = path.to_str().expect("a plain path");
+            // It parses and goes no further: the classes are not here.
+            let parses = accepts("javac", &["-XDshould-stop.ifNoError=PARSE", path], "");
+            std::fs::remove_dir_all(&folder).expect("it can be removed");
+            assert!(parses, "{code}");
+        }
+    }
+    assert!(files > 12);
+}
+
+/// Brackets close in order outside of texts and comments, and every import is of a class that there is and used.
+fn check_java(file: &str) {
+    let mut open = Vec::new();
+    for line in file
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
+        if let Some(class) = line.strip_prefix("import ") {
+            let class = class.trim_end_matches(';');
+            assert!(CLASSES.contains(&class), "{class}");
+            let short = class.rsplit('.').next().expect("a name");
+            assert!(file.matches(short).count() > 1, "{class} is not used");
+        }
+        let (mut text, mut escaped) = (false, false);
+        for c in line.chars() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' if text => escaped = true,
+                '"' => text = !text,
+                '(' | '[' | '{' if !text => open.push(c),
+                ')' | ']' | '}' if !text => {
+                    let begun = open
+                        .pop()
+                        .unwrap_or_else(|| panic!("closes nothing: {line}"));
+                    assert!(
+                        ["()", "[]", "{}"].contains(&format!("{begun}{c}").as_str()),
+                        "{line}"
+                    );
+                }
+                _ => {}
+            }
+        }
+        assert!(!text, "a text does not end: {line}");
+    }
+    assert_eq!(open, [], "brackets that stay open");
+}
+
+/// The statements of a script: what lies between semicolons outside of texts, without comments.
+fn statements(sql: &str) -> Vec<String> {
+    let mut statements = vec![String::new()];
+    let mut text = false;
+    for line in sql.lines().filter(|line| !line.starts_with("--")) {
+        for c in line.chars() {
+            text ^= c == '\'';
+            if c == ';' && !text {
+                statements.push(String::new());
+            } else {
+                statements.last_mut().expect("one is begun").push(c);
+            }
+        }
+        assert!(!text, "a text does not end: {line}");
+        statements.last_mut().expect("one is begun").push('\n');
+    }
+    let rest = statements.pop().expect("one is begun");
+    assert_eq!(rest.trim(), "", "a statement without its semicolon");
+    statements
+        .into_iter()
+        .map(|text| text.trim().to_string())
+        .collect()
+}
+
+/// No parser of Rust knows `WATERMARK FOR`, `DESCRIPTOR` and `NOT ENFORCED`, so statements are taken apart here.
+#[test]
+fn every_flink_script_is_settings_two_tables_and_a_query_with_real_keys() {
+    for script in flink_jobs(Format::FlinkSql) {
+        for file in script.split("\n-- Flink SQL ") {
+            let file = if file.starts_with("-- Flink SQL ") {
+                file.to_string()
+            } else {
+                format!("-- {file}")
+            };
+            let statements = statements(&file);
+            let settings = statements
+                .iter()
+                .take_while(|text| text.starts_with("SET "))
+                .count();
+            let rest: Vec<&String> = statements.iter().skip(settings).collect();
+            let [source, sink, query] = rest.as_slice() else {
+                panic!("{rest:?}");
+            };
+            assert!(
+                source.starts_with("CREATE TABLE orders_in (")
+                    && sink.starts_with("CREATE TABLE orders_out (")
+            );
+            assert!(
+                query.starts_with("INSERT INTO orders_out\nSELECT "),
+                "{query}"
+            );
+            for text in &statements {
+                assert_eq!(
+                    text.matches('(').count(),
+                    text.matches(')').count(),
+                    "{text}"
+                );
+            }
+            for line in file
+                .lines()
+                .filter(|line| line.contains("' = '") && !line.starts_with("--"))
+            {
+                let key = line.split('\'').nth(1).expect("a key in quotes");
+                assert!(FLINK.contains(&key) || key.starts_with("hoodie."), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flink_job_has_its_settings_under_their_keys_and_ours_as_calls() {
+    let patch = r#"{"engine": {"flink": {"execution.checkpointing.unaligned.enabled": true, "restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.attempts": 9,
+        "watermark.delay": 700, "watermark.idleness": 900, "watermark.alignment.max.drift": 40, "watermark.alignment.update.interval": 20, "properties.isolation.level": "read_committed"}}}"#;
+    let java = exported(Format::FlinkJava, "flink-transaction-timeout", patch);
+    let sql = exported(Format::FlinkSql, "flink-transaction-timeout", patch);
+    for expected in [
+        r#"settings.put("execution.checkpointing.interval", "1000 ms");"#,
+        r#"settings.put("execution.checkpointing.mode", "EXACTLY_ONCE");"#,
+        r#"settings.put("execution.checkpointing.unaligned.enabled", "true");"#,
+        r#"settings.put("restart-strategy.fixed-delay.attempts", "9");"#,
+        "forBoundedOutOfOrderness(Duration.ofMillis(700))",
+        ".withIdleness(Duration.ofMillis(900))",
+        r#".withWatermarkAlignment("orders", Duration.ofMillis(40), Duration.ofMillis(20))"#,
+        r#".setProperty("isolation.level", "read_committed")"#,
+        ".setDeliveryGuarantee(DeliveryGuarantee.EXACTLY_ONCE)",
+        r#".setTransactionalIdPrefix("flink")"#,
+        r#".setProperty("transaction.timeout.ms", "3000")"#,
+        "// config.yaml of the cluster: high-availability.type: kubernetes",
+    ] {
+        assert!(java.contains(expected), "{expected} is missing in\n{java}");
+    }
+    for expected in [
+        "SET 'execution.checkpointing.interval' = '1000 ms';",
+        "SET 'restart-strategy.type' = 'fixed-delay';",
+        // One ms more than the DataStream job: SQL has no -1.
+        "WATERMARK FOR event_time AS event_time - INTERVAL '0.701' SECOND",
+        "'scan.watermark.idle-timeout' = '900 ms'",
+        "'scan.watermark.alignment.max-drift' = '40 ms'",
+        "'sink.delivery-guarantee' = 'exactly-once'",
+        "'sink.transactional-id-prefix' = 'flink'",
+        "'properties.transaction.timeout.ms' = '3000'",
+    ] {
+        assert!(sql.contains(expected), "{expected} is missing in\n{sql}");
+    }
+    for ours in [
+        "watermark.delay",
+        "window.",
+        "heartbeat.interval\"",
+        "work_us",
+        "sink.commit",
+        "flink.release",
+    ] {
+        assert!(
+            !java.contains(ours) && !sql.contains(ours),
+            "{ours} is no setting of a job"
+        );
+    }
+    let windows = r#"{"engine": {"flink": {"late.side.output": true, "window.type": "sliding", "window.size": 200000, "window.slide": 100000}}}"#;
+    let java = exported(Format::FlinkJava, "flink-refires", windows);
+    assert!(java.contains(
+        "SlidingEventTimeWindows.of(Duration.ofMillis(200000), Duration.ofMillis(100000))"
+    ));
+    assert!(
+        java.contains(".allowedLateness(Duration.ofMillis(5000))")
+            && java.contains(".sideOutputLateData(late)")
+    );
+    let sql = exported(Format::FlinkSql, "flink-refires", windows);
+    let hop = "HOP(TABLE orders_in, DESCRIPTOR(event_time), INTERVAL '0 00:01:40.000' DAY TO SECOND, INTERVAL '0 00:03:20.000' DAY TO SECOND)";
+    assert!(sql.contains(hop), "{sql}");
+    assert!(sql.contains("-- windows of SQL have no allowed lateness (5000 ms"));
+    let table =
+        r#"{"sink": {"use": "hudi", "hudi": {"hoodie.table.ordering.fields": "event_ts"}}}"#;
+    let java = exported(Format::FlinkJava, "flink-plain-sink", table);
+    assert!(
+        java.contains("HoodiePipeline.builder(\"orders\")") && java.contains(".pk(\"order_id\")"),
+        "{java}"
+    );
+    assert!(java.contains(r#"table.put("ordering.fields", "event_time");"#));
+    assert!(export(&scenario("order-billing", "{}"), Format::FlinkSql).is_err());
 }

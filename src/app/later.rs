@@ -3,6 +3,7 @@
 //! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
 
 use super::components::charts::ChartsProps;
+use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
 use super::components::settings::SettingsProps;
@@ -25,6 +26,7 @@ pub struct Parts {
     pub settings: fn() -> Coming<SettingsProps>,
     pub charts: fn() -> Coming<ChartsProps>,
     pub explain: fn() -> Coming<ExplainProps>,
+    pub decide: fn() -> Coming<DecideProps>,
 }
 
 impl PartialEq for Parts {
@@ -110,4 +112,10 @@ pub fn charts(props: ChartsProps) -> Html {
 
 pub fn explain(props: ExplainProps) -> Html {
     later(|parts| parts.explain, props, Html::default())
+}
+
+/// Fetched when it is opened, and not before.
+pub fn decide(props: DecideProps) -> Html {
+    let waiting = html! { <main class="decide" aria-label="Decision framework"><p class="crumb" role="status">{ "Loading the questions" }</p></main> };
+    later(|parts| parts.decide, props, waiting)
 }

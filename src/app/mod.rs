@@ -20,6 +20,7 @@ pub mod worker;
 
 use crate::job::{Reply, What};
 use crate::sim::kernel::Time;
+use components::decide::DecideProps;
 use components::header::Header;
 use components::lesson::LessonPanelProps;
 use components::notice::NoticeBar;
@@ -82,6 +83,7 @@ fn App(props: &AppProps) -> Html {
     let head = use_reducer_eq(Head::default);
     let lit = use_state(Vec::<String>::new);
     let many = use_reducer_eq(Many::default);
+    let deciding = use_state(|| false);
     let runner = {
         let (dispatch, many) = (lab.dispatcher(), many.dispatcher());
         use_memo((), move |()| {
@@ -105,7 +107,7 @@ fn App(props: &AppProps) -> Html {
         });
     }
     {
-        let (asked, scenario) = (many.asked.clone(), lab.scenario.clone());
+        let (asked, scenario, runner) = (many.asked.clone(), lab.scenario.clone(), runner.clone());
         use_effect_with(many.wanted, move |&wanted| match asked {
             Some((what, scenario)) => runner.ask(&scenario, what),
             None if wanted > 0 => runner.ask(&scenario, What::Stop),
@@ -162,7 +164,11 @@ fn App(props: &AppProps) -> Html {
         Callback::from(move |micros| dispatch.dispatch(Move::Tick(micros)))
     };
     use_frames(head.playing, on_frame);
-    use_keys(keys::on_key(lab.clone(), head.clone()));
+    // Behind the questions nothing listens.
+    use_keys(match *deciding {
+        true => Callback::noop(),
+        false => keys::on_key(lab.clone(), head.clone()),
+    });
     link::use_address(&lab, &head);
     frame::use_frame(&lab, &head);
     let open = |panel: Panel, play: bool| {
@@ -183,6 +189,17 @@ fn App(props: &AppProps) -> Html {
         let lit = lit.clone();
         Callback::from(move |keys: Vec<String>| lit.set(keys))
     };
+    let on_decide = {
+        let (deciding, many, head) = (deciding.clone(), many.dispatcher(), head.dispatcher());
+        Callback::from(move |open| {
+            if open {
+                // Its jobs take the place of an exploration that is under way.
+                many.dispatch(Asking::Stop);
+                head.dispatch(Move::Pause);
+            }
+            deciding.set(open);
+        })
+    };
     // The last frame of a run is its outcome, be it played, stepped or dragged to.
     let watched = lab.done.is_some()
         && !lab.running
@@ -198,10 +215,10 @@ fn App(props: &AppProps) -> Html {
     html! {
         <ContextProvider<later::Parts> context={parts}>
         <ContextProvider<UseReducerHandle<Many>> context={many}>
-        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()}>
+        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()} data-deciding={deciding.to_string()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
-            <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} />
+            <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} deciding={*deciding} on_decide={on_decide.clone()} />
             <NoticeBar lab={lab.clone()} at={head.at} />
             if lab.face == Face::Start {
                 <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
@@ -212,6 +229,9 @@ fn App(props: &AppProps) -> Html {
                     { later::settings(SettingsProps { lab: lab.clone(), shown, lit: (*lit).clone() }) }
                 </div>
                 <Tabs lab={lab.clone()} />
+                if *deciding {
+                    { later::decide(DecideProps { lab: lab.dispatcher(), runner: (*runner).clone(), on_close: on_decide.reform(|()| false) }) }
+                }
             }
         </div>
         </ContextProvider<UseReducerHandle<Many>>>

@@ -35,12 +35,15 @@ pub struct Runner {
     state: Rc<RefCell<State>>,
 }
 
-/// Runs, and the many runs of an exploration.
-const KINDS: usize = 2;
+/// Runs, the many runs of an exploration, and what somebody asks for beside the page's own run and exploration.
+const KINDS: usize = 3;
+const BESIDE: usize = 2;
 
 struct State {
     /// With the answer: whether it is one to an exploration.
     on_reply: Callback<(bool, Reply)>,
+    /// Who hears the answers to what is asked beside.
+    beside: Callback<Reply>,
     host: Host,
     /// Whoever answers has said that it is up.
     ready: bool,
@@ -69,12 +72,13 @@ impl Runner {
     pub fn new(on_reply: Callback<(bool, Reply)>) -> Self {
         let state = State {
             on_reply,
+            beside: Callback::noop(),
             host: Host::None(String::new()),
             ready: false,
             full: false,
             asked: 0,
             newest: [0; KINDS],
-            open: [None, None],
+            open: [const { None }; KINDS],
         };
         let runner = Runner {
             state: Rc::new(RefCell::new(state)),
@@ -96,6 +100,17 @@ impl Runner {
     /// Asks for something; answers to older requests of its kind are dropped from here on.
     pub fn ask(&self, scenario: &Scenario, what: What) {
         let kind = usize::from(what != What::Run);
+        self.post(scenario, what, kind);
+    }
+
+    /// The same beside the page's own run and exploration: the answers go to whoever asks. The worker has room for one of
+    /// each, so this takes the place of one that is under way.
+    pub fn ask_beside(&self, scenario: &Scenario, what: What, on_reply: Callback<Reply>) {
+        self.state.borrow_mut().beside = on_reply;
+        self.post(scenario, what, BESIDE);
+    }
+
+    fn post(&self, scenario: &Scenario, what: What, kind: usize) {
         if (kind > 0 || scenario.needs_full()) && !self.state.borrow().full {
             self.replace();
         }
@@ -239,7 +254,7 @@ impl Runner {
     }
 
     fn answer(&self, reply: Reply) {
-        let (on_reply, kind) = {
+        let (on_reply, beside, kind) = {
             let mut state = self.state.borrow_mut();
             let number = match &reply {
                 Reply::Ready => return,
@@ -256,9 +271,13 @@ impl Runner {
             if reply.is_last() {
                 state.open[kind] = None;
             }
-            (state.on_reply.clone(), kind)
+            (state.on_reply.clone(), state.beside.clone(), kind)
         };
-        on_reply.emit((kind > 0, reply));
+        if kind == BESIDE {
+            beside.emit(reply);
+        } else {
+            on_reply.emit((kind > 0, reply));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ fn main() {
 #[cfg(target_arch = "wasm32")]
 mod page {
     use streamproof::app::components::charts::{Charts, ChartsProps};
+    use streamproof::app::components::decide::{Decide, DecideProps};
     use streamproof::app::components::explain::{Explain, ExplainProps};
     use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
     use streamproof::app::components::settings::{Settings, SettingsProps};
@@ -19,6 +20,7 @@ mod page {
         settings: || Box::pin(async { settings().await.ok() }),
         charts: || Box::pin(async { charts().await.ok() }),
         explain: || Box::pin(async { explain().await.ok() }),
+        decide: || Box::pin(async { decide().await.ok() }),
     };
 
     type Part<P> = Result<Draw<P>, SplitLoaderError>;
@@ -36,6 +38,11 @@ mod page {
     #[wasm_split(bench, fallible)]
     fn charts() -> Part<ChartsProps> {
         Ok(draw::<Charts>)
+    }
+
+    #[wasm_split(decide, fallible)]
+    fn decide() -> Part<DecideProps> {
+        Ok(draw::<Decide>)
     }
 
     #[wasm_split(bench, fallible)]

@@ -27,6 +27,7 @@ usage: streamproof presets
        streamproof run SCENARIO [--patch JSON] [--seed N] [--trace FILE] [--json]
        streamproof arrivals FILE|EXAMPLE [--window KIND] [--sla PROMISES] [--json] and more, see arrivals --help
        streamproof link SCENARIO [--patch JSON] [--seed N] [--at MS] [--file]
+       streamproof decide [--answer KEY=VALUE]... [--json] [--record FILE], see decide --help
        streamproof export SCENARIO [--patch JSON] [--as FORMAT]
        streamproof explore SCENARIO [--patch JSON] [--seed N] [--faults NAMES] [--hosts NAMES] [--pairs N]
                            [--no-outbox] [--keep-faults] [--unmerged] [--strip] [--json]
@@ -41,7 +42,7 @@ SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.
 link writes the run as the end of the page's address, with its digest; with --file as a run file.
 export writes the settings that a scenario stands for, as the real systems read them: all that are in use, or one FORMAT of
-producer, consumer, topic, brokers, pyspark, hudi.
+producer, consumer, topic, brokers, pyspark, hudi, flink-java, flink-sql.
 explore crashes each host before each of its steps, loses each acknowledgement, and counts what comes of it; the scenario's
 own faults are left out unless --keep-faults is given. --faults takes names of the fault menu, --hosts names of hosts, both
 with commas between them. --no-outbox: the producing application forgets what it has not sent when it dies. --pairs runs up to so many pairs of faults. --unmerged runs points that cannot differ one by one.
@@ -52,9 +53,9 @@ tells which change would have helped, all orders or one.
 conform holds recordings of real systems, files or folders, against the simulator; exit status 1 if one differs.
 ";
 
-const VERBS: [&str; 12] = [
-    "presets", "run", "arrivals", "link", "export", "explore", "matrix", "compare", "seeds",
-    "prevent", "conform", "lesson",
+const VERBS: [&str; 13] = [
+    "presets", "run", "arrivals", "link", "decide", "export", "explore", "matrix", "compare",
+    "seeds", "prevent", "conform", "lesson",
 ];
 
 fn main() -> ExitCode {
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         #[cfg(not(feature = "lean"))]
         ["arrivals", rest @ ..] => arrivals(rest),
         ["link", rest @ ..] => link(rest),
+        ["decide", rest @ ..] => decide(rest),
         ["export", rest @ ..] => export(rest),
         ["explore", rest @ ..] => crash_points(rest),
         ["matrix", rest @ ..] => matrix(rest),
@@ -219,6 +221,31 @@ fn link(words: &[&str]) -> Result<(), String> {
         .map_err(|error| format!("{error}; --file writes a run file instead"))?;
     println!("#{link}");
     Ok(())
+}
+
+/// From answers to a decision record.
+#[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
+fn decide(words: &[&str]) -> Result<(), String> {
+    use streamproof::decide::command;
+    if words.contains(&"--help") {
+        print!("{}", command::USAGE);
+        return Ok(());
+    }
+    let read = |path: &str| {
+        std::fs::read_to_string(path)
+            .map_err(|error| format!("--check: cannot read {path}: {error}"))
+    };
+    let (text, files) = command::run(words, read)?;
+    for (path, content) in files {
+        std::fs::write(&path, content).map_err(|error| format!("cannot write {path}: {error}"))?;
+    }
+    print!("{text}");
+    Ok(())
+}
+
+#[cfg(any(target_arch = "wasm32", feature = "lean"))]
+fn decide(_: &[&str]) -> Result<(), String> {
+    Err("decide exists in native builds only".into())
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -4,6 +4,7 @@
 //! written as that call where a program is exported, or a choice of the application, which is a comment. A setting is
 //! written if it differs from its default, or if it is one of those that this course is about.
 
+pub mod flink;
 mod hudi;
 mod kafka;
 mod pyspark;
@@ -27,15 +28,21 @@ pub enum Format {
     Pyspark,
     /// The table's options as a properties file.
     Hudi,
+    /// A DataStream job in Java, one for each segment that Flink runs.
+    FlinkJava,
+    /// The same in Flink SQL.
+    FlinkSql,
 }
 
-const FORMATS: [(Format, &str); 6] = [
+const FORMATS: [(Format, &str); 8] = [
     (Format::Topic, "topic"),
     (Format::Brokers, "brokers"),
     (Format::Producer, "producer"),
     (Format::Consumer, "consumer"),
     (Format::Pyspark, "pyspark"),
     (Format::Hudi, "hudi"),
+    (Format::FlinkJava, "flink-java"),
+    (Format::FlinkSql, "flink-sql"),
 ];
 
 impl Format {
@@ -94,6 +101,12 @@ pub fn export(scenario: &Scenario, format: Format) -> Result<String, String> {
             .filter(|segment| segment.sink == "hudi")
             .map(|segment| hudi::properties(&whole, segment))
             .collect(),
+        Format::FlinkJava => jobs(&segments)
+            .map(|segment| flink::job(&whole, segment))
+            .collect(),
+        Format::FlinkSql => jobs(&segments)
+            .map(|segment| flink::sql(&whole, segment))
+            .collect(),
     };
     if texts.is_empty() {
         return Err(format!(
@@ -102,6 +115,32 @@ pub fn export(scenario: &Scenario, format: Format) -> Result<String, String> {
         ));
     }
     Ok(texts.join("\n"))
+}
+
+/// The segments that Flink runs.
+fn jobs<'a>(segments: &'a [Segment<'a>]) -> impl Iterator<Item = &'a Segment<'a>> {
+    segments.iter().filter(|segment| segment.engine == "flink")
+}
+
+/// The topic that a segment reads: that of the scenario, or what another segment writes.
+fn input(whole: &Value, segment: &Segment) -> String {
+    let topic = whole["topic"]["name"].as_str().unwrap_or_default();
+    let from = whole["branches"][segment.name]["from"].as_str();
+    let segments = segments(whole);
+    let writer = from.filter(|from| *from != topic).and_then(|from| {
+        let name = if from == crate::sim::tiers::MAIN {
+            ""
+        } else {
+            from
+        };
+        segments.iter().find(|segment| segment.name == name)
+    });
+    writer.map_or_else(|| topic.to_string(), output)
+}
+
+/// The topic that a segment writes.
+fn output(segment: &Segment) -> String {
+    format!("{}-out", segment.title())
 }
 
 /// The main segment or a branch: its name, its engine and its sink in use, and their settings.

@@ -46,7 +46,7 @@ presets! {
     "Spark: windows and state": "update-added", "complete-never-forgets", "last-window-waits", "one-wrong-clock", "duplicates-never-forgotten", "replay-behind-dedup";
     "Hudi": "checkpoint-is-not-enough", "key-per-attempt", "partition-by-status", "no-ordering-field", "ordering-in-seconds", "old-versions-replayed", "checkpoint-deleted", "ignored-batch", "no-combining", "dropped-updates", "read-optimized-view", "feed-of-an-exact-table", "error-after-the-commit", "overwrite-per-batch", "garbage-stays";
     "Flink": "flink-transaction-timeout", "flink-default-timeout", "flink-no-commit", "flink-dirty-reader", "flink-plain-sink", "flink-ahead-of-the-barrier", "flink-job-manager-alone", "flink-silent-partition", "flink-idle-or-stuck", "flink-refires", "flink-tolerated";
-    "Pipelines": "four-branches", "marketplace";
+    "Pipelines": "four-branches", "marketplace", "decision";
 }
 
 impl Preset {

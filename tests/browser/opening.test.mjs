@@ -182,7 +182,7 @@ test('before the program is there the page shows the start at rest, and that pic
 });
 
 /// Scenarios that stage no mistake and so have no cure of their own.
-const NO_MISTAKE = ['order-billing', 'four-branches', 'marketplace'];
+const NO_MISTAKE = ['order-billing', 'four-branches', 'marketplace', 'decision'];
 
 test('every named scenario comes to the run that the terminal gives, shows what it says, and its cure is offered', async () => {
   const { page, report, close } = await visit();

@@ -13,6 +13,9 @@ pub struct HeaderProps {
     pub lab: UseReducerHandle<Lab>,
     /// Where the playhead is; zero while it moves.
     pub at: Time,
+    /// The decision framework is open.
+    pub deciding: bool,
+    pub on_decide: Callback<bool>,
 }
 
 /// Name of the run, seed and digest; the drawers' buttons where there are drawers.
@@ -33,6 +36,10 @@ pub fn Header(props: &HeaderProps) -> Html {
             lab.dispatch(Action::Notice(Some(Notice::Share(link))));
         })
     };
+    let decide = {
+        let (on_decide, open) = (props.on_decide.clone(), !props.deciding);
+        Callback::from(move |_| on_decide.emit(open))
+    };
     let digest = lab.done.as_ref().map(|done| done.run.digest_text());
     html! {
         <header class="top">
@@ -50,6 +57,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <span class="space"></span>
             <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
             if lab.face == Face::Stage {
+                <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>
                 <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>

@@ -6,6 +6,7 @@ pub mod charts;
 pub mod compare;
 pub mod consumers;
 mod counters;
+pub mod decide;
 pub mod diagram;
 pub mod diagram_vertical;
 pub mod explain;

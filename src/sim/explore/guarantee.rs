@@ -309,7 +309,8 @@ impl Report {
         }
     }
 
-    fn says_of(&self, segment: &Segment) -> [String; 2] {
+    /// The same of any segment.
+    pub fn says_of(&self, segment: &Segment) -> [String; 2] {
         let fell = |guarantee| {
             let mut found = segment.counterexamples.iter();
             found.any(|found| found.guarantee == guarantee)

@@ -472,10 +472,9 @@ impl Ledger {
                 let own = self.replica(event.host, *partition);
                 let whole = own.clone();
                 own.truncate(*to as usize);
-                let partitions = self.logs.len();
+                let (partitions, place) = (self.logs.len(), self.place(*partition));
                 let before = self.before.entry(event.host);
-                before.or_insert_with(|| vec![Vec::new(); partitions])[usize::from(partition.0)] =
-                    whole;
+                before.or_insert_with(|| vec![Vec::new(); partitions])[place] = whole;
             }
             Fact::LogStartAdvanced { partition, to } => {
                 self.deleted(id, event.host, *partition, *to);
