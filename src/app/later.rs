@@ -6,6 +6,7 @@ use super::components::charts::ChartsProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
 use super::components::settings::SettingsProps;
+use super::components::sql::SqlProps;
 use std::future::Future;
 use std::pin::Pin;
 use wasm_bindgen_futures::spawn_local;
@@ -25,6 +26,7 @@ pub struct Parts {
     pub settings: fn() -> Coming<SettingsProps>,
     pub charts: fn() -> Coming<ChartsProps>,
     pub explain: fn() -> Coming<ExplainProps>,
+    pub sql: fn() -> Coming<SqlProps>,
 }
 
 impl PartialEq for Parts {
@@ -110,4 +112,9 @@ pub fn charts(props: ChartsProps) -> Html {
 
 pub fn explain(props: ExplainProps) -> Html {
     later(|parts| parts.explain, props, Html::default())
+}
+
+pub fn sql(props: SqlProps) -> Html {
+    let waiting = html! { <section class="panel sql" aria-label="SQL"><p role="status">{ "Loading the SQL lab" }</p></section> };
+    later(|parts| parts.sql, props, waiting)
 }

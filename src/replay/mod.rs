@@ -7,8 +7,10 @@ pub mod explain;
 pub mod job;
 pub mod playhead;
 pub mod promises;
+pub mod queries;
 pub mod series;
 pub mod table;
+pub mod tables;
 pub mod transactions;
 
 pub use board::Board;

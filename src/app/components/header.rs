@@ -33,6 +33,10 @@ pub fn Header(props: &HeaderProps) -> Html {
             lab.dispatch(Action::Notice(Some(Notice::Share(link))));
         })
     };
+    let query = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::Query(lab.querying != Some(true))))
+    };
     let digest = lab.done.as_ref().map(|done| done.run.digest_text());
     html! {
         <header class="top">
@@ -49,6 +53,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <span class="about">{ format!("seed {}", lab.scenario.seed) }if let Some(digest) = digest { { " · run " }<span class="mono" id="digest" data-digest={digest.clone()}>{ digest[..8].to_string() }</span> }</span>
             <span class="space"></span>
             if lab.face == Face::Stage {
+                <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
                 <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>
