@@ -454,7 +454,7 @@ fn a_late_order_is_dropped_taken_or_put_aside() {
         (
             r#"{"allowed.lateness": 3000}"#,
             NOTHING,
-            "late == 0 && dup > 0",
+            "late == 0 && dup > 0 && dup_by.refined == dup",
         ),
         (
             r#"{"late.side.output": true}"#,

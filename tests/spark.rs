@@ -585,6 +585,12 @@ fn drop_duplicates_lets_one_copy_pass_and_a_watermark_bounds_what_it_remembers()
     check(doubled(late), "late > 0");
     let pruned = json!({"deduplicate": call, "watermark.delay": 0, "deduplicate.time.used": false});
     check(doubled(pruned), "late == 0 && dup == 0 && delivered == 40");
+    // To its columns a newer version of an order is a copy of the first.
+    let mut changed = database("upsert", json!({}));
+    changed["workload"] = json!({"changes": {"30": {"of": 3, "amount": 9_900}}});
+    check(changed.clone(), "lost == 0 && stale == 0");
+    changed["engine"] = json!({"spark": {"deduplicate": call, "watermark.delay": 40_000}});
+    check(changed, "lost == 1 && lost_by.taken_for_copy == 1");
     // It sees copies in the topic, not a batch that is written again.
     let mut replayed = database(
         "append",

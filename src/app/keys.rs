@@ -52,6 +52,7 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             "[" => head.dispatch(Move::Speed(head.shifted(false))),
             "]" => head.dispatch(Move::Speed(head.shifted(true))),
             "r" | "R" => lab.dispatch(Action::Run),
+            "q" | "Q" => lab.dispatch(Action::Query(lab.querying != Some(true))),
             "e" | "E" => {
                 if let Some(order) = lab.followed(head.at) {
                     lab.dispatch(Action::Select(Some(order)));
@@ -64,6 +65,9 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             "Escape" => {
                 lab.dispatch(Action::Explain(false));
                 lab.dispatch(Action::List(None));
+                if lab.querying == Some(true) {
+                    lab.dispatch(Action::Query(false));
+                }
                 if matches!(lab.panel, Panel::Lesson | Panel::Settings) {
                     lab.dispatch(Action::Show(Panel::None));
                 }

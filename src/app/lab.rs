@@ -115,6 +115,8 @@ pub struct Lab {
     pub problem: Option<(String, String)>,
     pub selected: Option<u32>,
     pub explaining: bool,
+    /// The SQL lab, if it was opened; it keeps what was typed while it is closed.
+    pub querying: Option<bool>,
     /// Which counter's records are listed.
     pub listing: Option<&'static str>,
     pub panel: Panel,
@@ -152,6 +154,7 @@ pub enum Action {
     Base(&'static str, Box<Scenario>),
     Select(Option<u32>),
     Explain(bool),
+    Query(bool),
     List(Option<&'static str>),
     Show(Panel),
     Face(Face),
@@ -180,6 +183,7 @@ impl Default for Lab {
             problem: None,
             selected: None,
             explaining: false,
+            querying: None,
             listing: None,
             panel: Panel::None,
             linked: false,
@@ -388,6 +392,7 @@ impl Reducible for Lab {
                 lab.explaining = open;
                 lab.listing = None;
             }
+            Action::Query(open) => lab.querying = Some(open),
             Action::List(counter) => {
                 lab.listing = if lab.listing == counter {
                     None

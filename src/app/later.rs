@@ -7,6 +7,7 @@ use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
 use super::components::settings::SettingsProps;
+use super::components::sql::SqlProps;
 use std::future::Future;
 use std::pin::Pin;
 use wasm_bindgen_futures::spawn_local;
@@ -27,6 +28,7 @@ pub struct Parts {
     pub charts: fn() -> Coming<ChartsProps>,
     pub explain: fn() -> Coming<ExplainProps>,
     pub decide: fn() -> Coming<DecideProps>,
+    pub sql: fn() -> Coming<SqlProps>,
 }
 
 impl PartialEq for Parts {
@@ -118,4 +120,9 @@ pub fn explain(props: ExplainProps) -> Html {
 pub fn decide(props: DecideProps) -> Html {
     let waiting = html! { <main class="decide" aria-label="Decision framework"><p class="crumb" role="status">{ "Loading the questions" }</p></main> };
     later(|parts| parts.decide, props, waiting)
+}
+
+pub fn sql(props: SqlProps) -> Html {
+    let waiting = html! { <section class="panel sql" aria-label="SQL"><p role="status">{ "Loading the SQL lab" }</p></section> };
+    later(|parts| parts.sql, props, waiting)
 }

@@ -16,6 +16,7 @@ mod many;
 pub mod plots;
 pub mod plotter;
 mod runner;
+mod sqlite;
 pub mod worker;
 
 use crate::job::{Reply, What};

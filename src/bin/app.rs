@@ -12,6 +12,7 @@ mod page {
     use streamproof::app::components::explain::{Explain, ExplainProps};
     use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
     use streamproof::app::components::settings::{Settings, SettingsProps};
+    use streamproof::app::components::sql::{Sql, SqlProps};
     use streamproof::app::later::{Draw, Parts, draw};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
@@ -21,6 +22,7 @@ mod page {
         charts: || Box::pin(async { charts().await.ok() }),
         explain: || Box::pin(async { explain().await.ok() }),
         decide: || Box::pin(async { decide().await.ok() }),
+        sql: || Box::pin(async { sql().await.ok() }),
     };
 
     type Part<P> = Result<Draw<P>, SplitLoaderError>;
@@ -48,6 +50,11 @@ mod page {
     #[wasm_split(bench, fallible)]
     fn explain() -> Part<ExplainProps> {
         Ok(draw::<Explain>)
+    }
+
+    #[wasm_split(sql, fallible)]
+    fn sql() -> Part<SqlProps> {
+        Ok(draw::<Sql>)
     }
 }
 

@@ -209,6 +209,9 @@ impl Story<'_> {
             LossOrigin::StartingOffset => format!(
                 "Order {order} is lost: a query without a checkpoint began behind it (startingOffsets=latest)."
             ),
+            LossOrigin::TakenForCopy => format!(
+                "Order {order} is lost: the query had passed another record of its key on and took this one for a copy (dropDuplicates)."
+            ),
             LossOrigin::Retention => format!(
                 "Order {order} is lost: the topic deleted it by its retention before the query had read it."
             ),

@@ -9,8 +9,10 @@ pub mod job;
 pub mod output;
 pub mod playhead;
 pub mod promises;
+pub mod queries;
 pub mod series;
 pub mod table;
+pub mod tables;
 pub mod transactions;
 pub mod writers;
 

@@ -40,6 +40,10 @@ pub fn Header(props: &HeaderProps) -> Html {
         let (on_decide, open) = (props.on_decide.clone(), !props.deciding);
         Callback::from(move |_| on_decide.emit(open))
     };
+    let query = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::Query(lab.querying != Some(true))))
+    };
     let digest = lab.done.as_ref().map(|done| done.run.digest_text());
     html! {
         <header class="top">
@@ -58,6 +62,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
             if lab.face == Face::Stage {
                 <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>
+                <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
                 <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>

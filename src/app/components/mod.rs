@@ -25,6 +25,7 @@ pub mod prevent;
 mod prose;
 pub mod scene;
 pub mod settings;
+pub mod sql;
 pub mod stage;
 pub mod start;
 pub mod strip;

@@ -8,6 +8,7 @@ use super::explain::ExplainProps;
 use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
+use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
 use super::transport::Transport;
@@ -179,8 +180,8 @@ pub fn Stage(props: &StageProps) -> Html {
     let plots_tab = lab.panel == Panel::Plots;
     let fit = Fit::of(width, low, lowest);
     html! {
-        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-panel={if plots_tab { "plots" } else { "run" }}>
-            if let Some(view) = view {
+        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-querying={(lab.querying == Some(true)).to_string()} data-panel={if plots_tab { "plots" } else { "run" }}>
+            if let Some(view) = view.clone() {
                 <section class="panel canvas" role="group" aria-label={summary(&view)}>
                     <Diagram scene={view.clone()} {on_select} />
                     if !head.playing { <Told view={view.clone()} /> }
@@ -195,11 +196,12 @@ pub fn Stage(props: &StageProps) -> Html {
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
-                    { later::charts(ChartsProps { view, width, fit, lab: lab.clone(), head: head.clone() }) }
+                    { later::charts(ChartsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
                 </section>
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
             }
+            if lab.querying.is_some() { { later::sql(SqlProps { view, lab: lab.clone() }) } }
         </section>
     }
 }

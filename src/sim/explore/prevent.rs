@@ -18,6 +18,8 @@ pub struct Trial {
     /// Values as JSON text.
     pub from: String,
     pub to: String,
+    /// The change as JSON text: engines have settings of the same name.
+    patch: String,
     pub verdict: Verdict,
     /// What became of the order that was asked about.
     pub record: Option<RecordFate>,
@@ -146,6 +148,7 @@ impl Search {
             key: control.key.into(),
             from: from.to_string(),
             to: to.to_string(),
+            patch: control.patch(to.clone()).0.to_string(),
             verdict: run.verdict,
             record,
         });
@@ -264,9 +267,7 @@ impl Trial {
 
     /// The change as a patch.
     pub fn patch(&self) -> Option<Patch> {
-        let control = control::find(&self.key)?;
-        let value = serde_json::from_str(&self.to).ok()?;
-        Some(control.patch(value))
+        serde_json::from_str(&self.patch).ok().map(Patch)
     }
 
     /// dup, lost, refused, late, pending and p95 of the run with the change.
@@ -368,5 +369,27 @@ impl Prevention {
             );
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::catalog;
+
+    #[test]
+    fn a_change_of_a_flink_job_is_one_of_the_flink_job_and_gives_what_it_says() {
+        let late = Patch(json!({"engine": {"flink": {"allowed.lateness": 0}}}));
+        let preset = catalog::find("flink-refires").expect("there is one");
+        let scenario = preset.scenario().patched(&late).expect("valid");
+        let found = Search::run(&scenario, None).expect("orders are there");
+        // Spark has a setting of that name too.
+        let size = |trial: &&Trial| trial.key == "window.size";
+        let trial = found.helps.iter().find(size).expect("a smaller one helps");
+        let patch = trial.patch().expect("a patch");
+        let changed = scenario.patched(&patch).expect("valid");
+        let run = Simulation::run(&changed, Keep::VerdictOnly);
+        assert_ne!(changed, scenario);
+        assert_eq!(run.verdict, trial.verdict);
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Account {
     pub truncated: bool,
     /// The topic deleted its last unread copy.
     pub expired: bool,
+    /// A query dropped it as a copy.
+    pub taken_for_copy: bool,
     /// A batch that held it was skipped by the sink.
     pub skipped: bool,
     pub late: bool,
@@ -68,6 +70,8 @@ pub(super) struct Entry {
     pub batch: (u32, u64),
     /// Which of several windows it is in, where each is due.
     pub window: Option<Window>,
+    /// The window that its row sums.
+    pub sums: Option<Window>,
     /// Why it is one too many, if it is.
     pub surplus: Option<DupOrigin>,
 }
@@ -89,6 +93,7 @@ impl Default for Account {
             stored: 0,
             truncated: false,
             expired: false,
+            taken_for_copy: false,
             skipped: false,
             passed: false,
             committed: false,

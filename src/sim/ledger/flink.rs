@@ -15,6 +15,8 @@ struct State {
     counts: OrdMap<(Window, u32), u32>,
     /// Windows that have fired: what was in them is the sink's.
     fired: OrdSet<Window>,
+    /// How often a late event made a window fire once more.
+    refired: OrdMap<Window, u32>,
 }
 
 /// The job as far as the ledger needs it.
@@ -36,6 +38,12 @@ impl Job {
     pub fn prepared(&self) -> impl Iterator<Item = u32> {
         let prepared = self.prepared.values();
         prepared.flat_map(|(_, orders)| orders.iter().copied())
+    }
+
+    /// How often late events made a window fire once more, since the state that the job went on from.
+    pub fn refired(&self, window: Window) -> u32 {
+        let states = self.state.values();
+        states.filter_map(|state| state.refired.get(&window)).sum()
     }
 }
 
@@ -83,6 +91,10 @@ impl Ledger {
             Fact::WindowClosed { window, .. } => {
                 let state = self.job.state.entry(event.host).or_default();
                 state.fired.insert(*window);
+            }
+            Fact::Refired { window, .. } => {
+                let state = self.job.state.entry(event.host).or_default();
+                *state.refired.entry(*window).or_insert(0) += 1;
             }
             Fact::SnapshotTaken {
                 checkpoint, rows, ..

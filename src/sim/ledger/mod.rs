@@ -744,6 +744,11 @@ impl Ledger {
                 }
             }
             // Its row may still be on its way to the table: it is held until the batch is committed.
+            Fact::DuplicatesDropped { origins, .. } => {
+                for &(origin, _) in origins {
+                    self.accounts[number(origin) as usize - 1].taken_for_copy = true;
+                }
+            }
             Fact::Released { origins, .. } => {
                 let origins = origins.iter();
                 let orders = origins.map(|&(origin, source)| (number(origin), source));
@@ -910,6 +915,7 @@ impl Ledger {
                     path: row.partition_path.clone(),
                     batch: (self.checkpoints, batch),
                     window: row.window.filter(|_| self.terms.sliding),
+                    sums: row.window,
                     surplus: None,
                 },
             );
@@ -982,7 +988,7 @@ impl Ledger {
         if first.source != second.source {
             return self.why_stored_twice(order, first, second);
         }
-        if self.terms.refining && first.batch != second.batch && first.batch.0 == second.batch.0 {
+        if self.is_refined(order, first, second) {
             DupOrigin::Refined
         } else if first.record_key != second.record_key {
             DupOrigin::KeyPerAttempt
@@ -990,6 +996,24 @@ impl Ledger {
             DupOrigin::BatchReplay
         } else {
             DupOrigin::OffsetReplay
+        }
+    }
+
+    /// Whether the copy is a newer result of the same group or window, and no event was processed again for it.
+    fn is_refined(&self, order: u32, first: &Entry, second: &Entry) -> bool {
+        match second.sums.filter(|_| self.job.started) {
+            // Each late firing explains one copy; what there is beyond that was read again after a restart.
+            Some(window) => {
+                let entries = self.accounts[order as usize - 1].entries.iter();
+                let refined = entries.filter(|entry| {
+                    entry.window == second.window && entry.surplus == Some(DupOrigin::Refined)
+                });
+                (refined.count() as u32) < self.job.refired(window)
+            }
+            None => {
+                let other = first.batch != second.batch && first.batch.0 == second.batch.0;
+                self.terms.refining && other
+            }
         }
     }
 
@@ -1134,6 +1158,8 @@ impl Ledger {
             LossOrigin::Retention
         } else if account.aborted {
             LossOrigin::Buffer
+        } else if account.taken_for_copy {
+            LossOrigin::TakenForCopy
         } else if account.stored > 0 {
             if account.passed || self.terms.from_latest {
                 LossOrigin::StartingOffset

@@ -53,6 +53,8 @@ pub enum LossOrigin {
     TxnTimeout,
     /// A query without a checkpoint began behind it.
     StartingOffset,
+    /// The query's de-duplication took it for a copy of something else: another version of its order, for one.
+    TakenForCopy,
 }
 
 impl DupOrigin {
@@ -82,7 +84,7 @@ impl DupOrigin {
 }
 
 impl LossOrigin {
-    pub const ALL: [LossOrigin; 10] = [
+    pub const ALL: [LossOrigin; 11] = [
         LossOrigin::Acks,
         LossOrigin::LeaderLoss,
         LossOrigin::Buffer,
@@ -93,6 +95,7 @@ impl LossOrigin {
         LossOrigin::Overwrite,
         LossOrigin::TxnTimeout,
         LossOrigin::StartingOffset,
+        LossOrigin::TakenForCopy,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -107,6 +110,7 @@ impl LossOrigin {
             LossOrigin::Overwrite => "overwrite",
             LossOrigin::TxnTimeout => "txn_timeout",
             LossOrigin::StartingOffset => "starting_offset",
+            LossOrigin::TakenForCopy => "taken_for_copy",
         }
     }
 }
