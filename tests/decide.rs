@@ -28,6 +28,7 @@ fn refusal(answers: &str) -> String {
 fn explored(scenario: &Scenario, probe: &Probe, orders: u32, only_guarantees: bool) -> Report {
     let mut few = scenario.clone();
     few.workload.orders = orders;
+    few.limits.settle_ms = 800;
     let reach = Reach {
         only_guarantees,
         ..probe.reach.clone()
@@ -143,7 +144,7 @@ fn leaves() -> Vec<(String, Leaf, Option<[&'static str; 3]>)> {
 fn every_leaf_keeps_what_it_promises_at_all_crash_points() {
     let mut reached = Vec::new();
     for (answers, leaf, _) in leaves() {
-        let plan = plan(&answers);
+        let plan = plan(&format!("{answers} fresh=second"));
         assert_eq!(plan.paths[0].leaf, leaf, "{answers}");
         reached.push(leaf);
         let reports = plan.explorations.iter();
@@ -151,7 +152,7 @@ fn every_leaf_keeps_what_it_promises_at_all_crash_points() {
             run: Measures::default(),
             baseline: Measures::default(),
             reports: reports
-                .map(|probe| explored(&plan.scenario, probe, 3, false))
+                .map(|probe| explored(&plan.scenario, probe, 2, false))
                 .collect(),
             alternatives: Vec::new(),
         };

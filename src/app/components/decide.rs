@@ -198,9 +198,9 @@ fn Asking(props: &DeskProps) -> Html {
         Callback::from(move |_| desk.dispatch(Turn::Go(at)))
     };
     let answered = asked.iter().enumerate().filter_map(|(place, question)| {
-        let value = desk.case.given(question.id).or_else(|| {
-            question.otherwise.filter(|_| place < desk.at)
-        })?;
+        let given = desk.case.given(question.id);
+        // What was passed without an answer is answered all the same.
+        let value = given.or_else(|| standing(&desk.case, question).filter(|_| place < desk.at))?;
         let says = question.choice(value).map_or(value, |choice| choice.says);
         Some(html! { <li><button class="link" onclick={go(place)} aria-current={(place == desk.at).then_some("step")}>{ question.id }</button>{ format!(" {says}") }</li> })
     });
@@ -221,6 +221,14 @@ fn Asking(props: &DeskProps) -> Html {
     }
 }
 
+/// The answer in force: as given, or what stands for silence. What does the work goes with the sink.
+fn standing(case: &Case, question: &Question) -> Option<&'static str> {
+    match question.id {
+        "engine" => tree::engine(case).ok(),
+        id => case.get(id),
+    }
+}
+
 fn ask(
     desk: &UseReducerHandle<Desk>,
     question: &'static Question,
@@ -228,11 +236,7 @@ fn ask(
     top: NodeRef,
 ) -> Html {
     let at = desk.at;
-    let silent = match question.id {
-        // What goes with the sink stands for silence.
-        "engine" => tree::engine(&desk.case).ok(),
-        id => desk.case.get(id),
-    };
+    let silent = standing(&desk.case, question);
     let sink = desk.case.given("sink").unwrap_or_default();
     let fits = |value: &str| question.id != "engine" || tree::fitting(sink).contains(&value);
     let choices = question.choices.iter().filter(|choice| fits(choice.value));
@@ -391,14 +395,14 @@ fn promise(leaf: Leaf) -> String {
 fn settings(settings: &[Setting]) -> Html {
     let mut layers: Vec<&str> = settings.iter().map(|setting| setting.layer).collect();
     layers.dedup();
-    html! { for layers.into_iter().map(|layer| html! {
+    html! { <>{ for layers.into_iter().map(|layer| html! {
         <table class="layer">
             <caption>{ layer }</caption>
             <tbody>{ for settings.iter().filter(|setting| setting.layer == layer).map(|setting| html! {
                 <tr><th scope="row"><code>{ setting.key }</code><span>{ setting.plain() }</span></th><td><code>{ setting.text() }</code></td></tr>
             }) }</tbody>
         </table>
-    }) }
+    }) }</> }
 }
 
 /// What runs and explorations say, and the record of it.
