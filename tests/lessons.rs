@@ -328,9 +328,13 @@ fn every_term_of_a_lesson_is_in_the_glossary_and_met_where_it_says() {
     for term in &glossary.terms {
         let place = course().place(&term.lesson, "en").expect("is there").path;
         let place = format!("lessons/{place}");
-        let text = fs::read_to_string(&place).expect("can be read").to_lowercase();
+        let text = fs::read_to_string(&place)
+            .expect("can be read")
+            .to_lowercase();
         let names = std::iter::once(&term.term).chain(&term.also);
-        let is_met = names.into_iter().any(|name| text.contains(&name.to_lowercase()));
+        let is_met = names
+            .into_iter()
+            .any(|name| text.contains(&name.to_lowercase()));
         assert!(is_met, "{place} does not speak of \"{}\"", term.term);
     }
 }
