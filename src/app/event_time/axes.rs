@@ -68,15 +68,25 @@ impl Scale {
                     .collect()
             }
             Kind::Log => {
-                let mut all = Vec::new();
-                let mut decade = 1e-6;
-                while decade <= self.until {
-                    all.extend([1.0, 2.0, 5.0].map(|digit| digit * decade));
-                    decade *= 10.0;
-                }
-                all.retain(|&value| value >= self.from * 0.999 && value <= self.until * 1.001);
-                let every = all.len().div_ceil(most.max(1));
-                all.into_iter().step_by(every.max(1)).collect()
+                // Over many decades, whole ones.
+                let of = |digits: &[f64]| -> Vec<f64> {
+                    let mut all = Vec::new();
+                    let mut decade = 1e-6;
+                    while decade <= self.until {
+                        all.extend(digits.iter().map(|digit| digit * decade));
+                        decade *= 10.0;
+                    }
+                    all.retain(|&value| value >= self.from * 0.999 && value <= self.until * 1.001);
+                    all
+                };
+                let sets: [&[f64]; 3] = [&[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
+                let all = sets
+                    .iter()
+                    .map(|digits| of(digits))
+                    .find(|all| all.len() <= most);
+                let all = all.unwrap_or_else(|| of(sets[2]));
+                let every = all.len().div_ceil(most.max(1)).max(1);
+                all.into_iter().step_by(every).collect()
             }
         }
     }

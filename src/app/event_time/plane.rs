@@ -203,7 +203,7 @@ fn Stretch(props: &PlaneProps) -> Html {
     };
     html! {
         <header class="stretch">
-            <h2>{ title }</h2>
+            <h2>{ title }<small>{ line_name(desk) }</small></h2>
             <span class="drawn">{ drawn }</span>
             <span class="walk">
                 <button class="btn" id="earlier" onclick={by(-1)} disabled={desk.from_us <= loaded.from_us} aria-label="Earlier">{ "‹" }</button>
@@ -231,7 +231,7 @@ fn Picture(props: &PictureProps) -> Html {
     let (Some(plane), Some(loaded)) = (&desk.plane, &desk.loaded) else {
         return html! {};
     };
-    let height = if *width < 560.0 { 300.0 } else { 342.0 };
+    let height = if *width < 560.0 { 290.0 } else { 306.0 };
     let zero = loaded.zero_us;
     let axes = axes_of(plane, zero, *width, height);
     let (x, y) = (axes.x, axes.y);
@@ -312,11 +312,6 @@ fn Picture(props: &PictureProps) -> Html {
     if !line.is_empty() {
         line += &format!("V{}", px(TOP));
     }
-    let line_end = plane
-        .line
-        .last()
-        .map(|&(_, closed_ms)| x.at(label(closed_ms * 1_000, zero)));
-    let name = line_name(desk);
     let now = label(view.from_us, zero).max(label(view.event_from_us, zero));
     let diagonal = format!(
         "M{} {}L{} {}",
@@ -356,9 +351,6 @@ fn Picture(props: &PictureProps) -> Html {
             <path class="axis" d={format!("M{} {}V{}H{}", px(LEFT), px(TOP), px(bottom), px(right))} />
             { text(right, height - 8.0, "event time, s", "s12 mu e") }
             { text(4.0, height - 8.0, "processing time, s: upwards", "s12 mu") }
-            if let Some(end) = line_end.filter(|_| *width >= 560.0) {
-                { text((end - 10.0).max(LEFT + 290.0).min(right), TOP + 14.0, name, "s12 b e late-word halo") }
-            }
             if let Some(picked) = picked {
                 <Taken desk={desk.clone()} {picked} dot={dot_now} left={x.at(label(dot_event(plane, picked).unwrap_or(0), zero))} scale={y} {zero} {right} />
             }

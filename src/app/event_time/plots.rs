@@ -246,11 +246,11 @@ fn curve(desk: &UseReducerHandle<Desk>) -> Html {
                 <>
                     { frame(width, &x, &y, (5, 4), "watermark delay, s") }
                     <path class="limit" d={format!("M{} {}H{}", px(LEFT), px(limit), px(right))} />
-                    { text(right, limit - 5.0, format!("at most {}", percent(allowed)), "s12 b e halo") }
+                    { text(LEFT + 4.0, (limit + 14.0).min(BASE - 4.0), format!("at most {}", percent(allowed)), "s12 b halo") }
                     <path class="late-curve" d={line} />
                     <path class="behind" d={format!("M{} {}l5 5l-5 5l-5 -5Z", px(fx), px(fy - 5.0))} />
-                    if fx > right - 110.0 { { text(fx - 10.0, fy + 20.0, format!("{}: {}", time(answer.found.delay_ms as i64 * 1_000), percent(answer.found.late_ppm)), "s12 sb e halo") } }
-                    else { { text(fx + 4.0, (fy + 20.0).min(BASE - 4.0), format!("{}: {}", time(answer.found.delay_ms as i64 * 1_000), percent(answer.found.late_ppm)), "s12 sb halo") } }
+                    // Above the point nothing is: the curve falls.
+                    { text((fx + 6.0).min(right - 90.0), fy - 10.0, format!("{}: {}", time(answer.found.delay_ms as i64 * 1_000), percent(answer.found.late_ppm)), "s12 sb halo") }
                     if let Some((delay_ms, ppm)) = chosen {
                         <path class="ring" d={format!("M{} {}l10 10l-10 10l-10 -10Z", px(x.at(seconds(delay_ms as i64 * 1_000)).min(right)), px(y.at(share(ppm)) - 10.0))} />
                     }
@@ -348,10 +348,10 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
     p95s.sort_by(f64::total_cmp);
     // The slowest few would press all others into a corner.
     let reach = p95s
-        .get(p95s.len() * 8 / 10)
+        .get(p95s.len() * 7 / 10)
         .copied()
         .unwrap_or(1.0)
-        .max(p95_limit.unwrap_or(0.0) * 1.6);
+        .max(p95_limit.unwrap_or(0.0) * 1.5);
     let least = shown
         .iter()
         .filter(|shown| shown.0.outcome.late_ppm > 0)
@@ -370,6 +370,31 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
         .unwrap_or(1)
         .max(1);
     let chosen = &desk.settings.config;
+    // Names where there is room: the chosen one first, then those that keep the contract, then what nothing beats.
+    let mut order: Vec<usize> = (0..shown.len()).filter(|&n| shown[n].1 <= reach).collect();
+    order.sort_by_key(|&n| {
+        let judged = shown[n].0;
+        let kept = sla.misses(&judged.outcome).is_empty();
+        (
+            !is_chosen(&judged.outcome.config, chosen),
+            !kept,
+            !judged.on_frontier,
+        )
+    });
+    let mut named: Vec<usize> = Vec::new();
+    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    for n in order {
+        let (judged, p95) = shown[n];
+        let (left, top) = (x.at(p95) + 10.0, y.at(share(judged.outcome.late_ppm)));
+        let end = left + 7.0 * short_name(&judged.outcome.config).len() as f64;
+        let free = |other: &(f64, f64, f64)| {
+            (other.2 - top).abs() > 13.0 || other.1 < left || other.0 > end
+        };
+        if end < right && taken.iter().all(free) {
+            named.push(n);
+            taken.push((left, end, top));
+        }
+    }
     let hidden = shown.iter().filter(|shown| shown.1 > reach).count();
     html! {
         <>
@@ -392,7 +417,6 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
                     Callback::from(move |event: KeyboardEvent| if event.key() == "Enter" || event.key() == " " { event.prevent_default(); choose.emit(()); })
                 };
                 let words = format!("{}: P95 {}, late {}, {} rows{}", short_name(&config), axes::percentile(judged.outcome.p95), percent(judged.outcome.late_ppm), judged.outcome.state_peak, if inside { ", keeps the contract" } else { "" });
-                let named = judged.on_frontier && (inside || n % 3 == 0);
                 let on_click = { let choose = choose.clone(); Callback::from(move |_| choose.emit(())) };
                 html! {
                     <g class="try" data-kept={inside.to_string()} role="button" tabindex="0" aria-label={words.clone()} onclick={on_click} onkeydown={on_key} key={n}>
@@ -400,7 +424,7 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
                         <circle class="reach" cx={px(cx)} cy={px(cy)} r="12" />
                         <circle class="point" cx={px(cx)} cy={px(cy)} r={px(r)} />
                         if is_chosen(&config, chosen) { <circle class="ring" cx={px(cx)} cy={px(cy)} r={px(r + 4.0)} /> }
-                        if named && cx < right - 60.0 { { text(cx + r + 4.0, cy + 4.0, short_name(&config), "m s11 halo") } }
+                        if named.contains(&n) { { text(cx + r + 4.0, cy + 4.0, short_name(&config), "m s11 halo") } }
                     </g>
                 }
             }) }

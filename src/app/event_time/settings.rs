@@ -119,10 +119,20 @@ pub fn Choice(props: &ChoiceProps) -> Html {
             }
         })
     };
+    let node = use_node_ref();
+    {
+        // What was refused is not what is in force.
+        let node = node.clone();
+        use_effect_with((props.value, props.problem.clone()), move |(value, _)| {
+            if let Some(select) = node.cast::<HtmlSelectElement>() {
+                select.set_value(value);
+            }
+        });
+    }
     html! {
         <div class="setting">
             <label for={props.id}><code>{ props.name }</code></label>
-            <span class="field"><select id={props.id} onchange={on_change}>
+            <span class="field"><select ref={node} id={props.id} onchange={on_change}>
                 { for props.options.iter().map(|(value, name)| html! { <option value={*value} selected={*value == props.value}>{ *name }</option> }) }
             </select></span>
             if !props.plain.is_empty() { <p>{ props.plain }</p> }
@@ -183,7 +193,7 @@ pub fn SettingsPanel(props: &SettingsProps) -> Html {
             <section class="group">
                 <h2>{ "Contract" }if changed { <button class="link" id="reset" onclick={reset}>{ "Reset all" }</button> }</h2>
                 <Field field="contract" name="promises" wide=true value={sla} on_set={on_sla} problem={problem("contract")} changed={desk.settings.sla != plain.sla}
-                    plain="P50, p95, p99, p95_honest, fresh_p95, late, state, memory, updates; below or at most." />
+                    plain="Of p50, p95, p99, p95_honest, fresh_p95, late, state, memory and updates; with < or <=." />
             </section>
             <section class="group">
                 <h2>{ "Watermark" }</h2>

@@ -37,7 +37,7 @@ pub fn SourcePanel(props: &SourceProps) -> Html {
                 { for EXAMPLES.iter().map(|example| {
                     let here = desk.settings.source == Source::Example(example.id);
                     let pick = { let on_source = props.on_source.clone(); Callback::from(move |_: Event| on_source.emit(Source::Example(example.id))) };
-                    html! { <label key={example.id}><input type="radio" name="source" value={example.id} checked={here} onchange={pick} /><span>{ example.title }</span><small>{ example.origin }</small></label> }
+                    html! { <label key={example.id}><input type="radio" name="source" value={example.id} checked={here} onchange={pick} /><span>{ example.title }</span>if here { <small>{ example.origin }</small> }</label> }
                 }) }
                 { {
                     let here = matches!(desk.settings.source, Source::Model(_));
