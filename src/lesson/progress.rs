@@ -200,10 +200,7 @@ impl Record {
     /// Whether every task of the lesson is passed.
     pub fn is_through(&self, lesson: &Lesson) -> bool {
         lesson.steps.iter().all(|step| {
-            let tasks = 0..step.tasks().count();
-            tasks
-                .into_iter()
-                .all(|task| self.tasks.contains_key(&task_key(step, task)))
+            (0..step.tasks().count()).all(|task| self.tasks.contains_key(&task_key(step, task)))
         })
     }
 

@@ -70,6 +70,7 @@ pub fn Settings(props: &SettingsProps) -> Html {
         let words =
             format!("{} {} {}", control.key, control.plain, control.risk).to_ascii_lowercase();
         let wanted = control.teaching
+            || lit.iter().any(|key| key == control.key)
             || open.contains(&control.group)
             || changed.contains(&control.key)
             || lab.pointed.as_deref() == Some(control.key)
