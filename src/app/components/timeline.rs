@@ -81,7 +81,9 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     let node = use_node_ref();
     let dragged = use_state(|| None::<Drag>);
     let axis = axis(*width, *fit, view.horizon());
-    let below = charts_height(*fit);
+    // The SQL lab stands in the charts' place.
+    let charts = lab.querying != Some(true);
+    let below = if charts { charts_height(*fit) } else { 0.0 };
     let (height, outcomes_up) = if *fit == Fit::Lowest {
         (HEIGHT - COMMITS, COMMITS)
     } else {
