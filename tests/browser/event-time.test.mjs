@@ -166,8 +166,8 @@ test('a file that makes no sense says why, and the arrivals before stay', async 
   assert.equal(await number(page, 'events'), 60_000);
   // The learner says which column is which, and pastes.
   await page.click('#columns summary');
-  await page.getByLabel('event time').fill('a');
-  await page.getByLabel('arrival time').fill('b');
+  await page.getByRole('textbox', { name: 'event time' }).fill('a');
+  await page.getByRole('textbox', { name: 'arrival time' }).fill('b');
   await page.click('#paste summary');
   await page.fill('#pasted', 'a,b\n1772355600,1772355601\n1772355602,1772355604\n');
   await page.click('#read-text');
@@ -248,7 +248,7 @@ test('the address carries the settings and names what it refuses', async () => {
   const refused = await text(wrong.page, '#refused');
   assert.match(refused, /window: "hopping:1s" is no window/);
   assert.match(refused, /widnow: no such field; did you mean "window"\?/);
-  assert.equal(await wrong.page.inputValue('#strategy-1'), '1s');
+  assert.equal(await wrong.page.inputValue('#strategy-0'), '1s');
   await wrong.close();
 });
 

@@ -334,7 +334,7 @@ fn Picture(props: &PictureProps) -> Html {
         ),
     );
     html! {
-        <svg ref={node} class="diagram" id="plane" width={px(*width)} height={px(height)} viewBox={format!("0 0 {} {}", px(*width), px(height))} tabindex="0" role="application" aria-label={summary} aria-roledescription="event-time plane"
+        <svg ref={node} class="diagram" id="plane" data-taken={picked.is_some().to_string()} width={px(*width)} height={px(height)} viewBox={format!("0 0 {} {}", px(*width), px(height))} tabindex="0" role="application" aria-label={summary} aria-roledescription="event-time plane"
             onpointerdown={on_down} onpointermove={on_move} onpointerup={on_up.clone()} onpointercancel={on_up} onkeydown={on_key}>
             <defs>
                 <pattern id="hatch" width="4.5" height="4.5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0V4.5" /></pattern>
