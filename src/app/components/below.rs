@@ -20,6 +20,8 @@ pub struct Line {
     /// Still to change: dashed. What is closed has a lid.
     pub open: bool,
     pub lid: bool,
+    /// The right side is a number.
+    pub sum: bool,
     pub words: String,
 }
 
@@ -33,6 +35,7 @@ impl Line {
             late: 0,
             open: false,
             lid: false,
+            sum: false,
         }
     }
 }
@@ -89,8 +92,8 @@ fn windows(board: &Board, scenario: &Scenario) -> Option<Section> {
     let branch = board.branches.iter().find(|branch| branch.windowed);
     let title = match (own, branch) {
         (true, _) => match board.engine.watermark {
-            Some(at) => format!("windows, watermark {}", scene::clock(at, 1)),
-            None => "windows, no watermark yet".into(),
+            Some(at) => format!("watermark {}", scene::clock(at, 1)),
+            None => "no watermark yet".into(),
         },
         (false, Some(branch)) => format!("{} by window", branch.name),
         (false, None) => return None,
@@ -101,6 +104,7 @@ fn windows(board: &Board, scenario: &Scenario) -> Option<Section> {
         late: sum.late,
         open: !sum.closed,
         lid: sum.closed,
+        sum: true,
         words: sum.words,
     };
     Some(Section {
@@ -123,7 +127,7 @@ fn commits(board: &Board, scenario: &Scenario) -> Option<Section> {
     Some(Section {
         title: if table { "timeline" } else { "transactions" }.into(),
         lines: lines
-            .map(|(left, right)| Line::plain(left, right))
+            .map(|(left, right, _)| Line::plain(left, right))
             .collect(),
         none: "",
         places: 2,
@@ -199,7 +203,7 @@ pub fn draw_line(line: &Line, x: f64, y: f64, width: f64) -> Html {
         if line.lid { <path class="lid" d={format!("M{} {}h{}", px(x), px(y), px(width))} /> }
         { text(x + 6.0, y + 12.0, line.left.clone(), "m s11") }
         if line.late > 0 { { glyphs::late_small(x + 50.0, y + 8.0) }{ text(x + 59.0, y + 12.0, line.late.to_string(), "m s11 late-word") } }
-        { text(x + width - 5.0, y + 12.0, line.right.clone(), "m s11 e") }
+        { text(x + width - 5.0, y + 12.0, line.right.clone(), if line.sum { "m s11 e" } else { "s11 e" }) }
         <title>{ line.words.clone() }</title>
     </g> }
 }
@@ -249,10 +253,7 @@ mod tests {
     fn a_job_says_what_became_of_its_transactions_and_its_windows() {
         assert_eq!(titles("flink-transaction-timeout"), ["transactions"]);
         let windowed = titles("flink-ahead-of-the-barrier");
-        assert!(
-            windowed[0].starts_with("windows, watermark "),
-            "{windowed:?}"
-        );
+        assert!(windowed[0].starts_with("watermark "), "{windowed:?}");
         assert_eq!(titles("zombie-consumer"), [""; 0]);
     }
 

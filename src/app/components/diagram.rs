@@ -45,14 +45,7 @@ pub struct DiagramProps {
 pub fn Diagram(props: &DiagramProps) -> Html {
     let view = &props.scene;
     view.with_board(|board| {
-        let drawing = Drawing {
-            board,
-            view,
-            below: below::sections(board, &view.done.scenario, ROWS_HEIGHT - ROWS_LEAST * ROW),
-            scenario: &view.done.scenario,
-            cast: crate::sim::cast(&view.done.scenario),
-            on_select: props.on_select.clone(),
-        };
+        let drawing = Drawing::new(board, view, props.on_select.clone());
         if view.vertical {
             super::diagram_vertical::draw(&drawing)
         } else {
@@ -97,6 +90,20 @@ impl Block<'_> {
 
     fn edge(&self, offset: u64) -> f64 {
         TOPIC + self.track.index(offset) * SLOT
+    }
+}
+
+impl<'a> Drawing<'a> {
+    pub fn new(board: &'a Board, view: &'a super::stage::View, on_select: Callback<u32>) -> Self {
+        let scenario = &view.done.scenario;
+        Drawing {
+            board,
+            view,
+            scenario,
+            below: below::sections(board, scenario, ROWS_HEIGHT - ROWS_LEAST * ROW),
+            cast: crate::sim::cast(scenario),
+            on_select,
+        }
     }
 }
 
@@ -158,7 +165,8 @@ impl Drawing<'_> {
         flink::row(tasks, flink::reader(tasks, block.partition.id))
     }
 
-    fn draw(&self) -> Html {
+    /// The picture from left to right.
+    pub fn draw(&self) -> Html {
         let blocks: Vec<Block> = self
             .board
             .partitions
@@ -175,12 +183,9 @@ impl Drawing<'_> {
                 y: 52.0 + 120.0 * n as f64,
             })
             .collect();
-        let rows = scene::rows(
-            self.board,
-            self.scenario,
-            self.row_places(),
-            self.followed(),
-        );
+        // What is lost takes the last place.
+        let most = self.row_places() - usize::from(self.board.lost().next().is_some());
+        let rows = scene::rows(self.board, self.scenario, most, self.followed());
         let flags = scene::flags(self.board, &self.view.done);
         let entries: Vec<_> = blocks
             .iter()
@@ -377,7 +382,7 @@ impl Drawing<'_> {
                 { for self.replayed_rows(block, order, rows) }
                 { for block.partition.cut.iter().filter(|(_, cut)| *cut == order).map(|(offset, _)| html! { <>
                     { into(*offset, -2.0, "route-lost") }
-                    { glyphs::gone(block.slot(*offset), block.y + 104.0, Some(order)) }
+                    { glyphs::gone(block.slot(*offset), block.y + 92.0, Some(order)) }
                 </> }) }
             </>
         }
@@ -675,12 +680,18 @@ impl Drawing<'_> {
         let y = FIRST_ROW + n as f64 * ROW;
         let followed = self.followed() == Some(row.order);
         let base = y + ROW / 2.0 + 3.5;
+        // Beside the mark of a copy there is room for a short label and the amount.
+        let right = if row.repeat && row.label.len() > 4 {
+            String::new()
+        } else {
+            row.right()
+        };
         html! {
             <g class={classes!("pick", self.is_fresh(row.since).then_some("fresh"))} onclick={self.select(row.order)}>
                 <rect class={row_class(row, followed)} x={px(TABLE)} y={px(y)} width="126" height={px(ROW - 2.0)} rx="2" />
-                { text(654.0, base, row.label.clone(), if row.repeat { "m s12 b on-dup" } else if followed { "m s12 b" } else { "m s12" }) }
+                { text(654.0, base, row.label.clone(), row.label_class(followed)) }
                 { for row.version.map(|version| text(690.0, base, format!("v{version}"), "s11 mu")) }
-                { text(if row.repeat { 728.0 } else { 764.0 }, base, row.right(), if row.repeat { "m s12 e b on-dup" } else { "m s12 e" }) }
+                { text(if row.repeat { 728.0 } else { 764.0 }, base, right, if row.repeat { "m s12 e b on-dup" } else { "m s12 e" }) }
                 if row.repeat { { text(764.0, base + 0.5, "×2", "s13 e b on-dup") } }
                 if row.unread == Some("aborted") { { path(format!("M{} {}l16 -15", px(TABLE + 4.0), px(y + ROW - 4.0)), "aborted") } }
                 <title>{ row.words() }</title>

@@ -3,7 +3,7 @@
 use super::diagram::{Drawing, row_class};
 use super::glyphs::{self, Car, path, px, text};
 use super::scene::{self, Entry, Spot, Track};
-use super::{below, flink, plates};
+use super::{below, flink, plates, writers};
 use crate::replay::board::{Decision, Partition, Slot};
 use yew::{Html, classes, html};
 
@@ -61,7 +61,8 @@ pub fn draw(drawing: &Drawing) -> Html {
         .flat_map(|one| one.shown().last())
         .collect();
     let places = if below.is_empty() { ROWS } else { ROWS - 1 };
-    let rows = scene::rows(board, drawing.scenario, places, followed);
+    let most = places - usize::from(board.lost().next().is_some());
+    let rows = scene::rows(board, drawing.scenario, most, followed);
     let [first, second] = scene::belief(board, followed);
     let lines = drawing.engine_lines();
     let flags = scene::flags(board, &drawing.view.done);
@@ -71,6 +72,7 @@ pub fn draw(drawing: &Drawing) -> Html {
             { for columns.iter().map(|column| rails(column)) }
             { for columns.iter().map(|column| routes(drawing, column, &rows)) }
             { for columns.iter().map(|column| track(drawing, column)) }
+            { writers::draw(board, &drawing.cast, 278.0, 18.0) }
             <g class={if board.producer.alive { "" } else { "dead" }}>
                 <rect class="box" x="8" y="34" width="150" height="42" rx="4" />
                 { text(16.0, 51.0, format!("believes: {first}"), "s12") }{ text(16.0, 67.0, second, "s12 b") }
@@ -90,7 +92,7 @@ pub fn draw(drawing: &Drawing) -> Html {
                     html! { <>if at.is_some() { { glyphs::tick(x, ENGINE + 32.0) } } else { <circle class="dot open" cx={px(x + 6.0)} cy={px(ENGINE + 33.0)} r="3.5" /> }{ text(x + 18.0, ENGINE + 37.0, name.clone(), "m s12") }</> }
                 }) }
             </g>
-            { plate(8.0, 402.0, 86.0, plates::sink_name(drawing.scenario), &drawing.sink_words()) }
+            { plate(8.0, 402.0, 100.0, plates::sink_name(drawing.scenario), &drawing.sink_words()) }
             { for rows.iter().enumerate().map(|(n, row)| table_row(drawing, row, n)) }
             { for drawing.lost().into_iter().take(1).map(|outcome| html! {
                 <g class="pick" onclick={drawing.select(outcome.order)}>
@@ -102,7 +104,7 @@ pub fn draw(drawing: &Drawing) -> Html {
             { for flags.iter().map(|flag| {
                 let (x, y, pole) = match flag.spot {
                     Spot::Producer => return glyphs::flag_low(164.0, 34.0, flag.brief.clone(), flag.struck),
-                    Spot::Engine => return glyphs::flag_low(128.0, ENGINE, flag.brief.clone(), flag.struck),
+                    Spot::Engine => return glyphs::flag_low(142.0, ENGINE, flag.brief.clone(), flag.struck),
                     Spot::Link(0) => (52.0, 118.0, 40.0),
                     Spot::Link(_) => (236.0, 118.0, 78.0),
                     Spot::Broker(n) => (columns[n.min(columns.len() - 1)].x - 20.0, 118.0, 40.0),

@@ -21,6 +21,8 @@ struct Mark {
     /// It rewrites files and adds nothing.
     service: bool,
     words: String,
+    /// Of an instant: how far it has come.
+    state: &'static str,
 }
 
 /// How many marks there is room for.
@@ -37,7 +39,8 @@ fn instant(one: &Instant) -> Mark {
         label: short_seconds(one.since),
         undone: one.action == Action::RolledBack,
         service: matches!(one.action, Action::Compaction | Action::Clean),
-        words: format!("{} {state}", one.action.name()),
+        words: one.action.name().into(),
+        state,
     }
 }
 
@@ -52,6 +55,7 @@ fn pending(one: &Pending) -> Mark {
         undone: matches!(one.stage, Stage::Aborted | Stage::TimedOut | Stage::Refused),
         service: false,
         words: one.stage.name().into(),
+        state: "",
     }
 }
 
@@ -85,7 +89,7 @@ pub fn head(drawing: &Drawing, x: f64) -> Html {
             { glyphs::dots(x, 57.0, mark.filled) }
             if mark.undone { { path(format!("M{} 61l18 -8", px(x - 2.0)), "fenced") } }
             { text(x + 7.0, 74.0, mark.label.clone(), "m s11 mu c") }
-            <title>{ format!("{} {}", mark.label, mark.words) }</title>
+            <title>{ format!("{} {} {}", mark.label, mark.words, mark.state) }</title>
         </g> }
     }) } }
 }
@@ -105,12 +109,11 @@ pub fn amount(board: &Board) -> String {
     }
 }
 
-/// The last commits in words, oldest first: what and how far.
-pub fn in_words(board: &Board, scenario: &Scenario) -> Vec<(String, String)> {
-    let marks = marks(board, scenario);
+/// The last commits in words, oldest first: which, what, and how far where that is not said by then.
+pub fn in_words(board: &Board, scenario: &Scenario) -> Vec<(String, String, &'static str)> {
+    let marks = marks(board, scenario).into_iter();
     marks
-        .into_iter()
-        .map(|mark| (mark.label, mark.words))
+        .map(|mark| (mark.label, mark.words, mark.state))
         .collect()
 }
 
@@ -128,7 +131,8 @@ mod tests {
         let mut shown = Vec::new();
         for index in 0..trace.events.len() {
             board.fold(trace, index);
-            for (_, words) in in_words(&board, &scenario) {
+            for (_, words, state) in in_words(&board, &scenario) {
+                let words = format!("{words} {state}").trim_end().to_string();
                 if !shown.contains(&words) {
                     shown.push(words);
                 }

@@ -75,6 +75,18 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A window's label is longer than an order's.
+    pub fn label_class(&self, followed: bool) -> &'static str {
+        match (self.kind == "window", self.repeat, followed) {
+            (true, true, _) => "m s11 b on-dup",
+            (true, false, true) => "m s11 b",
+            (true, false, false) => "m s11",
+            (false, true, _) => "m s12 b on-dup",
+            (false, false, true) => "m s12 b",
+            (false, false, false) => "m s12",
+        }
+    }
+
     pub fn right(&self) -> String {
         self.unread
             .map_or_else(|| money(self.amount), str::to_string)
@@ -395,18 +407,24 @@ fn strike_place(strike: &Strike, place: Option<&str>, board: &Board, cast: &Cast
 
 fn spot_of(name: &str, place: String, board: &Board, cast: &Cast) -> Spot {
     let (from, host) = place.split_once('>').unwrap_or(("p1", &place));
-    // Of an engine, or of one of its hosts: the links that are drawn are those of the producer.
+    let led = |host: &str| {
+        let host = cast.find(host)?;
+        let leads = |p: &Partition| {
+            p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)
+        };
+        board.partitions.iter().position(leads)
+    };
+    // The links that are drawn are those of the producer; another one's flag stands where it begins.
+    if from.starts_with('b') {
+        return Spot::Broker(led(from).unwrap_or(0));
+    }
     if !from.starts_with('p') {
         return Spot::Engine;
     }
-    let led = cast.find(host).and_then(|host| {
-        board.partitions.iter().position(|p| {
-            p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)
-        })
-    });
+    let led = led(host).unwrap_or(0);
     match name.split('.').next() {
-        Some("net") => Spot::Link(led.unwrap_or(0)),
-        Some("broker" | "coordinator") => Spot::Broker(led.unwrap_or(0)),
+        Some("net") => Spot::Link(led),
+        Some("broker" | "coordinator") => Spot::Broker(led),
         Some("producer" | "txn" | "source") => Spot::Producer,
         _ => Spot::Engine,
     }

@@ -44,7 +44,11 @@ pub fn list(board: &Board, scenario: &Scenario) -> Vec<String> {
     let sink = plates::sink_name(scenario);
     list.push(format!("{sink}: {}", instants::amount(board)));
     let commits = instants::in_words(board, scenario).into_iter();
-    list.extend(commits.map(|(label, words)| format!("{sink}, {label}: {words}")));
+    list.extend(commits.map(|(label, words, state)| {
+        format!("{sink}, {label}: {words} {state}")
+            .trim_end()
+            .to_string()
+    }));
     for section in below::sections(board, scenario, f64::MAX) {
         let lines = section.lines.into_iter();
         list.extend(lines.map(|line| format!("{}, {}", section.title, line.words)));
@@ -106,7 +110,7 @@ mod tests {
                 "Flink: checkpoint 3, kept: 2",
                 "tm1: tm2 is late",
                 "barrier before offset 65",
-                "windows, watermark ",
+                "watermark 08:59:5",
             ],
         );
     }
