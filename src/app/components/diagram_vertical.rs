@@ -72,7 +72,7 @@ pub fn draw(drawing: &Drawing) -> Html {
             { for columns.iter().map(|column| rails(column)) }
             { for columns.iter().map(|column| routes(drawing, column, &rows)) }
             { for columns.iter().map(|column| track(drawing, column)) }
-            { writers::draw(board, &drawing.cast, 278.0, 18.0) }
+            { writers::draw(board, &drawing.cast, 297.0, 18.0) }
             <g class={if board.producer.alive { "" } else { "dead" }}>
                 <rect class="box" x="8" y="34" width="150" height="42" rx="4" />
                 { text(16.0, 51.0, format!("believes: {first}"), "s12") }{ text(16.0, 67.0, second, "s12 b") }

@@ -1,6 +1,6 @@
 //! The instances of the producing application in the diagram: epochs, transactions of their own, zombies and who is fenced.
 
-use super::glyphs::{path, px, text};
+use super::glyphs::{path, px, text, width};
 use crate::replay::Board;
 use crate::replay::transactions::State;
 use crate::replay::writers::Writer;
@@ -26,9 +26,9 @@ pub fn draw(board: &Board, cast: &Cast, x: f64, y: f64) -> Html {
             let y = y + 13.0 * n as f64;
             let ghost = writer.is_some_and(|one| one.zombie || !one.alive);
             html! { <>
-                if ghost { <rect class="ghost-member" x={px(x - 3.0)} y={px(y - 10.0)} width="96" height="13" rx="3" /> }
-                { text(x, y, line, if ghost { "s11 b" } else { "s11 mu" }) }
-                if writer.is_some_and(|one| one.fenced) { { path(format!("M{} {}L{} {}", px(x - 3.0), px(y + 3.0), px(x + 93.0), px(y - 10.0)), "fenced") } }
+                if ghost { <rect class="ghost-member" x={px(x - 3.0)} y={px(y - 10.0)} width={px(width(&line, 11.0) + 6.0)} height="13" rx="3" /> }
+                { text(x, y, line.clone(), if ghost { "s11 b" } else { "s11 mu" }) }
+                if writer.is_some_and(|one| one.fenced) { { path(format!("M{} {}L{} {}", px(x - 3.0), px(y + 3.0), px(x + 3.0 + width(&line, 11.0)), px(y - 10.0)), "fenced") } }
             </> }
         }) }
     }
