@@ -34,10 +34,16 @@ pub struct Slot {
     pub offset: u64,
     pub order: u32,
     pub appended: Time,
-    /// There is an earlier copy of the same order in the topic.
+    /// There is an earlier copy of the same order in the topic, and it was not aborted.
     pub repeat: bool,
     /// The transaction it belongs to, by its place in [`Board::transactions`], and what its marker says.
     pub transaction: Option<(usize, Decision)>,
+}
+
+impl Slot {
+    fn is_aborted(&self) -> bool {
+        matches!(self.transaction, Some((_, Decision::Aborted)))
+    }
 }
 
 /// The end of a transaction in a partition: it takes an offset.
@@ -653,7 +659,8 @@ impl Board {
         let transaction = transaction.map(|index| (index, Decision::Open));
         let partition = self.partition(batch.partition);
         for (order, offset) in numbers(origins).into_iter().zip(base_offset..) {
-            let repeat = partition.slots.iter().any(|slot| slot.order == order);
+            let earlier = |slot: &Slot| slot.order == order && !slot.is_aborted();
+            let repeat = partition.slots.iter().any(earlier);
             partition.slots.push(Slot {
                 offset,
                 order,
@@ -680,6 +687,14 @@ impl Board {
             {
                 *open = decision;
             }
+        }
+        if commit {
+            return;
+        }
+        // What was aborted is no copy, and what was written anew is the first.
+        let mut seen = OrdSet::new();
+        for slot in &mut partition.slots {
+            slot.repeat = !slot.is_aborted() && !seen.insert(slot.order);
         }
     }
 

@@ -76,3 +76,25 @@ impl Transactions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::replay::board::Slot;
+    use crate::replay::follow;
+
+    fn repeats(id: &str) -> Vec<u32> {
+        let board = follow(id, |_, _| {});
+        let slots = board
+            .partitions
+            .iter()
+            .flat_map(|partition| &partition.slots);
+        let repeats = slots.filter(|slot: &&Slot| slot.repeat);
+        repeats.map(|slot| slot.order).collect()
+    }
+
+    #[test]
+    fn what_is_written_anew_after_an_abort_is_no_copy_and_a_retry_is() {
+        assert_eq!(repeats("shared-transactional-id"), [0_u32; 0]);
+        assert_eq!(repeats("order-billing"), [17]);
+    }
+}

@@ -163,19 +163,39 @@ fn files(board: &Board, scenario: &Scenario) -> Option<Section> {
 pub fn branch(branch: &Branch) -> String {
     match branch.wrong() {
         (0, 0) => branch.delivered().to_string(),
-        (doubled, 0) => format!("{}, {doubled} twice", branch.delivered()),
-        (0, lost) => format!("{}, {lost} lost", branch.delivered()),
-        (doubled, lost) => format!("{}, {doubled}+ {lost}−", branch.delivered()),
+        wrong => format!("{}, {}", branch.delivered(), wrong_words(wrong)),
     }
+}
+
+fn wrong_words(wrong: (usize, usize)) -> String {
+    match wrong {
+        (doubled, 0) => format!("{doubled} twice"),
+        (0, lost) => format!("{lost} lost"),
+        (doubled, lost) => format!("{doubled}+ {lost}−"),
+    }
+}
+
+/// What went wrong in branches although all is well in the main sink: "analytics 13 twice".
+pub fn wrong_branches(board: &Board) -> Vec<String> {
+    let wrong = board.branches.iter().filter(|one| one.wrong() != (0, 0));
+    wrong
+        .map(|one| format!("{} {}", one.name, wrong_words(one.wrong())))
+        .collect()
 }
 
 fn branches(board: &Board) -> Option<Section> {
     let counted = board.branches.iter().filter(|branch| !branch.windowed);
-    let lines: Vec<Line> = counted
-        .map(|one| Line::plain(one.name.clone(), branch(one)))
-        .collect();
+    let line = |one: &Branch| Line {
+        // Beside a long name there is room for what went wrong alone.
+        right: match one.wrong() {
+            (0, 0) => one.delivered().to_string(),
+            wrong => wrong_words(wrong),
+        },
+        ..Line::plain(one.name.clone(), branch(one))
+    };
+    let lines: Vec<Line> = counted.map(line).collect();
     (!lines.is_empty()).then(|| Section {
-        title: "branches: delivered".into(),
+        title: "branches".into(),
         places: lines.len().min(3),
         lines,
         none: "",
@@ -235,7 +255,7 @@ mod tests {
         assert_eq!(titles("order-billing"), ["revenue by window"]);
         let four = at_end("four-branches");
         assert_eq!(four.len(), 1);
-        assert_eq!(four[0].0, "branches: delivered");
+        assert_eq!(four[0].0, "branches");
         let names = ["analytics", "audit", "billing"];
         assert!(
             names

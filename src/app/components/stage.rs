@@ -1,5 +1,6 @@
 //! The stage: the pipeline, what became of the orders, time, plots.
 
+use super::below;
 use super::charts::ChartsProps;
 use super::compare::{self, Compare};
 use super::counters::Counters;
@@ -423,7 +424,13 @@ fn sentence(view: &View, bad: &[Outcome], ended: bool) -> (&'static str, String,
             "Nothing moves any more.".into(),
         );
     }
+    let elsewhere = view.with_board(below::wrong_branches);
     match before {
+        _ if !elsewhere.is_empty() => (
+            "dup",
+            format!("Not in every branch once: {}.", elsewhere.join(", ")),
+            "All is well in the main sink.".into(),
+        ),
         Some(before) if ended && before.run.verdict.dup > 0 => (
             "ok",
             "Same seed, same faults. 0 duplicates.".into(),
