@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { SIZES, accessibilityProblems, assertClean, openSite, program, toSandbox, visitSized } from './harness.mjs';
+import { SIZES, accessibilityProblems, assertClean, openSite, openTool, program, toSandbox, visitSized } from './harness.mjs';
 
 let site;
 before(async () => {
@@ -18,7 +18,7 @@ const visit = (...how) => visitSized(site, ...how);
 
 const open = async (page) => {
   await toSandbox(page);
-  await page.click('#decide');
+  await openTool(page, '#decide');
   await page.waitForSelector('.asking form');
 };
 

@@ -115,6 +115,13 @@ export const toSandbox = async (page) => {
   await page.waitForSelector('#scrubber', { state: 'attached' });
 };
 
+/// Presses a tool of the header, which stands behind a button where there is little room.
+export const openTool = async (page, id) => {
+  const button = page.locator('#tools');
+  if (await button.isVisible()) await button.click();
+  await page.locator(id).click();
+};
+
 /// The start page's picture, as text that does not depend on how it came about.
 export const poster = (page, root) =>
   page.locator(`${root} .poster`).evaluate((place) => place.innerHTML.trim().replaceAll(/<!--.*?-->/gs, ''));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { accessibilityProblems, assertClean, openSite, program, SIZES, toSandbox, visitSized } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, openTool, program, SIZES, toSandbox, visitSized } from './harness.mjs';
 
 let site;
 before(async () => {
@@ -18,7 +18,7 @@ const opened = async (size = 'desk', options = {}) => {
   const { page } = visited;
   await toSandbox(page);
   await page.keyboard.press('End');
-  await page.click('#query');
+  await openTool(page, '#query');
   await page.waitForSelector('#sql-text');
   return visited;
 };
@@ -76,11 +76,11 @@ test('tables are those of the moment that is looked at', async () => {
   const { page, report, close } = await opened();
   const count = async () => Number((await ask(page, 'SELECT COUNT(*) FROM sink_orders'))[0][0]);
   const all = await count();
-  await page.locator('#query').focus();
+  await page.locator('#share').focus();
   await page.keyboard.press('Home');
   await page.waitForFunction(() => document.querySelector('.sql h2').innerText.includes(' 0.00 s'));
   assert.equal(await count(), 0);
-  await page.locator('#query').focus();
+  await page.locator('#share').focus();
   await page.keyboard.press('End');
   await page.waitForFunction(() => !document.querySelector('.sql h2').innerText.includes(' 0.00 s'));
   assert.equal(await count(), all);
@@ -95,7 +95,7 @@ test('an error is the engine’s own, what is typed stays, and changed tables co
   assert.equal(await page.inputValue('#sql-text'), 'SELEC 1');
   await page.keyboard.press('Escape');
   assert.equal(await page.locator('.sql').isVisible(), false);
-  await page.click('#query');
+  await openTool(page, '#query');
   assert.equal(await page.inputValue('#sql-text'), 'SELEC 1');
 
   const surplus = 'SELECT COUNT(*) - COUNT(DISTINCT order_id) FROM sink_orders';
@@ -143,7 +143,7 @@ test('in a frame without an origin, where no worker starts, the page itself answ
   const frame = page.frameLocator('iframe');
   await frame.locator('#scrubber, #to-sandbox').first().waitFor({ state: 'attached', timeout: 60_000 });
   if (await frame.locator('#to-sandbox').count()) await frame.locator('#to-sandbox').click();
-  await frame.locator('#query').click();
+  await openTool(frame, '#query');
   await frame.locator('#sql-text').fill('SELECT 6 * 7');
   await frame.locator('#sql-run').click();
   await frame.locator('.sql-table td >> text=42').waitFor({ timeout: 30_000 });

@@ -6,7 +6,9 @@ use crate::sim::catalog::{self, Preset};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlSelectElement;
-use yew::{Callback, Event, Html, Properties, UseReducerHandle, component, html, use_memo};
+use yew::{
+    Callback, Event, Html, Properties, UseReducerHandle, component, html, use_memo, use_state_eq,
+};
 
 #[derive(Properties, PartialEq)]
 pub struct HeaderProps {
@@ -44,6 +46,12 @@ pub fn Header(props: &HeaderProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Query(lab.querying != Some(true))))
     };
+    // Side by side where there is room, else behind one button.
+    let tools = use_state_eq(|| false);
+    let toggle = |open: bool| {
+        let tools = tools.clone();
+        Callback::from(move |_| tools.set(open))
+    };
     let digest = lab.done.as_ref().map(|done| done.run.digest_text());
     html! {
         <header class="top">
@@ -59,10 +67,17 @@ pub fn Header(props: &HeaderProps) -> Html {
             <span class="about mono">{ lab.base_id }</span>
             <span class="about">{ format!("seed {}", lab.scenario.seed) }if let Some(digest) = digest { { " · run " }<span class="mono" id="digest" data-digest={digest.clone()}>{ digest[..8].to_string() }</span> }</span>
             <span class="space"></span>
-            <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
+            <div class="tools" data-open={tools.to_string()}>
+                <button class="btn quiet tools-button" id="tools" onclick={toggle(!*tools)} aria-expanded={tools.to_string()}>{ "Tools" }</button>
+                <div onclick={toggle(false)}>
+                    <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
+                    if lab.face == Face::Stage {
+                        <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>
+                        <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
+                    }
+                </div>
+            </div>
             if lab.face == Face::Stage {
-                <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>
-                <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
                 <button class="btn quiet" id="share" onclick={share}>{ "Share" }</button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Lesson)} aria-expanded={(lab.panel == Panel::Lesson).to_string()} aria-controls="lesson" aria-keyshortcuts="l">{ "Lesson" }<kbd>{ "L" }</kbd></button>
                 <button class="btn quiet drawer-button" onclick={show(Panel::Settings)} aria-expanded={(lab.panel == Panel::Settings).to_string()} aria-controls="settings" aria-keyshortcuts="s">{ "Settings" }<kbd>{ "S" }</kbd></button>
