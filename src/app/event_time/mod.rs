@@ -237,9 +237,11 @@ fn Page() -> Html {
             }
         })
     };
+    let options = use_state(Options::default);
     let on_file = {
-        let (client, desk) = (client.clone(), desk.clone());
-        Callback::from(move |(file, options): (Blob, Options)| {
+        let (client, desk, options) = (client.clone(), desk.clone(), options.clone());
+        Callback::from(move |file: Blob| {
+            let options = (*options).clone();
             if file.size() > MOST_BYTES {
                 let why = format!(
                     "The file has {}; up to {} are accepted. Its first million rows would do.",
@@ -289,11 +291,11 @@ fn Page() -> Html {
         <div class="page event-time" data-panel={desk.side.name()} data-face="stage">
             <a class="skip" href="#plane">{ "to the plane" }</a>
             <a class="skip" href="#controls">{ "to the settings" }</a>
-            <Header desk={desk.clone()} on_stop={on_stop.clone()} />
+            <Header desk={desk.clone()} {on_stop} />
             if !desk.refused.is_empty() { <Refused desk={desk.clone()} /> }
             if let Some(why) = desk.broken { <p class="problem broken" role="alert">{ why }</p> }
             <div class="workbench">
-                <SourcePanel desk={desk.clone()} {on_file} {on_stop} {on_source} />
+                <SourcePanel desk={desk.clone()} {on_file} {options} {on_source} />
                 <section class="stage" aria-label="Event-time lab">
                     <PlanePanel desk={desk.clone()} />
                     <Tally desk={desk.clone()} />
@@ -327,7 +329,7 @@ fn use_address(desk: &UseReducerHandle<Desk>) {
 
 /// A file that is dropped anywhere on the page.
 #[yew::hook]
-fn use_drop(on_file: &Callback<(Blob, Options)>) {
+fn use_drop(on_file: &Callback<Blob>) {
     let newest = use_mut_ref(|| on_file.clone());
     *newest.borrow_mut() = on_file.clone();
     use_effect_with((), move |()| {
@@ -346,7 +348,7 @@ fn use_drop(on_file: &Callback<(Blob, Options)>) {
                     .and_then(|data| data.files());
                 if let Some(file) = files.and_then(|files| files.get(0)) {
                     event.prevent_default();
-                    newest.borrow().emit((file.into(), Options::default()));
+                    newest.borrow().emit(file.into());
                 }
             })
         });

@@ -203,7 +203,7 @@ fn Stretch(props: &PlaneProps) -> Html {
     };
     html! {
         <header class="stretch">
-            <h2>{ title }<small>{ line_name(desk) }</small></h2>
+            <h2>{ title }<small>{ format!("{}; {} rows of state at {} s", line_name(desk), axes::count(plane.rows), axes::short(label(plane.view.until_us, loaded.zero_us), 1)) }</small></h2>
             <span class="drawn">{ drawn }</span>
             <span class="walk">
                 <button class="btn" id="earlier" onclick={by(-1)} disabled={desk.from_us <= loaded.from_us} aria-label="Earlier">{ "‹" }</button>
@@ -699,7 +699,7 @@ pub fn Tally(props: &PlaneProps) -> Html {
             { tile(if own { "your events" } else { "events" }, "events", run.events, String::new(), "none") }
             { tile("counted", "counted", run.delivered, String::new(), "none") }
             { tile("late, dropped", "late", run.late, percent(run.late_ppm), late) }
-            { tile("still open", "pending", run.pending + run.uncovered, String::new(), "none") }
+            { tile(if run.uncovered > 0 { "open or in no window" } else { "still open" }, "pending", run.pending + run.uncovered, String::new(), "none") }
             <dl class="facts">
                 <div><dt>{ "P95, event to result" }</dt><dd id="p95">{ axes::percentile(run.p95) }</dd></div>
                 <div><dt>{ "honest, dropped = ∞" }</dt><dd>{ axes::percentile(run.p95_honest) }</dd></div>

@@ -261,11 +261,6 @@ fn curve(desk: &UseReducerHandle<Desk>) -> Html {
     html! { <Figure {title} of_y="late, % (log); ring: the chosen delay" {words} {draw} id="late-curve" /> }
 }
 
-/// Two configurations are the same point if windows and strategy are.
-fn is_chosen(of: &Config, chosen: &Config) -> bool {
-    of == chosen
-}
-
 /// The limits on P95 and on late events that the contract names, in seconds and percent.
 fn limits(sla: &Sla) -> (Option<f64>, Option<f64>) {
     let p95 = sla.0.iter().filter(|promise| promise.metric == Metric::P95);
@@ -375,11 +370,7 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
     order.sort_by_key(|&n| {
         let judged = shown[n].0;
         let kept = sla.misses(&judged.outcome).is_empty();
-        (
-            !is_chosen(&judged.outcome.config, chosen),
-            !kept,
-            !judged.on_frontier,
-        )
+        (judged.outcome.config != *chosen, !kept, !judged.on_frontier)
     });
     let mut named: Vec<usize> = Vec::new();
     let mut taken: Vec<(f64, f64, f64)> = Vec::new();
@@ -423,7 +414,7 @@ fn frontier(desk: &UseReducerHandle<Desk>, many: &Many, width: f64) -> Html {
                         <title>{ words }</title>
                         <circle class="reach" cx={px(cx)} cy={px(cy)} r="12" />
                         <circle class="point" cx={px(cx)} cy={px(cy)} r={px(r)} />
-                        if is_chosen(&config, chosen) { <circle class="ring" cx={px(cx)} cy={px(cy)} r={px(r + 4.0)} /> }
+                        if config == *chosen { <circle class="ring" cx={px(cx)} cy={px(cy)} r={px(r + 4.0)} /> }
                         if named.contains(&n) { { text(cx + r + 4.0, cy + 4.0, short_name(&config), "m s11 halo") } }
                     </g>
                 }
@@ -653,7 +644,7 @@ fn latency(desk: &UseReducerHandle<Desk>) -> Html {
     let Some(answered) = desk.answer.clone() else {
         return html! {};
     };
-    let (answer, points) = (&answered.0, &answered.1);
+    let answer = &answered.0;
     let Some(budget) = answer.budget else {
         return html! {};
     };
@@ -687,7 +678,6 @@ fn latency(desk: &UseReducerHandle<Desk>) -> Html {
         .fold(1.0, f64::max)
         .max(seconds(answer.found.delay_ms as i64 * 1_000))
         * 1.6;
-    let _ = points;
     let draw = Callback::from(move |width: f64| {
         let right = width - 10.0;
         let p95 = |delay: f64| {

@@ -10,15 +10,17 @@ use crate::arrivals::timestamp::Unit;
 use wasm_bindgen::JsCast;
 use web_sys::{Blob, Event as DomEvent, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::{
-    Callback, Event, Html, Properties, UseReducerHandle, component, html, use_node_ref, use_state,
+    Callback, Event, Html, Properties, UseReducerHandle, UseStateHandle, component, html,
+    use_node_ref,
 };
 
 #[derive(Properties, PartialEq)]
 pub struct SourceProps {
     pub desk: UseReducerHandle<Desk>,
-    /// A file or a text, and what the learner says about it.
-    pub on_file: Callback<(Blob, Options)>,
-    pub on_stop: Callback<()>,
+    /// A file or a text.
+    pub on_file: Callback<Blob>,
+    /// What the learner says about files and texts.
+    pub options: UseStateHandle<Options>,
     /// Loads the same again: after a file that could not be read.
     pub on_source: Callback<Source>,
 }
@@ -47,7 +49,7 @@ pub fn SourcePanel(props: &SourceProps) -> Html {
                 if is_own(&desk.settings) { <label><input type="radio" name="source" value="own" checked=true /><span>{ "Your own arrivals" }</span><small>{ "in this tab only; a link carries the settings, never the arrivals" }</small></label> }
             </div>
             if let Source::Model(_) = desk.settings.source { <ModelForm desk={desk.clone()} /> }
-            <Own desk={desk.clone()} on_file={props.on_file.clone()} />
+            <Own on_file={props.on_file.clone()} options={props.options.clone()} />
             <Loading desk={desk.clone()} />
             <Legend />
         </main>
@@ -85,17 +87,17 @@ fn Loading(props: &super::plane::PlaneProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 struct OwnProps {
-    desk: UseReducerHandle<Desk>,
-    on_file: Callback<(Blob, Options)>,
+    on_file: Callback<Blob>,
+    options: UseStateHandle<Options>,
 }
 
 /// A file, a dropped file (anywhere on the page), or pasted text.
 #[component]
 fn Own(props: &OwnProps) -> Html {
     let text = use_node_ref();
-    let options = use_state(Options::default);
+    let options = &props.options;
     let on_pick = {
-        let (on_file, options) = (props.on_file.clone(), options.clone());
+        let on_file = props.on_file.clone();
         Callback::from(move |event: Event| {
             let Some(input) = event
                 .target()
@@ -104,21 +106,21 @@ fn Own(props: &OwnProps) -> Html {
                 return;
             };
             if let Some(file) = input.files().and_then(|files| files.get(0)) {
-                on_file.emit((file.into(), (*options).clone()));
+                on_file.emit(file.into());
             }
             // The same file again is a change too.
             input.set_value("");
         })
     };
     let on_paste = {
-        let (on_file, options, text) = (props.on_file.clone(), options.clone(), text.clone());
+        let (on_file, text) = (props.on_file.clone(), text.clone());
         Callback::from(move |_| {
             let Some(area) = text.cast::<HtmlTextAreaElement>() else {
                 return;
             };
             let parts = js_sys::Array::of1(&area.value().into());
             if let Ok(blob) = Blob::new_with_str_sequence(&parts) {
-                on_file.emit((blob, (*options).clone()));
+                on_file.emit(blob);
             }
         })
     };
@@ -179,7 +181,7 @@ fn Own(props: &OwnProps) -> Html {
                     { column("partition", |options, value| options.partition = value) }
                     <label>{ "times are" }<select onchange={on_unit}><option value="">{ "found out" }</option>{ for Unit::NAMES.into_iter().map(|(name, _)| html! { <option value={name}>{ name }</option> }) }</select></label>
                 </div>
-                <p class="note">{ "By name, or by number from 1. They hold for the next file or text." }</p>
+                <p class="note">{ "By name, or by number from 1. They hold for the next file, opened or dropped, and the next text." }</p>
             </details>
         </section>
     }

@@ -372,19 +372,23 @@ fn Table(props: &TableProps) -> Html {
         },
         By::Strategy => {
             let engine = match config.engine {
-                Engine::Spark(_) => "Spark",
-                Engine::Flink(Flink {
-                    idle_ms: Some(_), ..
-                }) => "Flink, by partition, idle 10 s",
-                Engine::Flink(Flink {
-                    per_partition: true,
-                    ..
-                }) => "Flink, by partition",
-                Engine::Flink(Flink {
-                    allowed_lateness_ms: 1..,
-                    ..
-                }) => "Flink, allowed lateness",
-                Engine::Flink(_) => "Flink",
+                Engine::Spark(_) => "Spark".to_string(),
+                Engine::Flink(flink) => {
+                    let mut words = String::from("Flink");
+                    if flink.per_partition {
+                        words += ", by partition";
+                    }
+                    if let Some(idle_ms) = flink.idle_ms {
+                        words += &format!(", idle {}", axes::exact(idle_ms));
+                    }
+                    if flink.allowed_lateness_ms > 0 {
+                        words += &format!(
+                            ", allowed lateness {}",
+                            axes::exact(flink.allowed_lateness_ms)
+                        );
+                    }
+                    words
+                }
             };
             format!("{engine}: {}", strategy_name(&config.strategy))
         }
