@@ -234,7 +234,7 @@ impl Plane {
         let mut dots: Vec<Dot> = rest
             .into_iter()
             // By its number, so that the same ones are drawn while one is dragged.
-            .filter(|dot| dot.row as usize % one_in == 0 && in_sight(dot))
+            .filter(|dot| (dot.row as usize).is_multiple_of(one_in) && in_sight(dot))
             .collect();
         let late_drawn = late.iter().copied().filter(in_sight).step_by(late_in);
         let before = dots.len();
