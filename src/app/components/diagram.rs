@@ -20,6 +20,8 @@ const WIDTH: f64 = 784.0;
 const HEIGHT: f64 = 300.0;
 const SLOT: f64 = 28.0;
 const SLOTS: usize = 10;
+/// Partitions in view.
+const BLOCKS: usize = 2;
 const TOPIC: f64 = 188.0;
 const PRODUCER: f64 = 142.0;
 const ENGINE: f64 = 500.0;
@@ -171,7 +173,7 @@ impl Drawing<'_> {
             .board
             .partitions
             .iter()
-            .take(2)
+            .take(BLOCKS)
             .enumerate()
             .map(|(n, partition)| Block {
                 partition,
@@ -438,11 +440,13 @@ impl Drawing<'_> {
         let of = |slot: &Slot| slot.transaction.map(|(index, _)| index);
         let transaction = block.track.visible(partition).filter_map(of).last();
         let transaction = transaction.map(|index| self.board.transactions.0[index].id.as_str());
+        // Of a partition that is out of view, the flag stands at the last one.
+        let drawn = self.board.partitions.len().min(BLOCKS);
         let of_broker = |flag: &&Flag| match flag.spot {
-            Spot::Broker(n) => self.board.partitions.get(n).map(|it| it.id) == Some(partition.id),
+            Spot::Broker(n) => self.board.partitions[n.min(drawn - 1)].id == partition.id,
             _ => false,
         };
-        let flag = flags.iter().find(of_broker);
+        let flag = flags.iter().rev().find(of_broker);
         scene::Headline::of(
             (TOPIC, ENGINE - 4.0),
             block.edge(partition.high_watermark),

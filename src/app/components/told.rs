@@ -79,11 +79,17 @@ fn partition(board: &Board, one: &Partition, cast: &Cast) -> String {
 mod tests {
     use super::*;
     use crate::sim::kernel::Time;
-    use crate::sim::{Keep, Simulation, catalog};
+    use crate::sim::{Keep, Patch, Simulation, catalog};
 
     /// The list of a preset's run at a moment, in one text.
     fn told(id: &str, at_ms: u64) -> String {
+        patched(id, "{}", at_ms)
+    }
+
+    fn patched(id: &str, patch: &str, at_ms: u64) -> String {
         let scenario = catalog::find(id).expect("a preset").scenario();
+        let patch = Patch::parse(patch).expect("a patch");
+        let scenario = scenario.patched(&patch).expect("valid");
         let run = Simulation::run(&scenario, Keep::Trace);
         let trace = run.trace.as_ref().expect("kept");
         let mut board = Board::new(&scenario, &run);
@@ -113,6 +119,18 @@ mod tests {
                 "watermark 08:59:5",
             ],
         );
+    }
+
+    #[test]
+    fn an_input_waits_only_where_barriers_are_aligned() {
+        let at = |settings: &str| {
+            let patch = format!(r#"{{"engine": {{"flink": {{{settings}}}}}}}"#);
+            patched("flink-ahead-of-the-barrier", &patch, 3_150)
+        };
+        let aligned = r#""execution.checkpointing.mode": "EXACTLY_ONCE""#;
+        says(&at(aligned), &["tm1: waits for tm2"]);
+        let unaligned = format!(r#"{aligned}, "execution.checkpointing.unaligned.enabled": true"#);
+        assert!(!at(&unaligned).contains("waits for"));
     }
 
     #[test]
