@@ -331,10 +331,8 @@ fn every_term_of_a_lesson_is_in_the_glossary_and_met_where_it_says() {
         let text = fs::read_to_string(&place)
             .expect("can be read")
             .to_lowercase();
-        let names = std::iter::once(&term.term).chain(&term.also);
-        let is_met = names
-            .into_iter()
-            .any(|name| text.contains(&name.to_lowercase()));
+        let mut names = std::iter::once(&term.term).chain(&term.also);
+        let is_met = names.any(|name| text.contains(&name.to_lowercase()));
         assert!(is_met, "{place} does not speak of \"{}\"", term.term);
     }
 }

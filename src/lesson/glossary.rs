@@ -48,7 +48,7 @@ impl Glossary {
     pub fn parse(text: &str) -> Result<Glossary, LessonError> {
         let blocks =
             markdown::blocks(text, 1).map_err(|problem| error(problem.line, problem.text))?;
-        let mut blocks = blocks.into_iter().peekable();
+        let mut blocks = blocks.into_iter();
         match blocks.next() {
             Some(Block {
                 kind: Kind::Heading(1, _),

@@ -221,8 +221,8 @@ impl Record {
     /// A seed that no task was passed with, another one at each stage.
     fn fresh_seed(&self, stage: u8) -> u64 {
         let used = |seed: &u64| self.tasks.values().any(|passed| passed.seed == *seed);
-        let fresh = (1..=u64::MAX).filter(|seed| !used(seed));
-        fresh.skip(stage.into()).next().unwrap_or(1)
+        let mut fresh = (1..=u64::MAX).filter(|seed| !used(seed));
+        fresh.nth(stage.into()).unwrap_or(1)
     }
 
     fn merge(&mut self, other: Record) {
