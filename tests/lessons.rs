@@ -330,9 +330,9 @@ fn every_term_of_a_lesson_is_in_the_glossary_and_met_where_it_says() {
         let place = format!("lessons/{place}");
         let text = fs::read_to_string(&place)
             .expect("can be read")
-            .to_lowercase();
+            .to_ascii_lowercase();
         let mut names = std::iter::once(&term.term).chain(&term.also);
-        let is_met = names.any(|name| text.contains(&name.to_lowercase()));
+        let is_met = names.any(|name| text.contains(&name.to_ascii_lowercase()));
         assert!(is_met, "{place} does not speak of \"{}\"", term.term);
     }
 }

@@ -109,7 +109,7 @@ impl Glossary {
 impl Term {
     fn is_called(&self, name: &str) -> bool {
         let mut names = std::iter::once(&self.term).chain(&self.also);
-        names.any(|known| known.to_lowercase() == name.to_lowercase())
+        names.any(|known| known.eq_ignore_ascii_case(name))
     }
 }
 

@@ -244,12 +244,11 @@ impl Folded {
                 folded.chars.push(letter);
                 folded.at.push(at);
             };
-            for lower in letter.to_lowercase() {
-                match without_mark(lower) {
-                    Some(plain) => plain.chars().for_each(&mut put),
-                    None if ('\u{300}'..='\u{36f}').contains(&lower) => {}
-                    None => put(lower),
-                }
+            let letter = small(letter);
+            match without_mark(letter) {
+                Some(plain) => plain.chars().for_each(put),
+                None if ('\u{300}'..='\u{36f}').contains(&letter) => {}
+                None => put(letter),
             }
         }
         folded
@@ -276,6 +275,20 @@ impl Folded {
         });
         found.max()
     }
+}
+
+/// The small letter of a Latin, Greek or Cyrillic one. The standard library's table for all scripts is a download of its own.
+fn small(letter: char) -> char {
+    let code = u32::from(letter);
+    let further = match letter {
+        'A'..='Z' | 'À'..='Ö' | 'Ø'..='Þ' | 'Α'..='Ρ' | 'Σ'..='Ω' | 'А'..='Я' => 32,
+        'Ѐ'..='Џ' => 80,
+        'Ā'..='ķ' | 'Ŋ'..='ŷ' if code.is_multiple_of(2) => 1,
+        'Ĺ'..='ň' | 'Ź'..='ž' if !code.is_multiple_of(2) => 1,
+        'Ÿ' => return 'ÿ',
+        _ => 0,
+    };
+    char::from_u32(code + further).unwrap_or(letter)
 }
 
 /// A small letter with a mark, without it.
@@ -384,6 +397,7 @@ mod tests {
             "cafe\u{301}",
             "zazolc gesla jazn",
             "STRASSE",
+            "ZAŻÓŁĆ",
             "straße night",
         ] {
             assert_eq!(places(query)[0], step(0), "{query}");
