@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use streamproof::export::flink::FILE;
+use streamproof::export::flink::java::FILE;
 use streamproof::export::{Format, export};
 use streamproof::sim::{Patch, Scenario, catalog};
 

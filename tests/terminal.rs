@@ -210,6 +210,52 @@ fn settings_are_exported_all_at_once_or_in_one_format() {
 }
 
 #[test]
+fn answers_are_decided_recorded_and_held_against_the_simulator() {
+    let help = printed(&["decide", "--help"]);
+    assert!(help.starts_with("usage: streamproof decide") && help.contains("--record"));
+    let questions = printed(&["decide"]);
+    for id in ["missing=money", "late=side", "engine=flink"] {
+        assert!(questions.contains(id), "{id} is not offered");
+    }
+    let answers = [
+        "--answer",
+        "missing=some",
+        "--answer",
+        "doubled=money",
+        "--answer",
+        "sink=table",
+    ];
+    let file = std::env::temp_dir().join(format!("streamproof-decision-{}.md", std::process::id()));
+    let path = file.to_str().expect("a plain path");
+    let mut words = vec!["decide", "--json", "--record", path];
+    words.extend(answers);
+    let json: Value = serde_json::from_str(&printed(&words)).expect("a JSON object");
+    assert_eq!(json["segments"][0]["profile"], "P1");
+    assert_eq!(json["promises"][0]["guarantee"], "at-most-once");
+    assert_eq!(json["promises"][0]["refuted"], false);
+    // Its link gives the run that it was measured on.
+    let link = json["link"].as_str().expect("a link");
+    let run: Value = serde_json::from_str(&printed(&["run", link, "--json"])).expect("JSON");
+    assert_eq!(run["reproduced"], true);
+    assert_eq!(run["digest"], json["digest"]);
+    assert!(printed(&["decide", "--check", path]).contains("holds"));
+    let text = fs::read_to_string(&file).expect("it was written");
+    fs::write(
+        &file,
+        text.replace("| `acks` | `1` |", "| `acks` | `all` |"),
+    )
+    .expect("written");
+    let output = streamproof(&["decide", "--check", path]);
+    fs::remove_file(&file).expect("it can be removed");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(
+        said.contains("of this record is") && said.contains("`all`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
     for (words, named) in [
         (&["rnu"][..], "\"rnu\""),
@@ -229,6 +275,23 @@ fn bad_input_is_refused_with_status_2_and_words_that_name_it() {
         ),
         (&["run", "order-billing", "--loud"][..], "\"--loud\""),
         (&["expolre"][..], "did you mean \"explore\"?"),
+        (
+            &["decide", "--answer", "missing=mony"][..],
+            "did you mean \"money\"?",
+        ),
+        (
+            &["decide", "--answer", "missing=some"][..],
+            "doubled: not answered",
+        ),
+        (
+            &["decide", "--awnser", "missing=some"][..],
+            "did you mean \"--answer\"?",
+        ),
+        (&["decide", "--json"][..], "missing=VALUE"),
+        (
+            &["decide", "--check", "no-such-record"][..],
+            "no-such-record",
+        ),
         (
             &["explore", "order-billing", "--pears", "3"][..],
             "did you mean \"--pairs\"?",

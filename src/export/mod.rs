@@ -102,10 +102,10 @@ pub fn export(scenario: &Scenario, format: Format) -> Result<String, String> {
             .map(|segment| hudi::properties(&whole, segment))
             .collect(),
         Format::FlinkJava => jobs(&segments)
-            .map(|segment| flink::job(&whole, segment))
+            .map(|segment| flink::java::job(&whole, segment))
             .collect(),
         Format::FlinkSql => jobs(&segments)
-            .map(|segment| flink::sql(&whole, segment))
+            .map(|segment| flink::sql::script(&whole, segment))
             .collect(),
     };
     if texts.is_empty() {
