@@ -470,7 +470,7 @@ fn a_new_lesson_lacks_nothing_but_its_words_and_a_broken_one_says_where() {
         (
             r#"{"producer": {"acks": "1"}}"#,
             1,
-            "{\"producer\":{\"acks\":\"1\"}} is no solution with seed 1: dup is 1",
+            "{\"producer\":{\"acks\":\"1\"}} is no solution with seed 42: dup is 1",
         ),
         (
             r#"{"producer": {"acsk": "1"}}"#,
