@@ -17,7 +17,7 @@ const opened = async (id, at, size = 'desk', options = {}) => {
   await context.page.waitForSelector('.diagram');
   await context.page.waitForSelector('#use-engine', { state: 'attached' });
   // The run is there before the playhead is where the link says.
-  await context.page.waitForFunction((at) => at === 0 || Number(document.getElementById('scrubber').value) > 0, at);
+  await context.page.waitForFunction((at) => at === 0 || Number(document.getElementById('scrubber')?.value) > 0, at);
   return context;
 };
 
