@@ -483,6 +483,18 @@ fn a_pipeline_has_a_guarantee_for_each_segment_and_its_edges_have_names() {
     for kept in &kept {
         assert!(!kept.refuted, "{kept:?}");
     }
+    // Analytics reads what an at-least-once segment writes, and promises no more by itself.
+    let analytics: Vec<Guarantee> = kept
+        .iter()
+        .filter(|kept| kept.segment == "analytics")
+        .map(|kept| kept.guarantee)
+        .collect();
+    assert_eq!(analytics, [Guarantee::AtLeastOnce; 2]);
+    assert!(
+        plan.risks
+            .iter()
+            .any(|(segment, risk)| segment == "analytics" && risk.contains("writes copies"))
+    );
     // End to end three promise something, since others need a producer that sends again; by themselves all four do.
     assert_eq!(kept.len(), 7);
     assert!(
@@ -499,7 +511,7 @@ fn a_record_is_read_back_and_run_again_and_does_not_drift() {
         format!("{LOSS} doubled=money sink=table"),
         format!("{VERSIONS} sink=table readers=feed"),
     ] {
-        let plan = plan(&answers);
+        let plan = plan(&format!("{answers} fresh=second"));
         let findings = investigate(&plan);
         let text = record::markdown(&plan, &findings);
         let record = Record::check(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));

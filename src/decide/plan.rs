@@ -235,7 +235,7 @@ impl Plan {
             for (probe, report) in findings.reports.iter().enumerate() {
                 let by_itself = self.explorations[probe].by_itself;
                 let promise = if by_itself {
-                    segment.leaf.promises_itself()
+                    itself(segment, &self.segments)
                 } else {
                     end_to_end(segment, &self.segments)
                 };
@@ -255,6 +255,28 @@ impl Plan {
             }
         }
         kept
+    }
+}
+
+/// The segment whose output another one reads.
+fn before<'a>(segment: &Segment, segments: &'a [Segment]) -> Option<&'a Segment> {
+    let from = segment.case.from.as_ref()?;
+    segments.iter().find(|other| other.case.name == *from)
+}
+
+/// Whether what it reads from another segment may have copies that it cannot tell.
+fn reads_copies(segment: &Segment, segments: &[Segment]) -> bool {
+    let protocol = matches!(segment.leaf, Leaf::Transactions | Leaf::Coordinated);
+    protocol
+        && before(segment, segments)
+            .is_some_and(|before| itself(before, segments) != Some(Guarantee::ExactlyOnce))
+}
+
+/// What is promised of a segment as long as the topic has each event once.
+fn itself(segment: &Segment, segments: &[Segment]) -> Option<Guarantee> {
+    match reads_copies(segment, segments) {
+        true => segment.leaf.promises(),
+        false => segment.leaf.promises_itself(),
     }
 }
 
@@ -540,6 +562,9 @@ fn risks(segment: &Segment, segments: &[Segment]) -> Vec<String> {
                 risks.push("The memory is tied to the checkpoint: a new checkpoint counts its batches anew, and the sink takes them for those it has, or for new ones.");
             }
         }
+    }
+    if reads_copies(segment, segments) {
+        risks.push("The segment that it reads from writes copies after a crash, and they are events of their own here: decide that one for a doubled event that costs, or overwrite by an id here.");
     }
     if matches!(segment.leaf, Leaf::Transactions | Leaf::Coordinated) {
         risks.push("What the producing application sends again after a crash is another event here: only an id made before the first send tells it.");
