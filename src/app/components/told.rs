@@ -156,7 +156,7 @@ mod tests {
         );
         says(
             &told("four-branches", 60_000),
-            &["branches: delivered, billing: "],
+            &["branches, audit: 60, 13 twice", "branches, billing: 60"],
         );
         says(
             &told("shared-transactional-id", 190),
