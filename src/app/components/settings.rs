@@ -353,7 +353,7 @@ fn Assumptions(props: &AssumptionsProps) -> Html {
             <dl>
                 { for crate::sim::control::ASSUMED.iter().filter_map(|(name, path)| props.lab.scenario.get(path).map(|value| html! { <div><dt><code>{ *name }</code></dt><dd>{ json::Text(&value).to_string() }</dd></div> })) }
             </dl>
-            <p>{ "One application, one topic. Replicas are fetched from as in Kafka, but brokers have no disks that fill, no quotas, no compression. One controller that never fails; no unclean election. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. The table is copy-on-write with one writer. A crash loses what is on the wire." }</p>
+            <p>{ "One topic, and up to four instances of one application. Brokers have no disks that fill, no quotas, no compression. One controller that never fails. The object store is strongly consistent and never throttles. Spark's rows travel from reading to writing task with the task's result. A table has one writer at a time. A crash loses what is on the wire." }</p>
         </details>
     }
 }
