@@ -94,3 +94,8 @@ FROM topic_log
 WHERE control IS NULL
 GROUP BY order_id
 HAVING COUNT(*) > 1;
+
+-- L2: Which files does no commit claim?
+SELECT file_group, instant, kind, "rows"
+FROM hudi_files
+WHERE claimed = 0;

@@ -127,13 +127,13 @@ impl Timeline {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataFile {
     /// The file group: versions of the same rows.
-    group: String,
-    instant: Time,
+    pub group: String,
+    pub instant: Time,
     pub rows: u32,
     /// A log file of a merge-on-read table.
     pub log: bool,
     /// Its instant is complete, so readers may see it.
-    complete: bool,
+    pub complete: bool,
 }
 
 /// The files of the main segment's table, oldest first.
@@ -184,6 +184,10 @@ impl Files {
             Fact::RolledBack { instant, .. } => self.0.retain(|file| file.instant != *instant),
             _ => {}
         }
+    }
+
+    pub fn all(&self) -> &[DataFile] {
+        &self.0
     }
 
     /// The base files that queries read: of each file group the newest that is complete.

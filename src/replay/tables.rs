@@ -3,6 +3,7 @@
 //! Times are ms (event times since 1970, all others since the start of the run), amounts are cents, so that sums are exact.
 //! Orders carry the numbers that they have in the picture.
 
+use super::table::{Action, Files, Timeline};
 use crate::sim::Scenario;
 use crate::sim::kafka::protocol::{BatchName, PartitionId};
 use crate::sim::kernel::{EventTime, HostId, Time};
@@ -92,18 +93,26 @@ const TOPIC_LOG: &[Column] = &[
     ("append_time", "when the leader appended it"),
 ];
 const HUDI_TIMELINE: &[Column] = &[
-    ("instant", "when the action began"),
-    ("action", "commit, deltacommit, compaction or rollback"),
+    (
+        "instant",
+        "when the action began; of a rollback, what it rolls back",
+    ),
+    (
+        "action",
+        "commit, deltacommit, compaction, clean or rollback",
+    ),
     ("state", "REQUESTED, INFLIGHT or COMPLETED"),
     ("completion", "when it was complete; NULL before"),
 ];
 const HUDI_FILES: &[Column] = &[
     ("file_group", "the group it is a slice of"),
     ("instant", "which write made it"),
-    ("attempt", "of the task"),
     ("kind", "base or log"),
     ("rows", "in the file"),
-    ("file", "its name"),
+    (
+        "claimed",
+        "1 if its instant is complete, else 0: nobody reads it",
+    ),
 ];
 
 /// What the business said last about an order.
@@ -130,17 +139,9 @@ struct Visible {
     commit: Time,
 }
 
-struct Action {
-    name: &'static str,
-    state: InstantState,
-    completed: Option<Time>,
-}
-
 /// Everything that the tables are made from.
 struct Fold {
     partitions: u16,
-    /// Whether commits go into log files.
-    merges_on_read: bool,
     orders: OrdMap<u32, Order>,
     /// Events that change an earlier order: that order.
     changes: OrdMap<u32, u32>,
@@ -150,11 +151,8 @@ struct Fold {
     producer_ids: OrdMap<HostId, u64>,
     sequences: OrdMap<(BatchKey, u32), u32>,
     visible: Vec<(SegmentId, Visible)>,
-    /// By the time at which each began.
-    timeline: OrdMap<Time, Action>,
-    /// Rollbacks under way: what they roll back, and since when.
-    rollbacks: OrdMap<Time, Time>,
-    files: Vec<(Time, String, u32)>,
+    timeline: Timeline,
+    files: Files,
 }
 
 /// A batch by its partition and its place there, as an ordered key.
@@ -171,7 +169,6 @@ fn key(batch: &BatchName) -> (BatchKey, u32) {
 pub fn tables(scenario: &Scenario, trace: &Trace, facts: usize) -> Vec<Table> {
     let mut fold = Fold {
         partitions: scenario.topic.partitions,
-        merges_on_read: scenario.sink.hudi.is_merge_on_read(),
         orders: OrdMap::new(),
         changes: OrdMap::new(),
         first: OrdMap::new(),
@@ -179,9 +176,8 @@ pub fn tables(scenario: &Scenario, trace: &Trace, facts: usize) -> Vec<Table> {
         producer_ids: OrdMap::new(),
         sequences: OrdMap::new(),
         visible: Vec::new(),
-        timeline: OrdMap::new(),
-        rollbacks: OrdMap::new(),
-        files: Vec::new(),
+        timeline: Timeline::new(&scenario.sink.hudi),
+        files: Files::default(),
     };
     for event in trace.events.iter().take(facts) {
         fold.take_in(event);
@@ -195,6 +191,8 @@ impl Fold {
     }
 
     fn take_in(&mut self, event: &TraceEvent) {
+        self.timeline.fold(event.at, &event.fact);
+        self.files.fold(&event.fact);
         match &event.fact {
             Fact::Emitted {
                 origin,
@@ -276,7 +274,6 @@ impl Fold {
                 self.visible
                     .retain(|(of, seen)| of != segment || !rows.contains(&seen.row.row));
             }
-            fact if fact.segment() == Some(SegmentId::MAIN) => self.table_changed(event.at, fact),
             _ => {}
         }
     }
@@ -300,58 +297,6 @@ impl Fold {
             };
             self.log.insert(place, record);
         }
-    }
-
-    fn table_changed(&mut self, at: Time, fact: &Fact) {
-        let commit = if self.merges_on_read {
-            "deltacommit"
-        } else {
-            "commit"
-        };
-        match fact {
-            Fact::InstantChanged { instant, state, .. } => self.act(at, *instant, commit, *state),
-            Fact::TableCommitted { instant, .. } => {
-                let name = self.timeline.get(instant).map_or(commit, |one| one.name);
-                self.act(at, *instant, name, InstantState::Completed);
-            }
-            Fact::CompactionChanged { instant, state, .. } => {
-                self.act(at, *instant, "compaction", *state);
-            }
-            Fact::RollbackRequested { instant, .. } => {
-                self.rollbacks.insert(*instant, at);
-                self.act(at, at, "rollback", InstantState::Inflight);
-            }
-            Fact::RolledBack { instant, .. } => {
-                // What is rolled back is taken off the timeline; the rollback itself stays.
-                self.timeline.remove(instant);
-                let began = self.rollbacks.remove(instant).unwrap_or(at);
-                self.act(at, began, "rollback", InstantState::Completed);
-                self.files.retain(|(of, ..)| of != instant);
-            }
-            Fact::DataFileWritten {
-                instant,
-                file,
-                rows,
-                ..
-            }
-            | Fact::SliceCompacted {
-                instant,
-                file,
-                rows,
-                ..
-            } => self.files.push((*instant, file.clone(), *rows)),
-            _ => {}
-        }
-    }
-
-    fn act(&mut self, at: Time, instant: Time, name: &'static str, state: InstantState) {
-        let completed = (state == InstantState::Completed).then_some(at);
-        let action = Action {
-            name,
-            state,
-            completed,
-        };
-        self.timeline.insert(instant, action);
     }
 
     fn tables(&self, cast: &Cast) -> Vec<Table> {
@@ -383,7 +328,7 @@ impl Fold {
             }
         }
         all.push(self.topic_log());
-        if !self.timeline.is_empty() || !self.files.is_empty() {
+        if !self.timeline.instants.is_empty() {
             all.push(self.hudi_timeline());
             all.push(self.hudi_files());
         }
@@ -450,45 +395,40 @@ impl Fold {
     }
 
     fn hudi_timeline(&self) -> Table {
-        let rows = self.timeline.iter().map(|(instant, action)| {
-            let state = match action.state {
+        let rows = self.timeline.instants.iter().map(|one| {
+            let state = match one.state {
                 InstantState::Requested => "REQUESTED",
                 InstantState::Inflight => "INFLIGHT",
                 InstantState::Completed => "COMPLETED",
             };
+            let action = match one.action {
+                Action::RolledBack => Action::Rollback,
+                action => action,
+            };
+            let completed = one.state == InstantState::Completed;
             vec![
-                Cell::of(instant.ms()),
-                Cell::text(action.name),
+                Cell::of(one.instant.ms()),
+                Cell::text(action.name()),
                 Cell::text(state),
-                Cell::maybe(action.completed.map(Time::ms)),
+                Cell::maybe(completed.then(|| one.since.ms())),
             ]
         });
         Table {
             name: "hudi_timeline".into(),
-            about: "The table's actions. What is not COMPLETED no reader sees.",
+            about: "The table's active timeline. What is not COMPLETED no reader sees.",
             columns: HUDI_TIMELINE,
             rows: rows.collect(),
         }
     }
 
     fn hudi_files(&self) -> Table {
-        let rows = self.files.iter().map(|(instant, file, rows)| {
-            let stem = file
-                .rsplit_once('.')
-                .map_or(file.as_str(), |(stem, _)| stem);
-            let mut parts = stem.rsplitn(3, '_');
-            let (_, attempt, group) = (parts.next(), parts.next(), parts.next());
+        let rows = self.files.all().iter().map(|file| {
             vec![
-                Cell::text(group.unwrap_or(stem)),
-                Cell::of(instant.ms()),
-                Cell::maybe(attempt.and_then(|attempt| attempt.parse::<i64>().ok())),
-                Cell::text(if file.ends_with(".log") {
-                    "log"
-                } else {
-                    "base"
-                }),
-                Cell::of(*rows),
-                Cell::text(file),
+                Cell::text(&file.group),
+                Cell::of(file.instant.ms()),
+                Cell::text(if file.log { "log" } else { "base" }),
+                Cell::of(file.rows),
+                Cell::of(u32::from(file.complete)),
             ]
         });
         Table {
@@ -589,6 +529,17 @@ mod tests {
                 assert!(table.rows.iter().all(whole), "{} {}", preset.id, table.name);
             }
         }
+    }
+
+    #[test]
+    fn a_crash_leaves_a_file_that_nobody_claims_and_a_completed_commit_claims_its_own() {
+        let unclaimed = |id: &str| {
+            let all = end(id);
+            let claimed = column(table(&all, "hudi_files"), "claimed");
+            claimed.iter().filter(|&&one| one == Some(0)).count()
+        };
+        assert!(unclaimed("garbage-stays") > 0);
+        assert_eq!(unclaimed("order-billing"), 0);
     }
 
     #[test]
