@@ -12,7 +12,19 @@ let sqlite;
 let database;
 let deadline = Infinity;
 
+/// Where a frame has no storage, even asking for it throws, and SQLite asks. It needs none.
+function withoutStorage() {
+  for (const name of ['localStorage', 'sessionStorage']) {
+    try {
+      void globalThis[name];
+    } catch {
+      Object.defineProperty(globalThis, name, { value: undefined, configurable: true });
+    }
+  }
+}
+
 async function start() {
+  withoutStorage();
   sqlite ??= import('./sqlite/index.mjs').then((module) => module.default({ print() {}, printErr() {} }));
   return sqlite;
 }
