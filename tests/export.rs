@@ -275,10 +275,10 @@ fn the_topic_is_created_by_one_command() {
     );
 }
 
-/// Brackets close in their order, and every text ends on its line: what Python asks for before anything else.
-fn check_structure(python: &str) {
+/// Brackets close in their order, and every text ends on its line; `comment` begins what is not read to a line's end.
+fn check_brackets<'a>(lines: impl Iterator<Item = &'a str>, comment: Option<char>) {
     let mut open = Vec::new();
-    for line in python.lines() {
+    for line in lines {
         let mut in_text = false;
         let mut chars = line.chars();
         while let Some(c) = chars.next() {
@@ -287,7 +287,7 @@ fn check_structure(python: &str) {
                     chars.next();
                 }
                 '"' => in_text = !in_text,
-                '#' if !in_text => break,
+                _ if !in_text && Some(c) == comment => break,
                 '(' | '[' | '{' if !in_text => open.push(c),
                 ')' | ']' | '}' if !in_text => {
                     let begun = open
@@ -304,6 +304,11 @@ fn check_structure(python: &str) {
         assert!(!in_text, "a text does not end: {line}");
     }
     assert_eq!(open, [], "brackets that stay open");
+}
+
+/// What Python asks for before anything else.
+fn check_structure(python: &str) {
+    check_brackets(python.lines(), Some('#'));
 }
 
 const PARSE: &str = "import ast, sys; ast.parse(sys.stdin.read())";
@@ -498,40 +503,17 @@ fn every_flink_job_is_java_and_imports_what_is_there() {
 
 /// Brackets close in order outside of texts and comments, and every import is of a class that there is and used.
 fn check_java(file: &str) {
-    let mut open = Vec::new();
-    for line in file
-        .lines()
-        .skip(1)
-        .filter(|line| !line.trim_start().starts_with("//"))
-    {
-        if let Some(class) = line.strip_prefix("import ") {
-            let class = class.trim_end_matches(';');
-            assert!(CLASSES.contains(&class), "{class}");
-            let short = class.rsplit('.').next().expect("a name");
-            assert!(file.matches(short).count() > 1, "{class} is not used");
-        }
-        let (mut text, mut escaped) = (false, false);
-        for c in line.chars() {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' if text => escaped = true,
-                '"' => text = !text,
-                '(' | '[' | '{' if !text => open.push(c),
-                ')' | ']' | '}' if !text => {
-                    let begun = open
-                        .pop()
-                        .unwrap_or_else(|| panic!("closes nothing: {line}"));
-                    assert!(
-                        ["()", "[]", "{}"].contains(&format!("{begun}{c}").as_str()),
-                        "{line}"
-                    );
-                }
-                _ => {}
-            }
-        }
-        assert!(!text, "a text does not end: {line}");
+    let lines = || {
+        let lines = file.lines().skip(1);
+        lines.filter(|line| !line.trim_start().starts_with("//"))
+    };
+    for class in lines().filter_map(|line| line.strip_prefix("import ")) {
+        let class = class.trim_end_matches(';');
+        assert!(CLASSES.contains(&class), "{class}");
+        let short = class.rsplit('.').next().expect("a name");
+        assert!(file.matches(short).count() > 1, "{class} is not used");
     }
-    assert_eq!(open, [], "brackets that stay open");
+    check_brackets(lines(), None);
 }
 
 /// The statements of a script: what lies between semicolons outside of texts, without comments.
