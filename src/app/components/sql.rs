@@ -64,10 +64,18 @@ pub fn Sql(props: &SqlProps) -> Html {
         let facts = view.with_board(|board| board.facts());
         (view.done.run.digest, facts)
     });
-    let described = use_memo((view.clone().filter(|_| open), moment), |(view, moment)| {
-        let (view, (_, facts)) = view.as_ref().zip(*moment)?;
-        Some(made(view, facts))
-    });
+    // While the picture moves, the tables of the last rest are told; a query reads those of its own moment.
+    let settled = use_mut_ref(|| None::<Moment>);
+    if view.as_ref().is_none_or(|view| !view.moving) {
+        *settled.borrow_mut() = moment;
+    }
+    let described = {
+        let view = view.clone();
+        use_memo((open, *settled.borrow()), move |&(open, moment)| {
+            let (view, (_, facts)) = view.as_ref().filter(|_| open).zip(moment)?;
+            Some(made(view, facts))
+        })
+    };
     let run = {
         let (text, outcome, loaded, view) =
             (text.clone(), outcome.clone(), loaded.clone(), view.clone());
