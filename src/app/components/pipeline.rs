@@ -28,29 +28,23 @@ const SINKS: [(SinkKind, &str, &str); 4] = [
     (SinkKind::Database, "database", "outside table"),
 ];
 
+/// A part's name in files and its name for people.
+fn names<K: PartialEq + Copy>(
+    all: &[(K, &'static str, &'static str)],
+    kind: K,
+) -> (&'static str, &'static str) {
+    let found = all.iter().find(|(known, ..)| *known == kind);
+    found.map_or(("", ""), |&(_, key, label)| (key, label))
+}
+
 fn words((engine, sink): Parts) -> (&'static str, &'static str) {
-    let engine = ENGINES.iter().find(|(kind, ..)| *kind == engine);
-    let sink = SINKS.iter().find(|(kind, ..)| *kind == sink);
-    let label = |found: Option<&'static str>| found.unwrap_or_default();
-    (label(engine.map(|it| it.2)), label(sink.map(|it| it.2)))
+    (names(&ENGINES, engine).1, names(&SINKS, sink).1)
 }
 
 /// The learner's changes with these parts in use. The settings of the others stay where they are.
 fn using(lab: &Lab, (engine, sink): Parts, without: &[String]) -> Patch {
-    let key = |kind| {
-        ENGINES
-            .iter()
-            .find(|(known, ..)| *known == kind)
-            .map(|it| it.1)
-    };
-    let engine = Patch::at(&["engine", "use"], key(engine).into());
-    let key = |kind| {
-        SINKS
-            .iter()
-            .find(|(known, ..)| *known == kind)
-            .map(|it| it.1)
-    };
-    let sink = Patch::at(&["sink", "use"], key(sink).into());
+    let engine = Patch::at(&["engine", "use"], names(&ENGINES, engine).0.into());
+    let sink = Patch::at(&["sink", "use"], names(&SINKS, sink).0.into());
     let patch = lab.patch.then(&engine).then(&sink);
     let gone = |patch: Patch, id: &String| patch.then(&Patch::at(&["faults", id], Value::Null));
     without.iter().fold(patch, gone)
