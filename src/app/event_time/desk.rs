@@ -85,7 +85,7 @@ pub struct Desk {
     pub refused: Vec<String>,
     pub broken: Option<&'static str>,
     pub loaded: Option<Shared<Loaded>>,
-    /// Counts what was loaded, so that nobody takes an answer for older arrivals.
+    /// Counts how often the arrivals have to be worked out anew, so that nobody takes an answer for older ones.
     pub turn: u32,
     /// Why there are no new arrivals.
     pub load_problem: Option<String>,
@@ -230,6 +230,12 @@ impl Desk {
         self.sweep = None;
     }
 
+    /// No new arrivals, for this reason. Whatever was to be said of those that stay had to make way, so it is asked again.
+    fn keep(&mut self, why: String) {
+        self.load_problem = Some(why);
+        self.turn += u32::from(self.loaded.is_some());
+    }
+
     fn told(&mut self, errand: Errand, told: Told) {
         let of = self.settings.config;
         match (errand, told) {
@@ -267,7 +273,7 @@ impl Desk {
                     of,
                 });
             }
-            (Errand::Load | Errand::Import, Told::Refused(why)) => self.load_problem = Some(why),
+            (Errand::Load | Errand::Import, Told::Refused(why)) => self.keep(why),
             (_, Told::Refused(why)) => self.problem = Some(("analysis".into(), why)),
             (_, Told::Plane(_) | Told::Stopped) => {}
         }
@@ -295,7 +301,7 @@ impl Reducible for Desk {
             }
             Action::Stopped => {
                 if desk.is_loading() {
-                    desk.load_problem = Some("Cancelled.".into());
+                    desk.keep("Cancelled.".into());
                 }
                 desk.busy = None;
             }
@@ -334,4 +340,47 @@ impl Reducible for Desk {
 /// Whether the arrivals are the learner's own.
 pub fn is_own(settings: &Settings) -> bool {
     settings.source == Source::Own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arrivals::Arrivals;
+
+    fn after(actions: Vec<Action>) -> Desk {
+        let desk = Desk::new(Settings::default(), Vec::new());
+        let last = actions.into_iter().fold(Rc::new(desk), Reducible::reduce);
+        (*last).clone()
+    }
+
+    fn loaded() -> Action {
+        let told = Told::Loaded {
+            report: Report::default(),
+            delays: Box::new(Delays::of(&Arrivals::default())),
+        };
+        Action::Told(Errand::Load, told)
+    }
+
+    fn begun() -> Action {
+        Action::Begun(Errand::Load)
+    }
+
+    #[test]
+    fn arrivals_that_stay_are_worked_out_again_when_the_next_do_not_come() {
+        let turn = after(vec![begun(), loaded()]).turn;
+        let cancelled = after(vec![begun(), loaded(), begun(), Action::Stopped]);
+        assert_eq!(cancelled.turn, turn + 1);
+        let refused = Action::Told(Errand::Import, Told::Refused("no rows".into()));
+        let refused = after(vec![begun(), loaded(), begun(), refused]);
+        assert_eq!(refused.turn, turn + 1);
+        assert!(!refused.is_loading());
+    }
+
+    #[test]
+    fn nothing_is_worked_out_where_nothing_has_come_or_an_answer_was_cancelled() {
+        assert_eq!(after(vec![begun(), Action::Stopped]).turn, 0);
+        let judging = Action::Begun(Errand::Judge);
+        let cancelled = after(vec![begun(), loaded(), judging, Action::Stopped]);
+        assert_eq!(cancelled.turn, 1);
+    }
 }
