@@ -16,8 +16,10 @@
 //! | j | never                                         | by auto.offset.reset: earliest D of everything, latest L of the outage     |
 //! ```
 
-use streamproof::lesson::check::{Evidence, Pred};
-use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
+mod claims;
+
+use claims::run;
+use streamproof::sim::{Ended, Keep, Patch, Scenario, catalog};
 
 const SEEDS: [u64; 4] = [42, 1, 2, 3];
 
@@ -46,31 +48,8 @@ fn scenario(consumer: &str, faults: &str, patch: &str) -> Scenario {
         .unwrap_or_else(|error| panic!("{consumer} {faults} {patch}: {error}"))
 }
 
-fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, keep)
-}
-
 fn hold(scenario: &Scenario, pred: &str) {
-    let parsed = Pred::parse(pred, &[]).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let run = run(scenario, seed, Keep::LedgerOnly);
-        assert!(run.verdict.counts.law_holds(), "{:?}", run.verdict.counts);
-        assert_eq!(run.ended, Ended::Drained, "seed {seed} {:?}", run.verdict);
-        let evidence = Evidence {
-            run: &run,
-            scenario,
-            base: scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence).expect("the names are known");
-        if let Some(missing) = missing {
-            panic!("{pred}: seed {seed}: {missing}\n  {:?}", run.verdict);
-        }
-    }
+    claims::hold(pred, scenario, &SEEDS, Some(Ended::Drained), "");
 }
 
 fn check(consumer: &str, faults: &str, pred: &str) {

@@ -9,12 +9,14 @@
 //! | committed                                   | no loss            | EO, committed again to no effect   |
 //! ```
 
-use streamproof::lesson::check::{Evidence, Pred};
+mod claims;
+
+use claims::run;
 use streamproof::replay::playhead::Playhead;
 use streamproof::replay::series::Series;
 use streamproof::replay::{anomalies, explain, promises};
 use streamproof::sim::trace::{Fact, FactKind, Trace};
-use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
+use streamproof::sim::{Ended, Keep, Patch, Scenario, Simulation, catalog};
 
 const SEEDS: [u64; 2] = [42, 1];
 
@@ -54,37 +56,9 @@ fn scenario(flink: &str, faults: &str, patches: &[&str]) -> Scenario {
         .unwrap_or_else(|error| panic!("{flink} {faults} {patches:?}: {error}"))
 }
 
-fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, keep)
-}
-
 /// Every seed's run ends so, and the predicate holds for it.
 fn hold_until(ended: Ended, scenario: &Scenario, pred: &str) {
-    hold_with(&[], ended, scenario, pred);
-}
-
-/// The same for a predicate that names branches.
-fn hold_with(branches: &[&str], ended: Ended, scenario: &Scenario, pred: &str) {
-    let parsed = Pred::parse(pred, branches).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let run = run(scenario, seed, Keep::LedgerOnly);
-        assert!(run.verdict.counts.law_holds(), "{:?}", run.verdict.counts);
-        let evidence = Evidence {
-            run: &run,
-            scenario,
-            base: scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence).expect("the names are known");
-        if let Some(missing) = missing {
-            panic!("{pred}: seed {seed}: {missing}\n  {:?}", run.verdict);
-        }
-        assert_eq!(run.ended, ended, "seed {seed} {:?}", run.verdict);
-    }
+    claims::hold(pred, scenario, &SEEDS, Some(ended), "");
 }
 
 fn hold(scenario: &Scenario, pred: &str) {
@@ -656,12 +630,7 @@ fn a_job_reads_what_a_job_before_it_has_committed() {
     let chained = scenario(TWO_PHASE, crash, &[TOPIC, bills]);
     let exact = "bills.dup == 0 && bills.lost == 0 && bills.delivered == src && dup == 0";
     let careless = r#"{"branches": {"bills": {"engine": {"flink": {"properties.isolation.level": "read_uncommitted"}}}}}"#;
-    hold_with(&["bills"], Ended::Drained, &chained, exact);
+    hold_until(Ended::Drained, &chained, exact);
     let dirty = scenario(TWO_PHASE, crash, &[TOPIC, bills, careless]);
-    hold_with(
-        &["bills"],
-        Ended::Drained,
-        &dirty,
-        "bills.dup > 0 && dup == 0",
-    );
+    hold_until(Ended::Drained, &dirty, "bills.dup > 0 && dup == 0");
 }

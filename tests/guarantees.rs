@@ -9,7 +9,9 @@
 //! C5 table committed, Spark's commit log not yet written          C6 commit log written
 //! ```
 
-use streamproof::lesson::check::{Evidence, Pred};
+mod claims;
+
+use claims::hold;
 use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
 
 /// Each claim is held against these seeds.
@@ -36,42 +38,13 @@ fn scenario(faults: &str, patch: &str) -> Scenario {
 }
 
 fn run(scenario: &Scenario, seed: u64) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, Keep::LedgerOnly)
-}
-
-/// What is missing of `pred` in the run of this seed.
-fn shortfall(scenario: &Scenario, pred: &str, seed: u64) -> Option<String> {
-    let run = run(scenario, seed);
-    let parsed = Pred::parse(pred, &["revenue"]).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    let evidence = Evidence {
-        run: &run,
-        scenario,
-        base: scenario,
-        base_run: None,
-        answered: &[],
-        traced: &[],
-    };
-    assert!(
-        run.verdict.counts.law_holds(),
-        "the law broke: {:?}",
-        run.verdict.counts
-    );
-    parsed
-        .shortfall(&evidence)
-        .unwrap_or_else(|error| panic!("{pred}: {error}"))
-        .map(|missing| format!("{missing}\n  {:?}", run.verdict))
+    claims::run(scenario, seed, Keep::LedgerOnly)
 }
 
 /// The claim `pred` holds for the quiet scenario with these faults and this patch, at every seed.
 fn check(faults: &str, patch: &str, pred: &str) {
-    let scenario = scenario(faults, patch);
-    for seed in SEEDS {
-        if let Some(missing) = shortfall(&scenario, pred, seed) {
-            panic!("{pred}\n  faults {faults}\n  patch {patch}\n  seed {seed}: {missing}");
-        }
-    }
+    let what = format!("faults {faults}\n  patch {patch}");
+    hold(pred, &scenario(faults, patch), &SEEDS, None, &what);
 }
 
 const NOTHING: &str = "{}";

@@ -5,10 +5,12 @@
 //! points are those of one write: C0 planned, C1 requested, C2 inflight, C3 first file, C4 all files, C5 committed in the
 //! table and not in Spark's log, C5r an error right after the commit, C6 both logs, CR in a rollback.
 
+mod claims;
+
+use claims::{hold, run};
 use serde_json::{Value, json};
-use streamproof::lesson::check::{Evidence, Pred};
 use streamproof::sim::trace::{Fact, InstantState};
-use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation};
+use streamproof::sim::{Ended, Keep, Patch, Run, Scenario};
 
 const SEEDS: [u64; 3] = [42, 1, 7];
 
@@ -35,36 +37,9 @@ fn scenario(base: Value, patches: &[Value]) -> Scenario {
     scenario
 }
 
-fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, keep)
-}
-
 /// `pred` holds in the run of every seed.
 fn check(scenario: &Scenario, pred: &str, what: &str) {
-    let branches: Vec<&str> = scenario.branches.keys().map(String::as_str).collect();
-    let parsed = Pred::parse(pred, &branches).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let run = run(scenario, seed, Keep::LedgerOnly);
-        assert!(
-            run.verdict.counts.law_holds(),
-            "{what}: {:?}",
-            run.verdict.counts
-        );
-        let evidence = Evidence {
-            run: &run,
-            scenario,
-            base: scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence);
-        if let Some(missing) = missing.unwrap_or_else(|error| panic!("{pred}: {error}")) {
-            panic!("{what}, seed {seed}: {missing}\n  {:?}", run.verdict);
-        }
-    }
+    hold(pred, scenario, &SEEDS, None, what);
 }
 
 fn hudi(settings: Value) -> Value {

@@ -18,8 +18,10 @@
 //! | 10 | all  | >0      | ... another id each start | 2   | EO     | U until T7      | EO            | L          | U                            | L       |
 //! ```
 
+mod claims;
+
+use claims::{hold, run};
 use std::collections::BTreeSet;
-use streamproof::lesson::check::{Evidence, Pred};
 use streamproof::sim::ledger::OutcomeKind;
 use streamproof::sim::{Ended, Keep, Patch, Scenario, Simulation, catalog};
 
@@ -65,35 +67,9 @@ fn scenario(patches: &[&str], faults: &str) -> Scenario {
 
 /// The claim holds for this row and fault at every seed.
 fn check(patches: &[&str], faults: &str, pred: &str) {
-    let scenario = scenario(patches, faults);
-    let parsed = Pred::parse(pred, &[]).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let mut scenario = scenario.clone();
-        scenario.seed = seed;
-        let run = Simulation::run(&scenario, Keep::LedgerOnly);
-        assert!(run.verdict.counts.law_holds(), "{:?}", run.verdict.counts);
-        assert_eq!(
-            run.ended,
-            Ended::Drained,
-            "{patches:?} {faults}: {:?}",
-            run.verdict
-        );
-        let evidence = Evidence {
-            run: &run,
-            scenario: &scenario,
-            base: &scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence).expect("the names are known");
-        if let Some(missing) = missing {
-            panic!(
-                "{patches:?} {faults}\n{pred}: seed {seed}: {missing}\n  {:?}",
-                run.verdict
-            );
-        }
-    }
+    let what = format!("{patches:?} {faults}");
+    let drained = Some(Ended::Drained);
+    hold(pred, &scenario(patches, faults), &SEEDS, drained, &what);
 }
 
 const NOTHING: &str = "{}";
@@ -361,11 +337,7 @@ fn brokers_that_are_stopped_in_order_hand_on_what_they_lead_and_nobody_waits_for
             .expect("valid");
         for seed in SEEDS {
             let late = |scenario: &Scenario| {
-                let scenario = Scenario {
-                    seed,
-                    ..scenario.clone()
-                };
-                let run = Simulation::run(&scenario, Keep::LedgerOnly);
+                let run = run(scenario, seed, Keep::LedgerOnly);
                 let verdict = &run.verdict;
                 assert_eq!(
                     (verdict.counts.lost, verdict.dup, verdict.rows),

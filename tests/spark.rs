@@ -1,11 +1,13 @@
 //! Spark: recordings of a real one, and the settings and faults of a query against each other.
 
+mod claims;
+
+use claims::hold;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use streamproof::conform::{Checked, Conformance};
-use streamproof::lesson::check::{Evidence, Pred};
 use streamproof::sim::trace::{Fact, FactKind, TraceEvent};
-use streamproof::sim::{Keep, Patch, Run, Scenario, Simulation, Verdict, catalog};
+use streamproof::sim::{Keep, Patch, Run, Scenario, catalog};
 
 // ---- recordings ------------------------------------------------------------------------------------------------
 
@@ -131,31 +133,12 @@ fn scenario(patch: &Value) -> Scenario {
 }
 
 fn run(patch: &Value, seed: u64) -> Run {
-    let mut scenario = scenario(patch);
-    scenario.seed = seed;
-    Simulation::run(&scenario, Keep::Trace)
+    claims::run(&scenario(patch), seed, Keep::Trace)
 }
 
 /// Holds a claim against runs of a patch.
 fn check(patch: Value, claim: &str) {
-    let parsed =
-        Pred::parse(claim, &["revenue"]).unwrap_or_else(|error| panic!("{claim}: {error}"));
-    for seed in SEEDS {
-        let run = run(&patch, seed);
-        let law = |verdict: &Verdict| verdict.counts.law_holds();
-        assert!(law(&run.verdict) && run.branches.values().all(law));
-        let scenario = scenario(&patch);
-        let evidence = Evidence {
-            run: &run,
-            scenario: &scenario,
-            base: &scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence);
-        assert_eq!(missing, Ok(None), "{claim} with seed {seed} of {patch}");
-    }
+    hold(claim, &scenario(&patch), &SEEDS, None, &patch.to_string());
 }
 
 /// How a query ended in this run.

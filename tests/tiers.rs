@@ -1,9 +1,11 @@
 //! Segments fanned out from one topic and chained through others, each with a verdict of its own, and the pipeline as a whole.
 
+mod claims;
+
+use claims::{hold, run};
 use serde_json::{Value, json};
-use streamproof::lesson::check::{Evidence, Pred};
 use streamproof::sim::ledger::Guarantee;
-use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation};
+use streamproof::sim::{Ended, Keep, Patch, Scenario};
 
 const SEEDS: [u64; 3] = [42, 1, 7];
 
@@ -53,52 +55,8 @@ fn scenario(patches: &[Value]) -> Scenario {
     scenario
 }
 
-fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, keep)
-}
-
 fn check(scenario: &Scenario, pred: &str) {
-    let branches: Vec<&str> = scenario.branches.keys().map(String::as_str).collect();
-    let parsed = Pred::parse(pred, &branches).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let run = run(scenario, seed, Keep::LedgerOnly);
-        for verdict in run.branches.values().chain([&run.verdict]) {
-            assert!(verdict.counts.law_holds(), "{:?}", verdict.counts);
-        }
-        assert!(run.end_to_end.counts.law_holds(), "{:?}", run.end_to_end);
-        assert_eq!(run.ended, Ended::Drained, "seed {seed}");
-        let evidence = Evidence {
-            run: &run,
-            scenario,
-            base: scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed
-            .shortfall(&evidence)
-            .unwrap_or_else(|error| panic!("{pred}: {error}"));
-        if let Some(missing) = missing {
-            let branches: Vec<String> = run
-                .branches
-                .iter()
-                .map(|(name, v)| {
-                    format!(
-                        "{name} {:?} dup {} {:?} {:?}",
-                        v.counts, v.dup, v.dup_by, v.lost_by
-                    )
-                })
-                .collect();
-            panic!(
-                "{pred}, seed {seed}: {missing}\n main {:?} dup {}\n {}",
-                run.verdict.counts,
-                run.verdict.dup,
-                branches.join("\n ")
-            );
-        }
-    }
+    hold(pred, scenario, &SEEDS, Some(Ended::Drained), "");
 }
 
 #[test]

@@ -14,8 +14,10 @@
 //! | the coordinator dies with a decision    | one copy              | one copy            | the fail-over          |
 //! ```
 
-use streamproof::lesson::check::{Evidence, Pred};
-use streamproof::sim::{Ended, Keep, Patch, Run, Scenario, Simulation, catalog};
+mod claims;
+
+use claims::{hold, run};
+use streamproof::sim::{Ended, Keep, Patch, Scenario, catalog};
 
 const SEEDS: [u64; 4] = [42, 1, 2, 3];
 
@@ -47,35 +49,10 @@ fn scenario(patches: &[&str], faults: &str) -> Scenario {
         .unwrap_or_else(|error| panic!("{patches:?} {faults}: {error}"))
 }
 
-fn run(scenario: &Scenario, seed: u64, keep: Keep) -> Run {
-    let mut scenario = scenario.clone();
-    scenario.seed = seed;
-    Simulation::run(&scenario, keep)
-}
-
 fn check(patches: &[&str], faults: &str, pred: &str) {
-    let scenario = scenario(patches, faults);
-    let parsed = Pred::parse(pred, &[]).unwrap_or_else(|error| panic!("{pred}: {error}"));
-    for seed in SEEDS {
-        let run = run(&scenario, seed, Keep::LedgerOnly);
-        assert!(run.verdict.counts.law_holds(), "{:?}", run.verdict.counts);
-        assert_eq!(run.ended, Ended::Drained, "seed {seed} {:?}", run.verdict);
-        let evidence = Evidence {
-            run: &run,
-            scenario: &scenario,
-            base: &scenario,
-            base_run: None,
-            answered: &[],
-            traced: &[],
-        };
-        let missing = parsed.shortfall(&evidence).expect("the names are known");
-        if let Some(missing) = missing {
-            panic!(
-                "{patches:?} {faults}\n{pred}: seed {seed}: {missing}\n  {:?}",
-                run.verdict
-            );
-        }
-    }
+    let what = format!("{patches:?} {faults}");
+    let drained = Some(Ended::Drained);
+    hold(pred, &scenario(patches, faults), &SEEDS, drained, &what);
 }
 
 fn text(scenario: &Scenario) -> String {

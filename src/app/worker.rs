@@ -18,11 +18,10 @@ pub const PORT: &str = "streamproofPort";
 
 /// Events a slice.
 const SLICE: u64 = 1_500;
-/// How long the worker goes on without listening, in ms; on the page, where it has to fit between two pictures, one slice.
+/// How long a worker goes on without listening, in ms.
 const TURN: f64 = 25.0;
 
 struct Server {
-    /// The page's port, or the worker's own scope: both have the methods of a port.
     peer: MessagePort,
     turn: f64,
     run: RefCell<Option<Job>>,
@@ -30,14 +29,27 @@ struct Server {
     awake: Cell<bool>,
 }
 
-/// Listens for requests for as long as the page lives.
-pub fn serve() {
+/// Who asks: the page by the port that it left, or the worker's own scope, which has the methods of a port. And how long to go
+/// on without listening, in ms; on the page, where it has to fit between two pictures, one slice.
+pub fn peer() -> (MessagePort, f64) {
     let scope = js_sys::global();
     let port = Reflect::get(&scope, &PORT.into())
         .ok()
         .filter(|port| port.is_object());
     let turn = if port.is_some() { 0.0 } else { TURN };
-    let peer: MessagePort = port.unwrap_or_else(|| scope.into()).unchecked_into();
+    (port.unwrap_or_else(|| scope.into()).unchecked_into(), turn)
+}
+
+/// Hears every message for as long as the page lives.
+pub fn listen(peer: &MessagePort, hear: impl Fn(MessageEvent) + 'static) {
+    let hear = Closure::<dyn Fn(MessageEvent)>::new(hear);
+    peer.set_onmessage(Some(hear.as_ref().unchecked_ref()));
+    hear.forget();
+}
+
+/// Serves requests for as long as the page lives.
+pub fn serve() {
+    let (peer, turn) = peer();
     let server = Rc::new(Server {
         peer: peer.clone(),
         turn,
@@ -45,23 +57,19 @@ pub fn serve() {
         many: RefCell::new(None),
         awake: Cell::new(false),
     });
-    let on_message = {
-        let server = server.clone();
-        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            match Job::begin(&event.data().unchecked_into::<Uint8Array>().to_vec()) {
-                Ok(job) => {
-                    let is_run = job.is_run();
-                    *server.place(is_run).borrow_mut() = Some(job);
-                    if !server.awake.replace(true) {
-                        advance(server.clone());
-                    }
+    let this = server.clone();
+    listen(&peer, move |event| {
+        match Job::begin(&event.data().unchecked_into::<Uint8Array>().to_vec()) {
+            Ok(job) => {
+                let is_run = job.is_run();
+                *this.place(is_run).borrow_mut() = Some(job);
+                if !this.awake.replace(true) {
+                    advance(this.clone());
                 }
-                Err(reply) => server.post(&reply),
             }
-        })
-    };
-    peer.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    on_message.forget();
+            Err(reply) => this.post(&reply),
+        }
+    });
     server.post(&Reply::Ready);
 }
 

@@ -4,25 +4,21 @@
 //! worker may start, the page loads this same program into itself and leaves a message port for it.
 
 use super::client::Reply;
-use crate::app::worker::PORT;
+use crate::app::worker::{listen, peer};
 use crate::arrivals::Progress;
 use crate::arrivals::session::{Ask, Lab, Told};
 use gloo::timers::callback::Timeout;
-use js_sys::{Array, Date, Reflect, Uint8Array};
+use js_sys::{Array, Date, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, MessageEvent, MessagePort};
+use web_sys::{Blob, MessagePort};
 
 /// Records, lines or events a slice.
 const SLICE: usize = 10_000;
-/// How long the worker goes on without listening, in ms; on the page, where it has to fit between two pictures, one slice.
-const TURN: f64 = 25.0;
 
 struct Server {
-    /// The page's port, or the worker's own scope: both have the methods of a port.
     peer: MessagePort,
     turn: f64,
     lab: RefCell<Lab>,
@@ -31,14 +27,9 @@ struct Server {
     awake: Cell<bool>,
 }
 
-/// Listens for requests for as long as the page lives.
+/// Serves requests for as long as the page lives.
 pub fn serve() {
-    let scope = js_sys::global();
-    let port = Reflect::get(&scope, &PORT.into())
-        .ok()
-        .filter(|port| port.is_object());
-    let turn = if port.is_some() { 0.0 } else { TURN };
-    let peer: MessagePort = port.unwrap_or_else(|| scope.into()).unchecked_into();
+    let (peer, turn) = peer();
     let server = Rc::new(Server {
         peer: peer.clone(),
         turn,
@@ -46,23 +37,19 @@ pub fn serve() {
         number: Cell::new(0),
         awake: Cell::new(false),
     });
-    let on_message = {
-        let server = server.clone();
-        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            let message: Array = event.data().unchecked_into();
-            let number = message.get(0).as_f64().unwrap_or_default() as u32;
-            let bytes = message.get(1).unchecked_into::<Uint8Array>().to_vec();
-            match postcard::from_bytes(&bytes) {
-                Ok(ask) => server.take(number, ask, message.get(2)),
-                Err(_) => server.post(
-                    number,
-                    &Told::Refused("a request that cannot be read".into()),
-                ),
-            }
-        })
-    };
-    peer.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
-    on_message.forget();
+    let this = server.clone();
+    listen(&peer, move |event| {
+        let message: Array = event.data().unchecked_into();
+        let number = message.get(0).as_f64().unwrap_or_default() as u32;
+        let bytes = message.get(1).unchecked_into::<Uint8Array>().to_vec();
+        match postcard::from_bytes(&bytes) {
+            Ok(ask) => this.take(number, ask, message.get(2)),
+            Err(_) => this.post(
+                number,
+                &Told::Refused("a request that cannot be read".into()),
+            ),
+        }
+    });
     server.post(0, &Told::Stopped);
 }
 
