@@ -9,6 +9,7 @@ use super::replay::Config;
 use super::windows::{Emission, Plan, Store};
 use super::{Arrival, Arrivals};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What is to be seen. Times in microseconds since 1970.
@@ -80,7 +81,7 @@ pub struct Plane {
     pub late_not_drawn: u32,
     /// From `at_us` on, windows that end no later than this, in ms, take nothing more.
     pub line: Vec<(i64, i64)>,
-    /// Empty for sessions.
+    /// By start. Sessions by key are those of the picked record's key, and none if nothing is picked.
     pub columns: Vec<Column>,
     /// Rows of state at the end of the stretch.
     pub rows: u64,
@@ -249,7 +250,10 @@ impl Plane {
             late: late.len() as u32,
             late_not_drawn,
             line: line(steps, view),
-            columns: columns(config, view, lateness, closing),
+            columns: match config.windows.aligned() {
+                Some(aligned) => columns(config, aligned, view, lateness, closing),
+                None => sessions(config, arrivals, &watch.store, view, lateness, closing),
+            },
             rows: watch.store.tally().rows,
             picked: picked_dot,
             picked_key: number.map_or_else(String::new, |number| {
@@ -278,19 +282,70 @@ fn line(steps: &[(i64, i64)], view: View) -> Vec<(i64, i64)> {
     line
 }
 
-fn columns(
+impl View {
+    /// Event time that is to be seen, in ms.
+    fn events_ms(&self) -> (i64, i64) {
+        (
+            self.event_from_us.div_euclid(1_000),
+            self.until_us.div_euclid(1_000),
+        )
+    }
+}
+
+/// Sessions as they are at the end of the stretch, each from its first event to the gap behind its last.
+fn sessions(
     config: &Config,
+    arrivals: &Arrivals,
+    store: &Store,
     view: View,
     lateness: i64,
     closing: impl Fn(i64) -> Option<i64>,
 ) -> Vec<Column> {
-    let Some((size, slide)) = config.windows.aligned() else {
-        return Vec::new();
+    let rows = arrivals.rows();
+    let key = match (config.by_key, view.picked) {
+        (false, _) => None,
+        (true, Some(picked)) => rows.get(picked.row as usize).map(|row| row.key),
+        (true, None) => return Vec::new(),
     };
-    let (from, until) = (
-        view.event_from_us.div_euclid(1_000),
-        view.until_us.div_euclid(1_000),
-    );
+    let gap = config.windows.longest_ms() as i64;
+    let shows_once = config.emission() != Emission::Changes;
+    let mut found: BTreeMap<u32, Column> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        if key.is_some_and(|key| key != row.key) {
+            continue;
+        }
+        let Some((number, seen_us)) = store.session(index) else {
+            continue;
+        };
+        let event_ms = row.event_ms();
+        let column = found.entry(number).or_insert(Column {
+            start_ms: event_ms,
+            end_ms: event_ms + gap,
+            closed_us: None,
+            out_us: seen_us.filter(|_| shows_once),
+        });
+        column.start_ms = column.start_ms.min(event_ms);
+        column.end_ms = column.end_ms.max(event_ms + gap);
+    }
+    let (from, until) = view.events_ms();
+    let in_sight = |column: &Column| column.end_ms > from && column.start_ms < until;
+    let mut columns: Vec<Column> = found.into_values().filter(in_sight).collect();
+    columns.sort_by_key(|column| column.start_ms);
+    columns.truncate(COLUMNS as usize);
+    for column in &mut columns {
+        column.closed_us = closing(column.end_ms + lateness);
+    }
+    columns
+}
+
+fn columns(
+    config: &Config,
+    (size, slide): (i64, i64),
+    view: View,
+    lateness: i64,
+    closing: impl Fn(i64) -> Option<i64>,
+) -> Vec<Column> {
+    let (from, until) = view.events_ms();
     let first = from.div_euclid(slide);
     let last = until.div_euclid(slide).min(first + COLUMNS);
     let shows_once = config.emission() != Emission::Changes;
@@ -433,6 +488,62 @@ mod tests {
                 assert_eq!(moved.records, calm.records);
             }
         }
+    }
+
+    #[test]
+    fn each_counted_record_lies_in_one_session() {
+        let arrivals = (EXAMPLES[2].model)().arrivals();
+        let rows = arrivals.rows();
+        let config = flink("session:1s", 500, 0);
+        let over_all = Config {
+            by_key: false,
+            ..config
+        };
+        let start = rows[rows.len() / 2].at_us;
+        let view = View {
+            event_from_us: start,
+            from_us: start,
+            until_us: start + 60_000_000,
+            picked: None,
+        };
+        let all = plane(&arrivals, &over_all, view);
+        assert!(!all.columns.is_empty());
+        let lies = |columns: &[Column], event_ms: i64| {
+            let covers = |column: &&Column| (column.start_ms..column.end_ms).contains(&event_ms);
+            columns.iter().filter(covers).count()
+        };
+        // Sessions that touch are one.
+        assert!(
+            all.columns
+                .windows(2)
+                .all(|two| two[0].end_ms < two[1].start_ms)
+        );
+        for dot in &all.dots {
+            let event_ms = dot.event_us.div_euclid(1_000);
+            let is_counted = matches!(dot.fate, Fate::Counted | Fate::Behind);
+            if is_counted && event_ms > all.columns[0].start_ms {
+                assert_eq!(lies(&all.columns, event_ms), 1, "{dot:?}");
+            }
+        }
+
+        // By key they overlap, and only those of the key that was taken are seen.
+        let by_key = |picked| plane(&arrivals, &config, View { picked, ..view });
+        assert_eq!(by_key(None).columns, []);
+        let row = rows.partition_point(|row| row.at_us < start + 30_000_000) as u32;
+        let taken = rows[row as usize];
+        let picked = Some(Picked {
+            row,
+            at_us: taken.at_us,
+        });
+        let own = by_key(picked);
+        let dot = own.picked.expect("it is in the stretch");
+        assert!(matches!(dot.fate, Fate::Counted | Fate::Behind));
+        assert_eq!(lies(&own.columns, taken.event_ms()), 1);
+        assert!(
+            own.columns
+                .windows(2)
+                .all(|two| two[0].end_ms < two[1].start_ms)
+        );
     }
 
     #[test]

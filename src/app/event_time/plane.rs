@@ -194,6 +194,9 @@ fn Stretch(props: &PlaneProps) -> Html {
     };
     let title = match desk.settings.config.windows.aligned() {
         Some(_) => "Once the line has passed the end of a window, whatever still comes is dropped",
+        None if desk.settings.config.by_key && desk.picked.is_none() => {
+            "Each key has sessions of its own: take a reading to see those of its key"
+        }
         None => "A session takes what comes until the line has passed its last event and the gap",
     };
     let drawn = match (plane.one_in, plane.late_not_drawn) {
@@ -511,6 +514,8 @@ fn columns(plane: &Plane, axes: &Axes, zero: i64, picked: Option<Dot>) -> Html {
     });
     // Columns that are narrower than this are a pattern and no windows.
     let wide = |from: f64, until: f64| until - from >= 5.0;
+    let mut beside = plane.columns.windows(2);
+    let overlapping = beside.any(|two| two[1].start_ms < two[0].end_ms);
     let mut shown = Vec::new();
     for column in &plane.columns {
         let (left, right) = (
@@ -527,16 +532,6 @@ fn columns(plane: &Plane, axes: &Axes, zero: i64, picked: Option<Dot>) -> Html {
             .at(label(column.start_ms * 1_000, zero))
             .clamp(TOP, bottom);
         let hit = missed == Some(column.end_ms);
-        let overlapping = right - left
-            > x.at(label(
-                plane
-                    .columns
-                    .get(1)
-                    .map_or(column.end_ms, |next| next.start_ms)
-                    * 1_000,
-                zero,
-            )) - x.at(label(plane.columns[0].start_ms * 1_000, zero))
-                + 0.5;
         shown.push(html! {
             <g key={column.start_ms.to_string()}>
                 if !overlapping || hit { <rect class="column" data-hit={hit.to_string()} x={px(left + 1.0)} y={px(top)} width={px(right - left - 2.0)} height={px((foot - top).max(0.0))} /> }

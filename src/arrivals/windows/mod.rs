@@ -195,6 +195,15 @@ impl Store {
         }
     }
 
+    /// The number of the session that holds a record by now, and when a result of it could be seen, in microseconds; none where
+    /// windows are aligned or the record was dropped.
+    pub fn session(&self, record: usize) -> Option<(u32, Option<i64>)> {
+        match self {
+            Store::Aligned(_) => None,
+            Store::Sessions(sessions) => sessions.of(record),
+        }
+    }
+
     /// From event to first visibility of each record that was delivered, in microseconds, in no order.
     pub fn latencies(&mut self, arrivals: &Arrivals) -> Vec<i64> {
         let (hits, seen_at, seen) = match self {

@@ -69,6 +69,16 @@ impl Sessions {
         }
     }
 
+    /// The session that holds a record by now, and when a result of it could be seen.
+    pub(super) fn of(&self, record: usize) -> Option<(u32, Option<i64>)> {
+        let mut number = *self.hits.get(record).filter(|&&number| number != NONE)?;
+        while self.grew_into[number as usize] != NONE {
+            number = self.grew_into[number as usize];
+        }
+        let seen_at = self.seen_at[number as usize];
+        Some((number, (seen_at != i64::MIN).then_some(seen_at)))
+    }
+
     pub(super) fn record(&mut self, index: usize, row: &Arrival, moment: Moment) {
         let start = row.event_ms();
         let mut whole = Session {
