@@ -15,6 +15,7 @@ use claims::run;
 use streamproof::replay::playhead::Playhead;
 use streamproof::replay::series::Series;
 use streamproof::replay::{anomalies, explain, promises};
+use streamproof::sim::explore::crash_points::{Exploration, Reach};
 use streamproof::sim::trace::{Fact, FactKind, Trace};
 use streamproof::sim::{Ended, Keep, Patch, Scenario, Simulation, catalog};
 
@@ -34,6 +35,8 @@ const FLINK: &str = r#"{
 
 const TOPIC: &str = r#"{"sink": {"use": "kafka_topic", "kafka_topic": {"output.isolation.level": "read_committed"}}}"#;
 const NOTHING: &str = "{}";
+/// Two tasks, each with a chain of its own.
+const WINDOWLESS_PAIR: &str = r#"{"engine": {"flink": {"parallelism.default": 2}}}"#;
 
 /// Two tasks that exchange records, and sums of two seconds a customer.
 const WINDOWS: &str = r#"{"engine": {"flink": {"parallelism.default": 2, "window.type": "tumbling",
@@ -267,6 +270,60 @@ fn a_task_manager_that_stands_still_is_replaced_and_its_zombie_commits_nothing()
     let patient = r#"{"sink.delivery-guarantee": "exactly-once", "heartbeat.timeout": 50000}"#;
     let patient = scenario(patient, faults, &[TOPIC]);
     assert_eq!(count(&trace(&patient), FactKind::JobStarted), 1);
+}
+
+/// What was read, failed and started, with its time in ms.
+fn moments(trace: &Trace, kind: FactKind) -> Vec<u64> {
+    let of_kind = trace.iter().filter(|(_, event)| event.fact.kind() == kind);
+    of_kind.map(|(_, event)| event.at.ms()).collect()
+}
+
+#[test]
+fn tasks_that_miss_their_job_manager_fail_after_the_heartbeat_timeout_and_not_before() {
+    let faults = r#"{"crash": {"do": "jobmanager.crash", "at": 3500, "for": 6000}}"#;
+    let read_without = |timeout: u64| {
+        let settings = format!(
+            r#"{{"sink.delivery-guarantee": "at-least-once", "heartbeat.timeout": {timeout}}}"#
+        );
+        let scenario = scenario(&settings, faults, &[]);
+        hold(&scenario, "dup > 0 && lost == 0 && pending == 0");
+        let trace = trace(&scenario);
+        let starts = moments(&trace, FactKind::JobStarted);
+        assert_eq!(starts.len(), 2, "{starts:?}");
+        let failed = moments(&trace, FactKind::TaskFailed);
+        assert_eq!(failed.len(), 1, "{failed:?}");
+        let mut read = moments(&trace, FactKind::SourceRead);
+        read.retain(|&at| at > 3500 && at < starts[1]);
+        (failed[0], read.last().copied().unwrap_or(0))
+    };
+    let (failed, last) = read_without(2000);
+    assert!((4900..=5700).contains(&failed), "{failed}");
+    assert!(last <= failed, "{last} {failed}");
+    // As soon as another leader is known the old one's tasks end all the same.
+    let (failed, last) = read_without(50_000);
+    assert!((9500..9700).contains(&failed), "{failed}");
+    assert!(last > 7000, "{last}");
+}
+
+#[test]
+fn an_absence_of_the_job_manager_doubles_nothing_in_two_phases() {
+    for fault in [
+        r#"{"do": "jobmanager.crash", "at": 3500, "for": 6000}"#,
+        r#"{"do": "net.split", "where": "tm1>jm", "at": 3500, "for": 6000}"#,
+        r#"{"do": "net.reset", "where": "tm1>jm", "at": 3500}"#,
+    ] {
+        let faults = format!(r#"{{"away": {fault}}}"#);
+        hold(&scenario(TWO_PHASE, &faults, &[]), EXACT);
+        hold(
+            &scenario(TWO_PHASE, &faults, &[TOPIC, WINDOWLESS_PAIR]),
+            EXACT,
+        );
+    }
+    let split = r#"{"away": {"do": "net.split", "where": "tm1>jm", "at": 3500, "for": 6000}}"#;
+    let starts = |flink: &str| count(&trace(&scenario(flink, split, &[])), FactKind::JobStarted);
+    assert_eq!(starts(TWO_PHASE), 2, "both ends have given the other up");
+    let patient = r#"{"sink.delivery-guarantee": "exactly-once", "heartbeat.timeout": 50000}"#;
+    assert_eq!(starts(patient), 1, "nobody has");
 }
 
 // ---- barriers --------------------------------------------------------------------------------------------------
@@ -633,4 +690,22 @@ fn a_job_reads_what_a_job_before_it_has_committed() {
     hold_until(Ended::Drained, &chained, exact);
     let dirty = scenario(TWO_PHASE, crash, &[TOPIC, bills, careless]);
     hold_until(Ended::Drained, &dirty, "bills.dup > 0 && dup == 0");
+}
+
+// ---- every moment ----------------------------------------------------------------------------------------------
+
+/// A read that is under way when the leader dies is asked for again, also if the task has heard of the new leader by then.
+#[test]
+fn no_moment_of_a_brokers_death_leaves_an_order_behind() {
+    let twelve = r#"{"workload": {"orders": 12}}"#;
+    let reach = Reach {
+        faults: vec!["broker.crash.kept".into()],
+        hosts: vec!["b1".into(), "b2".into(), "b3".into()],
+        ..Reach::default()
+    };
+    let report = Exploration::run(&scenario(TWO_PHASE, NOTHING, &[TOPIC, twelve]), reach);
+    let report = report.expect("valid");
+    let tally = &report.segments[0].tally;
+    assert!(report.points > 1_000, "{}", report.points);
+    assert_eq!((tally.stuck, tally.lost), (0, 0), "{}", report.to_text());
 }

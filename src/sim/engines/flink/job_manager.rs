@@ -1,8 +1,9 @@
 //! The job manager: it deploys the tasks, coordinates checkpoints, and starts the job again when it fails.
 //!
 //! Mirrors: `JobMaster`, `DefaultScheduler` with `ExecutionFailureHandler`, `CheckpointCoordinator`,
-//! `CompletedCheckpointStore`, `HeartbeatManager`.
-//! Simplified: a job manager without high availability that comes back runs the application anew; its checkpoints are known
+//! `CompletedCheckpointStore`, `HeartbeatManager`, `ExecutionDeploymentReconciler`.
+//! Simplified: a job manager without high availability that comes back runs the application anew, and
+//! finds the slots free at once; its checkpoints are known
 //! from the store alone; a task manager whose process is another one than before counts as lost at once.
 
 use super::super::super::kafka::protocol::Positions;
@@ -170,11 +171,15 @@ impl JobManager {
         let current = memory.attempt;
         match message {
             Message::Register { incarnation } => self.register(memory, from, incarnation, cx),
-            Message::Alive => {
+            Message::Alive { deployed } => {
                 if let Some(member) = memory.known.get_mut(&from) {
                     member.heard = cx.now();
                     member.asked = false;
                     member.unreachable = 0;
+                }
+                // Every task has said that it runs, so one that is missing has failed, and word of it was lost.
+                if memory.phase == Phase::Running && deployed != Some(current) {
+                    self.fail(memory, "a task is not deployed any more", cx);
                 }
             }
             Message::Beat => {
@@ -251,7 +256,8 @@ impl JobManager {
             unreachable: 0,
         };
         let before = memory.known.insert(from, member);
-        cx.send(from, Message::Registered);
+        let leader = cx.incarnation();
+        cx.send(from, Message::Registered { leader });
         let another = before.is_some_and(|before| before.incarnation != incarnation);
         if another {
             self.fail(memory, "a task manager was lost", cx);

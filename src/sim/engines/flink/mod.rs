@@ -68,7 +68,10 @@ mod message {
     #[derive(Clone, Debug)]
     pub enum Message {
         // job manager to task manager
-        Registered,
+        Registered {
+            /// Which life of the job manager answers: another one is another leader.
+            leader: u32,
+        },
         Deploy {
             attempt: u32,
             /// Numbers a job, which a job manager without high availability loses with its memory.
@@ -108,7 +111,10 @@ mod message {
             attempt: u32,
             error: String,
         },
-        Alive,
+        Alive {
+            /// The attempt whose tasks run there (`ExecutionDeploymentReport`).
+            deployed: Option<u32>,
+        },
         /// A scripted source waits for a checkpoint.
         AskCheckpoint {
             attempt: u32,

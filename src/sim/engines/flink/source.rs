@@ -7,6 +7,7 @@
 use super::watermark::{self, SourceWatermarks};
 use super::{FlinkConfig, ReleaseName, StartupMode, WatermarkStrategyName};
 use crate::sim::kafka::protocol::{PartitionId, Positions};
+use crate::sim::kernel::HostId;
 use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::workload::Record;
 use std::collections::VecDeque;
@@ -20,7 +21,8 @@ pub struct Source {
     pub unknown: OrdSet<PartitionId>,
     /// What was fetched, and where the next fetch begins.
     pub fetched: OrdMap<PartitionId, (u64, VecDeque<(u64, Record)>)>,
-    pub fetching: OrdSet<PartitionId>,
+    /// Whom it has asked; no answer comes once that connection breaks, whoever leads by then.
+    pub fetching: OrdMap<PartitionId, HostId>,
     pub watermarks: SourceWatermarks,
     /// The next record is on its way through the task's own loop.
     pub emitting: bool,
@@ -70,7 +72,7 @@ impl Source {
             positions: Positions::new(),
             unknown: OrdSet::new(),
             fetched: OrdMap::new(),
-            fetching: OrdSet::new(),
+            fetching: OrdMap::new(),
             watermarks: SourceWatermarks::new(settings, generators),
             emitting: false,
             waits_for: None,

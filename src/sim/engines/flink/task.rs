@@ -130,8 +130,9 @@ impl TaskManager {
         let leader = |partition: PartitionId| memory.leaders[usize::from(partition.0)];
         for partition in source.unknown.clone() {
             if let Some(leader) = leader(partition)
-                && source.fetching.insert(partition)
+                && !source.fetching.contains_key(&partition)
             {
+                source.fetching.insert(partition, leader);
                 // Without a position the start decides; a position that is gone begins at what is left.
                 let spec = if source.positions.contains_key(&partition) {
                     OffsetSpec::Earliest
@@ -144,8 +145,9 @@ impl TaskManager {
         for (&partition, (offset, records)) in &source.fetched {
             if records.is_empty()
                 && let Some(leader) = leader(partition)
-                && source.fetching.insert(partition)
+                && !source.fetching.contains_key(&partition)
             {
+                source.fetching.insert(partition, leader);
                 cx.send(
                     leader,
                     Kafka::Read {

@@ -1,9 +1,9 @@
 //! A task manager with its slot: it takes what it is told to deploy, and tells the task in the slot what comes in.
 //!
-//! Mirrors: `TaskExecutor`, and `StreamTask` with its mailbox.
+//! Mirrors: `TaskExecutor` with `JobLeaderService` and `JobManagerHeartbeatListener`, and `StreamTask` with its mailbox.
 //! Simplified: one slot, with a reading task, the operator behind the exchange and a sink in it.
 
-use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, PartitionId, Positions};
+use super::super::super::kafka::protocol::{ErrorCode, Message as Kafka, Positions};
 use super::super::super::kafka::transactional::{Client, Settings};
 use super::super::super::sinks::console::ConsoleConfig;
 use super::super::super::sinks::hudi::HudiConfig;
@@ -17,7 +17,7 @@ use super::source::Source;
 use super::storage::{self, Committable, Snapshot};
 use super::task::{Phase, Task, Writer};
 use super::{DeliveryGuarantee, FlinkConfig, IdPrefixSuffix};
-use crate::sim::kernel::{Context, HostId, Program, Span};
+use crate::sim::kernel::{Context, HostId, Program, Span, Time};
 use crate::sim::message;
 use crate::sim::ordered::OrdMap;
 use std::collections::VecDeque;
@@ -59,6 +59,10 @@ pub struct TaskManager {
 #[derive(Clone)]
 pub struct Memory {
     pub(super) registered: bool,
+    /// The life of the job manager that it registered with last.
+    pub(super) leader: Option<u32>,
+    /// When the job manager was heard of last.
+    pub(super) heard: Time,
     pub(super) ticks: u64,
     pub(super) leaders: Vec<Option<HostId>>,
     pub(super) asked_metadata: usize,
@@ -102,6 +106,8 @@ impl Program for TaskManager {
     fn boot(&self, (): &mut (), cx: &mut Context) -> Memory {
         let mut memory = Memory {
             registered: false,
+            leader: None,
+            heard: cx.now(),
             ticks: 0,
             leaders: self.leaders.clone(),
             asked_metadata: 0,
@@ -285,8 +291,19 @@ impl TaskManager {
     fn on_own(&self, memory: &mut Memory, message: Message, cx: &mut Context) {
         match message {
             Message::Tick => self.tick(memory, cx),
-            Message::Registered => memory.registered = true,
-            Message::Heartbeat => cx.send(self.job_manager, Message::Alive),
+            Message::Registered { leader } => {
+                memory.registered = true;
+                memory.heard = cx.now();
+                let before = memory.leader.replace(leader);
+                if before.is_some_and(|before| before != leader) {
+                    self.fail(memory, "the job manager has lost its leadership".into(), cx);
+                }
+            }
+            Message::Heartbeat => {
+                memory.heard = cx.now();
+                let deployed = memory.task.as_ref().map(|task| task.attempt);
+                cx.send(self.job_manager, Message::Alive { deployed });
+            }
             Message::Deploy {
                 attempt,
                 job,
@@ -554,16 +571,8 @@ impl TaskManager {
                 let error = "RemoteTransportException: lost connection to a task manager";
                 task.failed = Some(error.into());
             }
-            let lost: Vec<PartitionId> = task
-                .source
-                .fetching
-                .iter()
-                .copied()
-                .filter(|p| memory.leaders[usize::from(p.0)] == Some(from))
-                .collect();
-            for partition in lost {
-                task.source.fetching.remove(&partition);
-            }
+            // Whoever leads by now: what this broker was asked is lost.
+            task.source.fetching.retain(|_, asked| *asked != from);
             if let Writer::Kafka(sink) = &mut task.writer {
                 sink.on_disconnected(from, cx);
             }
@@ -571,7 +580,25 @@ impl TaskManager {
         forget(&mut memory.leaders, from);
     }
 
+    /// Tasks do not outlive the connection to their job manager.
+    fn miss_job_manager(&self, memory: &mut Memory, cx: &mut Context) {
+        let timeout = Span::from_ms(self.config.heartbeat_timeout);
+        if memory.task.is_none() || cx.now().since(memory.heard) <= timeout {
+            return;
+        }
+        let peer = self.job_manager;
+        cx.note_setting("heartbeat.timeout", Fact::ConnectionLost { peer });
+        self.fail(
+            memory,
+            "the job manager sent no heartbeat in time".into(),
+            cx,
+        );
+        memory.registered = false;
+    }
+
     fn tick(&self, memory: &mut Memory, cx: &mut Context) {
+        cx.because(None);
+        self.miss_job_manager(memory, cx);
         cx.because(None);
         if memory.ticks.is_multiple_of(PATIENCE) {
             if !memory.registered {
