@@ -119,6 +119,92 @@ fn the_curve_drops_exactly_what_replays_drop_whatever_moves_the_watermark() {
     }
 }
 
+/// Rows of (event time, arrival) in ms, of three keys and two partitions.
+fn listed(rows: &[(i64, i64)]) -> Rc<Arrivals> {
+    let row = |(n, &(event_ms, at_ms)): (usize, &(i64, i64))| Arrival {
+        event_us: event_ms * 1_000,
+        at_us: at_ms * 1_000,
+        key: n as u32 % 3,
+        partition: n as u16 % 2,
+    };
+    let names = |count: usize| (0..count).map(|n| n.to_string()).collect();
+    Rc::new(Arrivals::new(
+        rows.iter().enumerate().map(row).collect(),
+        names(3),
+        names(2),
+    ))
+}
+
+/// A sweep shares work between delays; each replay by itself does everything anew.
+#[test]
+fn what_a_sweep_shares_between_delays_changes_nothing() {
+    let busy = Model {
+        outage: Some(Outage {
+            from_ms: 8_000,
+            until_ms: 11_000,
+            keys_ppm: 500_000,
+            catch_up_ms: 500,
+        }),
+        skew_ms: 300,
+        ..model(MOBILE, 3_000)
+    };
+    let spread: Vec<(i64, i64)> = (0..600)
+        .map(|n| (n * 40 - (n * 7_919) % 3_000 + 5_000, n * 40 + 5_000))
+        .collect();
+    // Clocks that are years ahead, stand at 1970 or lie before it.
+    let mut wrong = spread.clone();
+    (wrong[100].0, wrong[200].0, wrong[300].0) = (9_000_000_000_000, 0, -5_000);
+    let mut ahead = spread.clone();
+    ahead[0].0 = 100_000;
+    ahead[250].0 = 9_000_000;
+    let mut lists = vec![
+        Rc::new(busy.arrivals()),
+        listed(&spread),
+        listed(&wrong),
+        listed(&ahead),
+        listed(&spread[..1]),
+        listed(&[]),
+    ];
+    for row in [spread, ahead] {
+        let now = |(event_ms, at_ms)| (event_ms + 1_772_355_600_000, at_ms + 1_772_355_600_000);
+        lists.push(listed(&row.into_iter().map(now).collect::<Vec<_>>()));
+    }
+    let kinds = [
+        "tumbling:2s",
+        "sliding:3s:700ms",
+        "sliding:500ms:2s",
+        "session:300ms",
+    ];
+    let mut late = 0;
+    for arrivals in &lists {
+        for engine in engines() {
+            let mut configs = Vec::new();
+            for (kind, by_key) in kinds
+                .into_iter()
+                .flat_map(|kind| [(kind, true), (kind, false)])
+            {
+                for delay_ms in [0, 1, 333, 2_500, 9_000, 70_000] {
+                    configs.push(Config {
+                        windows: windows(kind),
+                        by_key,
+                        engine,
+                        strategy: fixed(delay_ms),
+                        ..Config::default()
+                    });
+                }
+            }
+            configs.retain(|config| config.validate().is_ok());
+            let judged = Sweep::run(arrivals, configs.clone(), Sla::default()).expect("valid");
+            for (judged, config) in judged.into_iter().zip(configs) {
+                let alone = Replay::run(arrivals, config);
+                late += alone.late;
+                assert_eq!(judged.outcome, alone, "{}", config.name());
+            }
+        }
+    }
+    assert!(late > 10_000, "{late}");
+}
+
 #[test]
 fn the_smallest_delay_is_enough_and_a_millisecond_less_is_not() {
     let mut lab = Lab::default();
@@ -420,7 +506,12 @@ fn progress_grows_and_a_new_request_takes_the_place_of_the_old_one() {
         Told::Refused(_)
     ));
     lab.answer(Ask::Example { id: "plant".into() });
-    let configs = vec![Config::default(); 3];
+    // Sessions are played record by record; what other windows need is worked out for all delays at once.
+    let session = Config {
+        windows: windows("session:300ms"),
+        ..Config::default()
+    };
+    let configs = vec![session; 3];
     assert_eq!(
         lab.ask(Ask::Sweep {
             configs: configs.clone(),
@@ -453,7 +544,7 @@ fn progress_grows_and_a_new_request_takes_the_place_of_the_old_one() {
     let arrivals = lab.arrivals().expect("loaded");
     assert_eq!(
         judged,
-        Sweep::run(arrivals, vec![Config::default()], Sla::default()).expect("valid")
+        Sweep::run(arrivals, vec![session], Sla::default()).expect("valid")
     );
 }
 

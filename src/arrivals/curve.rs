@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// The late-drop curve of a configuration under a fixed delay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateCurve {
-    /// The greatest delay in ms with which each record is late, falling; negative if it never is. Records that no window
-    /// covers are not in it.
+    /// The greatest delay in ms with which each record is late, falling. Records that never are, or that no window covers, are
+    /// not in it.
     needs: Vec<i64>,
     events: u64,
     /// Whether real runs drop exactly that many, or at most.
@@ -43,8 +43,10 @@ struct Needs<'a> {
 impl Listener for Needs<'_> {
     fn record(&mut self, index: usize, row: &Arrival, moment: Moment) {
         if let Some(end) = self.plan.last_end(index, row) {
-            self.needs
-                .push(moment.closed.max(NEVER) - end - self.lateness);
+            let need = moment.closed.max(NEVER) - end - self.lateness;
+            if need >= 0 {
+                self.needs.push(need);
+            }
         }
     }
 
@@ -52,7 +54,7 @@ impl Listener for Needs<'_> {
 }
 
 impl LateCurve {
-    /// The plan must be that of the configuration. Its strategy does not matter.
+    /// The plan must have the windows of the configuration, by key or over all. The strategy does not matter.
     pub fn of(arrivals: &Arrivals, plan: &Plan, config: &Config) -> LateCurve {
         let none = Strategy::Fixed { delay_ms: 0 };
         let partitions = arrivals.partitions.len().max(1);
@@ -64,7 +66,7 @@ impl LateCurve {
         let mut listener = Needs {
             plan,
             lateness,
-            needs: Vec::with_capacity(arrivals.len()),
+            needs: Vec::new(),
         };
         for (index, row) in arrivals.rows().iter().enumerate() {
             pace.record(index, row, &mut listener);

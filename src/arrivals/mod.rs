@@ -4,6 +4,7 @@
 //! file, model, example ── import, models ──► Arrivals ── delay ──► percentiles, drift, by key
 //!                                               │
 //!                        strategy ── pace ──────┤ the watermark, as Flink or Spark moves it
+//!                                               │    track: once for all fixed delays
 //!                                               ▼
 //!                                            windows ── replay ──► late, latency, freshness, state, updates
 //!                                               │
@@ -34,6 +35,7 @@ pub mod sla;
 pub mod strategy;
 pub mod sweep;
 pub mod timestamp;
+pub mod track;
 pub mod units;
 pub mod windows;
 

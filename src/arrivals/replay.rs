@@ -2,12 +2,13 @@
 //!
 //! A replay advances in slices of records and is the same however it is sliced.
 
-use super::Arrivals;
-use super::pace::{Engine, Flink, OutputMode, Pace, Spark};
+use super::pace::{Engine, Flink, Listener, OutputMode, Pace, Spark};
 use super::ranks::{Percentile, select};
 use super::strategy::{NEVER, Strategy};
+use super::track::Track;
 use super::units::{self, share_of};
 use super::windows::{Emission, Plan, Store, Windows};
+use super::{Arrival, Arrivals};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
@@ -192,14 +193,48 @@ pub struct Point {
     pub late: u64,
 }
 
+/// How the watermark finds its way.
+enum Way {
+    Paced(Pace),
+    /// Along a pass that other delays share: under this one, and the next advance.
+    Tracked {
+        track: Rc<Track>,
+        delay_ms: u64,
+        next: usize,
+    },
+}
+
+impl Way {
+    /// Advances along a shared pass, up to so many.
+    fn advance_to(&mut self, until: usize, store: &mut Store) {
+        let Way::Tracked {
+            track,
+            delay_ms,
+            next,
+        } = self
+        else {
+            return;
+        };
+        for &(closed, visible_us) in &track.advances[*next..until] {
+            store.advance(track.shifted(closed, *delay_ms), visible_us);
+        }
+        *next = until;
+    }
+}
+
 /// How many moments of a replay are kept.
 pub const POINTS: usize = 240;
+
+/// Records from one moment to the next.
+pub(super) fn point_step(records: usize) -> usize {
+    records.div_ceil(POINTS).max(1)
+}
 
 /// A configuration being played.
 pub struct Replay {
     arrivals: Rc<Arrivals>,
     config: Config,
-    pace: Pace,
+    way: Way,
     store: Store,
     next: usize,
     course: Vec<Point>,
@@ -214,18 +249,39 @@ impl Replay {
         );
         let partitions = arrivals.partitions.len().max(1);
         Replay {
-            pace: Pace::new(
+            way: Way::Paced(Pace::new(
                 config.engine,
                 config.strategy,
                 config.processing_ms,
                 partitions,
-            ),
+            )),
             store: Store::new(plan, config.emission(), &arrivals),
             arrivals,
             config,
             next: 0,
             course: Vec::with_capacity(POINTS + 1),
         }
+    }
+
+    /// The same along a pass that fixed delays share, if it holds for this one.
+    pub fn along(
+        arrivals: Rc<Arrivals>,
+        plan: Rc<Plan>,
+        track: Rc<Track>,
+        config: Config,
+    ) -> Replay {
+        let mut replay = Replay::new(arrivals, plan, config);
+        if let Strategy::Fixed { delay_ms } = config.strategy
+            && track.is_for(config.engine, config.processing_ms)
+            && track.holds_for(delay_ms)
+        {
+            replay.way = Way::Tracked {
+                track,
+                delay_ms,
+                next: 0,
+            };
+        }
+        replay
     }
 
     /// The whole of it at once.
@@ -238,13 +294,18 @@ impl Replay {
 
     /// Plays up to `records` more; false if there are none left.
     pub fn advance(&mut self, records: usize) -> bool {
-        let rows = self.arrivals.rows();
+        let arrivals = self.arrivals.clone();
+        let rows = arrivals.rows();
         let until = rows.len().min(self.next.saturating_add(records));
-        let step = rows.len().div_ceil(POINTS).max(1);
+        let step = point_step(rows.len());
         for (index, row) in rows.iter().enumerate().take(until).skip(self.next) {
-            self.pace.record(index, row, &mut self.store);
+            if let Way::Paced(pace) = &mut self.way {
+                pace.record(index, row, &mut self.store);
+            } else {
+                self.follow(index, row);
+            }
             if index % step == step - 1 {
-                let point = self.point(row.at_us);
+                let point = self.point(index / step, row.at_us);
                 self.course.push(point);
             }
         }
@@ -252,12 +313,43 @@ impl Replay {
         until < rows.len()
     }
 
-    fn point(&self, at_us: i64) -> Point {
+    /// One record along a shared pass.
+    fn follow(&mut self, index: usize, row: &Arrival) {
+        let Way::Tracked {
+            track, delay_ms, ..
+        } = &self.way
+        else {
+            return;
+        };
+        let before = track.before[index] as usize;
+        let moment = track.moment(index, row, *delay_ms);
+        self.way.advance_to(before, &mut self.store);
+        self.store.record(index, row, moment);
+    }
+
+    /// The nth moment, counted from 0.
+    fn point(&mut self, nth: usize, at_us: i64) -> Point {
+        let (watermark_ms, slack_ms, advances) = match &self.way {
+            Way::Paced(pace) => {
+                let watermark = Some(pace.watermark()).filter(|&watermark| watermark > NEVER);
+                (watermark, pace.slack(), None)
+            }
+            Way::Tracked {
+                track, delay_ms, ..
+            } => {
+                let mark = &track.points[nth];
+                let watermark = track.watermark(mark, *delay_ms);
+                (watermark, *delay_ms as i64, Some(mark.advances))
+            }
+        };
+        if let Some(advances) = advances {
+            self.way.advance_to(advances, &mut self.store);
+        }
         let tally = self.store.tally();
         Point {
             at_us,
-            watermark_ms: Some(self.pace.watermark()).filter(|&watermark| watermark > NEVER),
-            slack_ms: self.pace.slack(),
+            watermark_ms,
+            slack_ms,
             rows: tally.rows,
             late: tally.late,
         }
@@ -265,7 +357,17 @@ impl Replay {
 
     /// Nothing more arrives; what is open stays open.
     pub fn finish(mut self) -> Outcome {
-        self.pace.end(&mut self.store);
+        let batches = match &mut self.way {
+            Way::Paced(pace) => {
+                pace.end(&mut self.store);
+                pace.batches()
+            }
+            Way::Tracked { track, .. } => {
+                let track = track.clone();
+                self.way.advance_to(track.advances.len(), &mut self.store);
+                track.batches
+            }
+        };
         let latencies = self.store.latencies(&self.arrivals);
         let tally = self.store.tally();
         let delivered = latencies.len() as u64;
@@ -300,7 +402,7 @@ impl Replay {
             emitted: tally.emitted,
             updates: tally.updates,
             superseded: tally.superseded,
-            batches: self.pace.batches(),
+            batches,
             late_groups: tally.late_groups,
             course: self.course,
         }
@@ -310,7 +412,6 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arrivals::Arrival;
 
     /// Rows of (event time, arrival, key, partition), in ms.
     fn arrivals(rows: &[(i64, i64, u32)]) -> Rc<Arrivals> {

@@ -165,7 +165,7 @@ impl Lab {
             Ask::Delay { config, late_ppm } => {
                 config.validate()?;
                 let arrivals = self.loaded()?;
-                let plan = Plan::new(&arrivals, config.windows, config.by_key);
+                let plan = Plan::new(&arrivals, config.windows, false);
                 let curve = LateCurve::of(&arrivals, &plan, &config);
                 let found = curve.point(curve.least_delay(late_ppm));
                 let mut delays = vec![found.delay_ms, 0];
@@ -297,7 +297,7 @@ impl Lab {
             } => {
                 let arrivals = self.arrivals.clone()?;
                 if let Some(config) = configs.pop() {
-                    let plan = Plan::new(&arrivals, config.windows, config.by_key);
+                    let plan = Plan::new(&arrivals, config.windows, false);
                     let curve = LateCurve::of(&arrivals, &plan, &config);
                     chosen.extend(
                         curve

@@ -1,11 +1,13 @@
 //! Many configurations over the same arrivals, judged by one promise, and the frontier of those that nothing beats.
 //!
-//! A sweep advances in slices of records. What configurations share is worked out once: panes for each kind of window.
+//! A sweep advances in slices of records. What configurations share is worked out once: panes for each kind of window, the
+//! watermark's way for all fixed delays, and where results leave once, all that does not depend on the delay.
 
 use super::ranks::Percentile;
 use super::replay::{Config, Outcome, Replay};
 use super::sla::{Miss, Sla};
-use super::windows::Plan;
+use super::track::Track;
+use super::windows::{Fixed, Plan};
 use super::{Arrivals, Progress};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -29,6 +31,8 @@ pub struct Sweep {
     waiting: std::vec::IntoIter<Config>,
     total: usize,
     plan: Option<Rc<Plan>>,
+    track: Option<Rc<Track>>,
+    fixed: Option<Fixed>,
     replay: Option<Replay>,
     /// Records of the present replay that were played.
     played: u64,
@@ -55,6 +59,8 @@ impl Sweep {
             total: configs.len(),
             waiting: configs.into_iter(),
             plan: None,
+            track: None,
+            fixed: None,
             replay: None,
             played: 0,
             judged: Vec::new(),
@@ -84,7 +90,17 @@ impl Sweep {
                 Rc::new(Plan::new(&self.arrivals, config.windows, config.by_key))
             });
             self.plan = Some(plan.clone());
-            self.replay = Some(Replay::new(self.arrivals.clone(), plan, config));
+            let track = self.track(&config);
+            let arrivals = self.arrivals.clone();
+            if Fixed::fits(&config, &track)
+                && let Some(fixed) = self.fixed(&config, &plan, &track)
+            {
+                let outcome = fixed.outcome(&arrivals, config);
+                self.judge(outcome);
+                return self.waiting.len() > 0;
+            }
+            let replay = Replay::along(arrivals, plan, track, config);
+            self.replay = Some(replay);
             self.played = 0;
         }
         let events = self.arrivals.len() as u64;
@@ -98,13 +114,39 @@ impl Sweep {
         }
         let outcome = self.replay.take().expect("it was made above").finish();
         self.played = 0;
+        self.judge(outcome);
+        self.waiting.len() > 0
+    }
+
+    fn judge(&mut self, outcome: Outcome) {
         let misses = self.sla.misses(&outcome);
         self.judged.push(Judged {
             outcome,
             misses,
             on_frontier: false,
         });
-        self.waiting.len() > 0
+    }
+
+    fn track(&mut self, config: &Config) -> Rc<Track> {
+        let made = self.track.take();
+        let made = made.filter(|track| track.is_for(config.engine, config.processing_ms));
+        let track = made.unwrap_or_else(|| {
+            let (engine, processing_ms) = (config.engine, config.processing_ms);
+            Rc::new(Track::new(&self.arrivals, engine, processing_ms))
+        });
+        self.track = Some(track.clone());
+        track
+    }
+
+    fn fixed(&mut self, config: &Config, plan: &Plan, track: &Rc<Track>) -> Option<&Fixed> {
+        if !self
+            .fixed
+            .as_ref()
+            .is_some_and(|fixed| fixed.is_for(config))
+        {
+            self.fixed = Fixed::new(&self.arrivals, plan, track.clone());
+        }
+        self.fixed.as_ref()
     }
 
     /// In the order of the configurations.

@@ -5,15 +5,18 @@
 //! Simplified: no start offset; of the contents only the number of records is kept.
 //!
 //! Which records share a pane does not depend on the watermark, so it is worked out once ([`Plan`]) and used by every
-//! configuration of a sweep. Sessions do depend on it and are played each time.
+//! configuration of a sweep, and most of what comes of a fixed delay too ([`Fixed`]). Sessions do depend on it and are played
+//! each time.
 
 mod aligned;
+mod fixed;
 mod plan;
 mod sessions;
 
 use super::pace::{Listener, Moment};
 use super::{Arrival, Arrivals, units};
 use aligned::Aligned;
+pub use fixed::Fixed;
 pub use plan::{NONE, Plan};
 use serde::{Deserialize, Serialize};
 use sessions::Sessions;
@@ -132,6 +135,15 @@ pub enum Emission {
 }
 
 impl Emission {
+    /// Whether no window has a second result.
+    pub const fn is_once(self) -> bool {
+        match self {
+            Emission::Fires { allowed_lateness } => allowed_lateness == 0,
+            Emission::Once => true,
+            Emission::Changes => false,
+        }
+    }
+
     const fn lateness(self) -> i64 {
         match self {
             Emission::Fires { allowed_lateness } => allowed_lateness,

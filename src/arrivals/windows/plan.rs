@@ -32,31 +32,35 @@ impl Plan {
         let Some((size, slide)) = windows.aligned() else {
             return plan;
         };
-        let mut panes = Panes::default();
+        // A window starts at a multiple of the slide, so that is its number; the newest one of a record starts last.
+        let numbers: Vec<i64> = arrivals
+            .rows()
+            .iter()
+            .map(|row| row.event_ms().div_euclid(slide))
+            .collect();
+        let keys = if by_key { arrivals.keys.len() } else { 1 };
+        let overlap = (size - 1).div_euclid(slide);
+        let mut panes = Panes::new(&numbers, overlap, keys);
         plan.newest.reserve(arrivals.len());
-        for row in arrivals.rows() {
-            let event = row.event_ms();
-            let start = event - event.rem_euclid(slide);
-            if start + size <= event {
+        for (row, &number) in arrivals.rows().iter().zip(&numbers) {
+            let start = number * slide;
+            if size < slide && start + size <= row.event_ms() {
                 plan.newest.push(NONE);
                 continue;
             }
             let key = if by_key { row.key } else { 0 };
-            let pane = panes.find(start, key);
+            let pane = panes.find(number, key);
             if slide < size && !panes.has_older[pane as usize] {
                 // Older panes may cover other records of this slide: all that reach beyond its start.
                 panes.has_older[pane as usize] = true;
-                let mut before = start - slide;
-                while before + size > start {
-                    panes.find(before, key);
-                    before -= slide;
+                for before in 1..=overlap {
+                    panes.find(number - before, key);
                 }
             }
             plan.newest.push(pane);
         }
         // Panes are numbered by their end, so that closing them is moving a finger.
-        let mut order: Vec<u32> = (0..panes.all.len() as u32).collect();
-        order.sort_unstable_by_key(|&pane| panes.all[pane as usize]);
+        let order = panes.order();
         let mut place = vec![NONE; order.len()];
         for (to, &from) in order.iter().enumerate() {
             place[from as usize] = to as u32;
@@ -66,12 +70,12 @@ impl Plan {
         }
         plan.ends = order
             .iter()
-            .map(|&pane| panes.all[pane as usize].0 + size)
+            .map(|&pane| panes.all[pane as usize].0 * slide + size)
             .collect();
         plan.older = vec![NONE; if slide < size { order.len() } else { 0 }];
         for (to, &from) in order.iter().enumerate().take(plan.older.len()) {
-            let (start, key) = panes.all[from as usize];
-            let older = panes.known(start - slide, key);
+            let (number, key) = panes.all[from as usize];
+            let older = panes.known(number - 1, key);
             plan.older[to] = older.map_or(NONE, |pane| place[pane as usize]);
         }
         plan
@@ -93,40 +97,84 @@ impl Plan {
     }
 }
 
-/// Panes by start and key: a table with open addressing, whose order is never looked at.
-#[derive(Default)]
+/// How many places of a full table may stand empty for each record.
+const ROOMY: u64 = 4;
+
+/// Panes by number and key.
 struct Panes {
     all: Vec<(i64, u32)>,
     /// Index: pane. Whether those that overlap it from before are there.
     has_older: Vec<bool>,
     table: Vec<u32>,
+    room: Room,
+}
+
+/// Where a pane stands in the table.
+enum Room {
+    /// Every number from the first one on has a place for every key.
+    Full { first: i64, keys: usize },
+    /// Open addressing, whose order is never looked at: for numbers that lie far apart.
+    Hashed,
 }
 
 impl Panes {
-    /// Its number; a new one if it was not there.
-    fn find(&mut self, start: i64, key: u32) -> u32 {
-        if self.table.len() < 2 * (self.all.len() + 1) {
+    /// `overlap`: how many windows before its newest one may cover a record.
+    fn new(numbers: &[i64], overlap: i64, keys: usize) -> Panes {
+        let first = numbers.iter().min().copied().unwrap_or(0);
+        let first = first.saturating_sub(overlap + 1);
+        let last = numbers.iter().max().copied().unwrap_or(0);
+        let places = u128::from(last.abs_diff(first) + 1) * keys as u128;
+        let fits = places <= u128::from(ROOMY * numbers.len() as u64 + 4_096);
+        Panes {
+            all: Vec::new(),
+            has_older: Vec::new(),
+            table: vec![NONE; if fits { places as usize } else { 0 }],
+            room: if fits {
+                Room::Full { first, keys }
+            } else {
+                Room::Hashed
+            },
+        }
+    }
+
+    /// Which pane it is; a new one if it was not there.
+    fn find(&mut self, number: i64, key: u32) -> u32 {
+        if matches!(self.room, Room::Hashed) && self.table.len() < 2 * (self.all.len() + 1) {
             self.grow();
         }
-        let place = self.place(start, key);
+        let place = self.place(number, key);
         if self.table[place] != NONE {
             return self.table[place];
         }
         let pane = self.all.len() as u32;
-        self.all.push((start, key));
+        self.all.push((number, key));
         self.has_older.push(false);
         self.table[place] = pane;
         pane
     }
 
-    fn known(&self, start: i64, key: u32) -> Option<u32> {
-        Some(self.table[self.place(start, key)]).filter(|&pane| pane != NONE)
+    fn known(&self, number: i64, key: u32) -> Option<u32> {
+        Some(self.table[self.place(number, key)]).filter(|&pane| pane != NONE)
     }
 
-    fn place(&self, start: i64, key: u32) -> usize {
+    /// All of them, by number and key.
+    fn order(&self) -> Vec<u32> {
+        if matches!(self.room, Room::Full { .. }) {
+            let panes = self.table.iter().copied();
+            return panes.filter(|&pane| pane != NONE).collect();
+        }
+        let mut order: Vec<u32> = (0..self.all.len() as u32).collect();
+        order.sort_unstable_by_key(|&pane| self.all[pane as usize]);
+        order
+    }
+
+    fn place(&self, number: i64, key: u32) -> usize {
+        if let Room::Full { first, keys } = self.room {
+            return (number - first) as usize * keys + key as usize;
+        }
         let mask = self.table.len() - 1;
-        let mut place = mix(start as u64 ^ (u64::from(key) << 40)) as usize & mask;
-        while self.table[place] != NONE && self.all[self.table[place] as usize] != (start, key) {
+        let mut place = mix(number as u64 ^ (u64::from(key) << 40)) as usize & mask;
+        while self.table[place] != NONE && self.all[self.table[place] as usize] != (number, key) {
             place = (place + 1) & mask;
         }
         place
@@ -135,8 +183,8 @@ impl Panes {
     fn grow(&mut self) {
         self.table = vec![NONE; (4 * (self.all.len() + 1)).next_power_of_two()];
         for pane in 0..self.all.len() {
-            let (start, key) = self.all[pane];
-            let place = self.place(start, key);
+            let (number, key) = self.all[pane];
+            let place = self.place(number, key);
             self.table[place] = pane as u32;
         }
     }

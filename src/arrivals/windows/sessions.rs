@@ -23,7 +23,8 @@ pub struct Sessions {
     emission: Emission,
     /// Index: key. By start.
     open: Vec<Vec<Session>>,
-    /// End, number and key of what may close; entries of sessions that went on are passed over.
+    /// End, number and key of what may close. Sessions grow without being entered anew: an entry comes up no later than its
+    /// session ends, and is put back if that is later by then.
     ends: BinaryHeap<Reverse<(i64, u32, u32)>>,
     /// The same for what has fired and is still held.
     forgets: BinaryHeap<Reverse<(i64, u32, u32)>>,
@@ -95,6 +96,15 @@ impl Sessions {
         }
         let key = if self.by_key { row.key as usize } else { 0 };
         let sessions = &mut self.open[key];
+        // Most records go on with the newest one, which nothing else can touch.
+        if let Some(newest) = sessions.last_mut()
+            && !newest.fired
+            && (newest.start..=newest.end).contains(&start)
+        {
+            newest.end = newest.end.max(whole.end);
+            self.hits[index] = newest.number;
+            return;
+        }
         // Those that it meets lie together; touching counts.
         let from = sessions.partition_point(|session| session.end < whole.start);
         let own_end = whole.end;
@@ -114,10 +124,10 @@ impl Sessions {
             .iter()
             .filter(|session| session.fired)
             .count();
-        let moved = match &sessions[from..until] {
+        let is_new = match &sessions[from..until] {
             [one] if !one.fired => {
                 whole.number = one.number;
-                whole.end != one.end
+                false
             }
             met => {
                 whole.number = self.seen_at.len() as u32;
@@ -148,7 +158,7 @@ impl Sessions {
             let forget = whole.end + self.emission.lateness();
             self.forgets
                 .push(Reverse((forget, whole.number, key as u32)));
-        } else if moved {
+        } else if is_new {
             self.ends
                 .push(Reverse((whole.end, whole.number, key as u32)));
         }
@@ -157,16 +167,21 @@ impl Sessions {
 
     pub(super) fn advance(&mut self, closed: i64, visible_us: i64) {
         let lateness = self.emission.lateness();
-        while let Some(&Reverse((end, number, key))) =
+        while let Some(&Reverse((_, number, key))) =
             self.ends.peek().filter(|next| next.0.0 <= closed)
         {
             self.ends.pop();
             let sessions = &mut self.open[key as usize];
-            let is_it = |session: &Session| session.number == number && session.end == end;
-            let Some(place) = sessions.iter().position(is_it) else {
+            let Some(place) = sessions.iter().position(|session| session.number == number) else {
                 continue;
             };
-            if sessions[place].fired {
+            let session = sessions[place];
+            if session.fired {
+                continue;
+            }
+            let end = session.end;
+            if end > closed {
+                self.ends.push(Reverse((end, number, key)));
                 continue;
             }
             self.tally.emitted += 1;
