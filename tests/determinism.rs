@@ -167,6 +167,42 @@ fn what_is_being_handed_over_when_a_replay_strikes_has_not_happened_yet() {
 }
 
 #[test]
+fn what_the_source_keeps_back_comes_at_the_end_with_the_event_time_of_then_or_of_now() {
+    let told = |name: &str, more: Value| {
+        let mut fault = json!({"do": name, "at": 2_000, "for": 3_000, "partition": 1});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            fault[key] = value.clone();
+        }
+        let changes = json!({"update_share": 300_000, "late": null});
+        let patch = json!({"workload": changes, "faults": {"lost-ack": null, "quiet": fault}});
+        let (run, trace) = traced(&patched(&patch));
+        assert!(run.verdict.counts.law_holds() && run.verdict.counts.src == 40);
+        arrivals(&trace)
+    };
+    let zero = patched(&json!({})).workload.zero_ms;
+    let calm = told("source.idle", json!({"at": 90_000}));
+    for (name, late) in [("source.delay", true), ("source.idle", false)] {
+        let found = told(name, json!({}));
+        let mut moved = 0;
+        for &(order, at, customer, amount, event_time) in &found {
+            // Whoever comes when, the orders are the same.
+            assert!(
+                calm.iter()
+                    .any(|it| (it.0, it.2, it.3) == (order, customer, amount))
+            );
+            let happened = zero + (at / 1_000) as i64;
+            let then = calm.iter().any(|it| it.4 == event_time);
+            moved += u32::from(at == 5_000_000);
+            assert!(if late { then } else { happened == event_time }, "{order}");
+        }
+        assert!(moved > 3, "{name}: {moved}");
+        assert_eq!(found.len(), calm.len());
+    }
+    let all = told("source.delay", json!({"partition": null}));
+    assert!(all.iter().all(|it| !(2_000_000..5_000_000).contains(&it.1)));
+}
+
+#[test]
 fn in_any_scenario_the_law_holds_after_every_step_and_the_limits_hold() {
     let (mut ran, mut events, mut struck) = (0, 0, 0);
     for run in (0..RANDOM_SCENARIOS).filter_map(hold_to_the_law) {

@@ -445,6 +445,26 @@ fn a_stuck_partition_that_counts_as_idle_comes_back_too_late() {
 }
 
 #[test]
+fn an_idle_partition_holds_results_back_and_a_delayed_one_comes_too_late_as_idleness_has_it() {
+    let fault = |name: &str| {
+        format!(r#"{{"quiet": {{"do": "{name}", "partition": 1, "at": 2000, "for": 4000}}}}"#)
+    };
+    let (idle, delayed) = (fault("source.idle"), fault("source.delay"));
+    let patient = r#"{"watermark.idleness": null}"#;
+    // Nothing happened meanwhile: with the timeout the others' windows come out, without it they wait.
+    let quick = "late == 0 && lost == 0 && p95 < 4000";
+    hold(&scenario(NOTHING, &idle, &[WINDOWS, BUSY]), quick);
+    let slow = "late == 0 && lost == 0 && p95 > 4500";
+    hold(&scenario(patient, &idle, &[WINDOWS, BUSY]), slow);
+    // Something did: with the timeout it comes to windows that have fired, without it they have waited for it.
+    hold(
+        &scenario(NOTHING, &delayed, &[WINDOWS, BUSY]),
+        "late > 20 && lost == 0",
+    );
+    hold(&scenario(patient, &delayed, &[WINDOWS, BUSY]), slow);
+}
+
+#[test]
 fn without_a_timer_only_sql_moves_the_watermark() {
     let one = r#"{"watermark.idleness": null, "pipeline.auto-watermark-interval": 0}"#;
     hold(

@@ -525,6 +525,33 @@ fn an_order_late_for_one_window_may_count_in_another() {
 }
 
 #[test]
+fn a_delayed_partition_is_not_waited_for_and_an_idle_one_holds_nothing_back() {
+    let quiet = |name: &str, partition: Value, delay: u32| {
+        let mut patch = revenue(json!({"watermark.delay": delay}));
+        patch["workload"] = json!({"late": null});
+        patch["faults"] = json!({"quiet": {"do": name, "at": 2_000, "for": 4_000}});
+        patch["faults"]["quiet"]["partition"] = partition;
+        patch
+    };
+    let calm = "revenue.late == 0 && revenue.lost == 0";
+    // The watermark follows the furthest partition: what a slow one brings later is below it.
+    check(quiet("source.delay", json!(0), 1_000), "revenue.late > 2");
+    check(quiet("source.delay", json!(0), 6_000), calm);
+    // With everything held up the watermark stands still, until the whole backlog is one batch or two.
+    check(quiet("source.delay", Value::Null, 6_000), calm);
+    check(quiet("source.idle", json!(0), 1_000), calm);
+    let closed = |patch: &Value| {
+        let run = run(patch, 42);
+        let events = &run.trace.as_ref().expect("it was kept").events;
+        let closed = |e: &&TraceEvent| e.fact.kind() == FactKind::WindowClosed && e.at.ms() < 6_000;
+        events.iter().filter(closed).count()
+    };
+    let idle = closed(&quiet("source.idle", json!(0), 1_000));
+    let all = closed(&quiet("source.delay", Value::Null, 1_000));
+    assert!(idle > all, "{idle} {all}");
+}
+
+#[test]
 fn without_batches_without_data_windows_wait_for_the_next_order() {
     let key = "spark.sql.streaming.noDataMicroBatches.enabled";
     let closed = |enabled: bool| {

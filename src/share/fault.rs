@@ -1,7 +1,7 @@
 //! Faults in a link: `net.drop_ack@after.batch_appended.3:p1>b2`.
 //!
 //! The number right behind a name is what stands in brackets in the list of faults: the chance of `net.drop_ack` in parts per
-//! million, the length of `producer.pause` in ms. Whatever else a fault has follows by its name in files, `.for.1500`,
+//! million, the length of `producer.pause` in ms, the partition of `source.idle`. Whatever else a fault has follows by its name in files, `.for.1500`,
 //! `.times.2`; so does the name in the script, `.id.lost-ack`, where it is not the one that a new fault is given.
 //! `5000-9000` is how long it lasts, or for a fault that waits for a moment of its own, when that may be.
 
@@ -15,6 +15,7 @@ fn own_argument(name: &str) -> Option<&'static str> {
     match name {
         "net.drop_ack" | "net.drop_request" | "txn.abort" => Some("chance"),
         "net.delay" | "broker.slow" => Some("by"),
+        "source.idle" | "source.delay" => Some("partition"),
         _ if name.ends_with(".pause") => Some("for"),
         _ => None,
     }

@@ -63,6 +63,10 @@ pub struct FaultSpec {
     /// The first and the last event that the source hands over once more; 1 to 10 if nothing is said.
     #[serde(default)]
     pub events: Option<[u32; 2]>,
+    /// The partition of the topic whose orders the source keeps to itself, by the customers' keys. If nothing is said,
+    /// `source.idle` takes the first one and `source.delay` all.
+    #[serde(default)]
+    pub partition: Option<u16>,
     /// Right after the nth step of any host: the host, and the number of its step.
     #[serde(default)]
     pub after_step: Option<OrdMap<String, u32>>,
@@ -438,6 +442,24 @@ pub const MENU: &[MenuEntry] = &[
         short: words!("executor crash"),
     },
     MenuEntry {
+        name: "source.idle",
+        plain: words!(
+            "nothing happens on a partition for a while: its orders are made when that is over, and their event times say so"
+        ),
+        place: "p1",
+        duration: 4_000,
+        short: words!("partition idle"),
+    },
+    MenuEntry {
+        name: "source.delay",
+        plain: words!(
+            "what happens is handed over only when this is over, with the event times that it has: a backlog of late orders"
+        ),
+        place: "p1",
+        duration: 4_000,
+        short: words!("source delayed"),
+    },
+    MenuEntry {
         name: "source.replay",
         plain: words!(
             "the source sends earlier events once more, as they were: old versions come after newer ones"
@@ -678,6 +700,13 @@ pub enum Action {
         first: u32,
         last: u32,
     },
+    /// The source keeps back what happens on a partition, or on all.
+    Withhold {
+        place: Place,
+        partition: Option<PartitionId>,
+        during: Span,
+        happens: Happens,
+    },
     /// Somebody stops the query, deletes a part of its checkpoint and starts it again.
     Damage {
         place: Place,
@@ -692,10 +721,19 @@ pub enum Action {
     },
 }
 
+/// When an order happens that the source keeps back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happens {
+    /// When it would have: its event time is that of then.
+    Then,
+    /// When it is handed over: until then nothing has happened.
+    Later,
+}
+
 impl FaultSpec {
     /// Whether it is a fault of a table's writer or service beyond a crash of the driver, or one that shows in tables.
     pub fn strikes_a_table(&self) -> bool {
-        ["sink.", "rollback.", "compaction.", "source.replay"]
+        ["sink.", "rollback.", "compaction.", "source."]
             .iter()
             .any(|kind| self.name.starts_with(kind))
     }
@@ -760,6 +798,11 @@ impl FaultSpec {
         for (field, given, fitting) in [
             ("by", self.by.is_some(), &["net.delay", "broker.slow"][..]),
             ("events", self.events.is_some(), &["source.replay"]),
+            (
+                "partition",
+                self.partition.is_some(),
+                &["source.idle", "source.delay"],
+            ),
             (
                 "error",
                 self.error.is_some(),
@@ -895,6 +938,18 @@ impl FaultSpec {
             "net.drop_ack" | "net.drop_request" | "net.reset" => Action::Reset { place },
             name if name.starts_with("task.crash") => Action::Throw { place },
             "txn.abort" => Action::GiveUp { place },
+            "source.idle" => Action::Withhold {
+                place,
+                partition: Some(PartitionId(self.partition.unwrap_or(0))),
+                during,
+                happens: Happens::Later,
+            },
+            "source.delay" => Action::Withhold {
+                place,
+                partition: self.partition.map(PartitionId),
+                during,
+                happens: Happens::Then,
+            },
             "source.replay" => match self.events.unwrap_or([1, 10]) {
                 [first, last] if (1..=last).contains(&first) => {
                     Action::Replay { place, first, last }

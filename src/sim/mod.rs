@@ -48,7 +48,7 @@ use engines::operators::OutputMode;
 use engines::spark::driver::Driver;
 use engines::spark::executor::Executor;
 use engines::spark::{StartingOffsets, WindowType};
-use fault::{Action, FaultId, Place, Script};
+use fault::{Action, FaultId, Happens, Place, Script};
 use kafka::broker::Broker;
 use kafka::config::OnError;
 use kafka::controller::Controller;
@@ -220,8 +220,10 @@ pub struct Simulation {
     times: Vec<Time>,
     tally: Vec<(FactId, Counters)>,
     keep: Keep,
-    /// Orders that happened while the producer was down.
-    held: Vec<u32>,
+    /// Orders that happened while the producer was down; with the record where the source kept it back before.
+    held: Vec<(u32, Option<workload::Record>)>,
+    /// What the source keeps back, by the fault that makes it.
+    withheld: Vec<Withheld>,
     till: Till,
     /// What was handed over, by number, if a fault may have it handed over again.
     handed: OrdMap<u32, workload::Record>,
@@ -243,6 +245,19 @@ pub struct Simulation {
     /// The steps that hosts have taken, while somebody watches.
     #[cfg(not(feature = "lean"))]
     watched: Option<Vec<explore::Step>>,
+}
+
+/// Orders that the source keeps back for a while.
+#[derive(Clone)]
+struct Withheld {
+    fault: FaultId,
+    producer: HostId,
+    /// None: all of the producer's.
+    partition: Option<PartitionId>,
+    until: Time,
+    happens: Happens,
+    /// By number, with the time at which each would have been handed over.
+    orders: Vec<(u32, Time, workload::Record)>,
 }
 
 /// What the ledger of a segment must know of the scenario.
@@ -492,6 +507,7 @@ impl Simulation {
             tally: Vec::new(),
             keep,
             held: Vec::new(),
+            withheld: Vec::new(),
             till: Till::default(),
             handed: OrdMap::new(),
             store,
@@ -662,7 +678,9 @@ impl Simulation {
             What::Arrival(n) => {
                 self.expect_order(n + 1);
                 self.arrived = n;
-                self.hand_over(n);
+                if !self.withhold(n) {
+                    self.hand_over(n, None);
+                }
             }
             What::Fault(id) => self.strike(id, None, None),
             What::Restart(host) => {
@@ -692,11 +710,11 @@ impl Simulation {
     /// Orders that happened while the producer could not take them.
     fn hand_over_held(&mut self, host: HostId) {
         if self.producers.contains(&host) {
-            for n in std::mem::take(&mut self.held) {
+            for (n, record) in std::mem::take(&mut self.held) {
                 if self.taker(n) == host {
-                    self.hand_over(n);
+                    self.hand_over(n, record);
                 } else {
-                    self.held.push(n);
+                    self.held.push((n, record));
                 }
             }
         }
@@ -771,16 +789,48 @@ impl Simulation {
         Time::from_ms(instance.unwrap_or(0) as u64 * self.scenario.producer.stagger_ms)
     }
 
+    /// Whether the source keeps order `n` back, which happens now.
+    fn withhold(&mut self, n: u32) -> bool {
+        if !FULL || self.withheld.is_empty() {
+            return false;
+        }
+        let (now, producer) = (self.kernel.now, self.taker(n));
+        let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
+        let customer = self.till.key(workload, seed, n, now).0;
+        let partition = partition_of_customer(&self.scenario, customer);
+        let concerns = |withheld: &&mut Withheld| {
+            withheld.producer == producer && withheld.partition.is_none_or(|it| it == partition)
+        };
+        let Some(withheld) = self.withheld.iter_mut().find(concerns) else {
+            return false;
+        };
+        let record = self.till.event(workload, seed, n, now);
+        withheld.orders.push((n, now, record));
+        true
+    }
+
+    /// The source hands over what it kept back.
+    fn release(&mut self, withheld: Withheld) {
+        for (n, since, mut record) in withheld.orders {
+            if withheld.happens == Happens::Later {
+                let waited = self.kernel.now.ms() - since.ms();
+                self.till.postpone(&mut record, waited as i64);
+            }
+            self.hand_over(n, Some(record));
+        }
+    }
+
     /// The till hands an order over, or holds it back while nobody takes it.
-    fn hand_over(&mut self, n: u32) {
+    fn hand_over(&mut self, n: u32, record: Option<workload::Record>) {
         let producer = self.taker(n);
         if !self.takes_orders(producer) {
-            self.held.push(n);
+            self.held.push((n, record));
             return;
         }
         let now = self.kernel.now;
         let (workload, seed) = (&self.scenario.workload, self.scenario.seed);
-        let record = self.till.event(workload, seed, n, now);
+        let made = record.clone();
+        let record = record.unwrap_or_else(|| self.till.event(workload, seed, n, now));
         let emitted = Fact::Emitted {
             origin: record.origin,
             customer: record.key.0,
@@ -800,7 +850,7 @@ impl Simulation {
         self.begin_step(producer, producer, &message);
         // Who dies in this moment has not taken it.
         if !self.takes_orders(producer) {
-            self.held.push(n);
+            self.held.push((n, made));
             return;
         }
         // Only from here on can it be replayed: a replay that struck just now left it out.
@@ -1044,6 +1094,39 @@ impl Simulation {
                 };
                 self.replay(producer, first, last, injected);
             }
+            Action::Withhold {
+                place,
+                partition,
+                during,
+                happens,
+            } if FULL => {
+                if let Some(place) = self.withheld.iter().position(|it| it.fault == id) {
+                    // Its second coming is its end.
+                    if self.withheld[place].until <= self.kernel.now {
+                        let withheld = self.withheld.remove(place);
+                        self.release(withheld);
+                    }
+                    return;
+                }
+                let Place::Host(producer) = self.resolve(place, None) else {
+                    return;
+                };
+                let until = self.kernel.now + during;
+                let what = match happens {
+                    Happens::Then => "what happens is handed over late,",
+                    Happens::Later => "nothing happens on a partition,",
+                };
+                self.disturb(place, until, injected, remark(what, until));
+                self.withheld.push(Withheld {
+                    fault: id,
+                    producer,
+                    partition,
+                    until,
+                    happens,
+                    orders: Vec::new(),
+                });
+                self.kernel.agenda.insert(until, None, What::Fault(id));
+            }
             Action::Damage {
                 place,
                 what,
@@ -1093,6 +1176,7 @@ impl Simulation {
             | Action::Stop { .. }
             | Action::Refuse { .. }
             | Action::Damage { .. }
+            | Action::Withhold { .. }
             | Action::Replay { .. } => {}
         }
     }

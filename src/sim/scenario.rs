@@ -514,6 +514,14 @@ impl Scenario {
         let cast = super::cast(self);
         for (name, fault) in &self.faults {
             fault.lower(name, &cast)?;
+            let partitions = u64::from(self.topic.partitions);
+            let partition = u64::from(fault.partition.unwrap_or(0));
+            within(
+                &format!("faults.{name}.partition"),
+                partition,
+                0,
+                partitions - 1,
+            )?;
         }
         Ok(())
     }

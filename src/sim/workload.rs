@@ -129,10 +129,7 @@ impl Till {
         if !FULL || !workload.has_changes() {
             return created;
         }
-        let change = match workload.changes.get(&n) {
-            Some(change) => Some(change.clone()),
-            None => self.drawn(workload, seed, n),
-        };
+        let change = self.change(workload, seed, n);
         let of = change.as_ref().map_or(0, |change| change.of);
         let (Some(change), Some((key, value))) = (change, self.orders.get_mut(&of)) else {
             self.orders.insert(n, (created.key, created.value));
@@ -162,6 +159,40 @@ impl Till {
             value: *value,
             ..created
         }
+    }
+
+    /// An event happens so many ms later than it was told.
+    pub fn postpone(&mut self, record: &mut Record, by_ms: i64) {
+        let at = EventTime::from_ms(record.event_time.ms() + by_ms);
+        record.event_time = at;
+        let told = self.orders.get_mut(&record.value.order_id);
+        let version = &mut record.value.version;
+        if version.seq == 0 {
+            version.created = at;
+        }
+        // An order has been created once, whatever changed it meanwhile.
+        if let Some((_, value)) = told {
+            if version.seq == 0 {
+                value.version.created = at;
+            }
+            version.created = value.version.created;
+        }
+    }
+
+    /// Whose order event `n` is, which happens at `at`.
+    pub fn key(&self, workload: &Workload, seed: u64, n: u32, at: Time) -> Key {
+        let change = if workload.has_changes() {
+            self.change(workload, seed, n)
+        } else {
+            None
+        };
+        let changed = change.and_then(|change| self.orders.get(&change.of));
+        changed.map_or_else(|| order(workload, seed, n, at).key, |(key, _)| *key)
+    }
+
+    fn change(&self, workload: &Workload, seed: u64, n: u32) -> Option<Change> {
+        let listed = workload.changes.get(&n).cloned();
+        listed.or_else(|| self.drawn(workload, seed, n))
     }
 
     /// The change that chance makes of event `n`, if it makes one.
