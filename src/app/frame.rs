@@ -136,9 +136,9 @@ pub fn use_progress(loaded: &LoadedLesson, learner: &UseReducerHandle<Learner>) 
 }
 
 /// The step that the address names, counted from 0.
-pub fn first_step(steps: usize) -> usize {
-    let step = parameter("step").and_then(|step| step.parse::<usize>().ok());
-    step.map_or(0, |step| step.clamp(1, steps) - 1)
+pub fn first_step() -> Option<usize> {
+    let step = parameter("step")?.parse::<usize>().ok()?;
+    Some(step.saturating_sub(1))
 }
 
 /// Whether the page is to open without its start page.

@@ -33,7 +33,14 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
     Callback::from(move |event: KeyboardEvent| {
         // A course page may want its keys for itself.
         let off = || parameter("keys").as_deref() == Some("0");
-        if lab.face != Face::Stage || is_taken(&event) || off() {
+        if is_taken(&event) || off() {
+            return;
+        }
+        if event.key() == "/" {
+            event.prevent_default();
+            press("course");
+        }
+        if lab.face != Face::Stage {
             return;
         }
         let travel = |command| {

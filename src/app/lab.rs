@@ -152,6 +152,8 @@ pub enum Action {
     Preset(&'static Preset),
     /// The lesson sets another starting point.
     Base(&'static str, Box<Scenario>),
+    /// The same scenario, said as changes of another starting point.
+    Rebase(&'static str, Box<Scenario>, Patch),
     Select(Option<u32>),
     Explain(bool),
     Query(bool),
@@ -383,6 +385,11 @@ impl Reducible for Lab {
             Action::Base(id, base) => {
                 lab.base_id = id;
                 lab = lab.begin(*base);
+            }
+            Action::Rebase(id, base, patch) => {
+                lab.base_id = id;
+                lab.base = *base;
+                lab.patch = patch;
             }
             Action::Select(order) => {
                 lab.selected = order;

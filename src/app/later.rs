@@ -3,11 +3,13 @@
 //! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
 
 use super::components::charts::ChartsProps;
+use super::components::course::CourseProps;
 use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
 use super::components::settings::SettingsProps;
 use super::components::sql::SqlProps;
+use super::components::study::StudyProps;
 use std::future::Future;
 use std::pin::Pin;
 use wasm_bindgen_futures::spawn_local;
@@ -28,6 +30,8 @@ pub struct Parts {
     pub charts: fn() -> Coming<ChartsProps>,
     pub explain: fn() -> Coming<ExplainProps>,
     pub decide: fn() -> Coming<DecideProps>,
+    pub study: fn() -> Coming<StudyProps>,
+    pub course: fn() -> Coming<CourseProps>,
     pub sql: fn() -> Coming<SqlProps>,
 }
 
@@ -101,6 +105,15 @@ fn later<P: PartialEq + 'static>(
 pub fn lesson(props: LessonPanelProps) -> Html {
     let waiting = html! { <main class="lesson" id="lesson" aria-label="Lesson" tabindex="-1"><p class="crumb" role="status">{ "Loading the lesson" }</p></main> };
     later(|parts| parts.lesson, props, waiting)
+}
+
+/// Below everything else on the start page, so nothing moves when it comes.
+pub fn study(props: StudyProps) -> Html {
+    later(|parts| parts.study, props, Html::default())
+}
+
+pub fn course(props: CourseProps) -> Html {
+    later(|parts| parts.course, props, Html::default())
 }
 
 pub fn settings(props: SettingsProps) -> Html {

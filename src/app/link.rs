@@ -3,6 +3,7 @@
 use super::frame::embedded;
 use super::head::Head;
 use super::lab::{Action, Face, Lab, Notice};
+use super::learner::Wanted;
 use super::parameter;
 use crate::share::{LARGEST, Link, LinkError, Reader};
 use gloo::events::{EventListener, EventListenerOptions};
@@ -11,7 +12,9 @@ use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DragEvent, File};
-use yew::{Reducible, UseReducerDispatcher, UseReducerHandle, hook, use_effect_with};
+use yew::{
+    Callback, Reducible, UseReducerDispatcher, UseReducerHandle, hook, use_effect_with, use_mut_ref,
+};
 
 /// How long the address waits until things stand still, in ms: browsers count how often it changes.
 const CALM: u32 = 300;
@@ -71,9 +74,13 @@ pub fn copy(text: String) {
     }
 }
 
-/// Keeps the address up to date, opens links that are typed into it, and run files that are dropped on the page.
+/// Keeps the address up to date, opens links that are typed into it, and run files and lessons that are dropped on the page.
 #[hook]
-pub fn use_address(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {
+pub fn use_address(
+    lab: &UseReducerHandle<Lab>,
+    head: &UseReducerHandle<Head>,
+    on_go: &Callback<Wanted>,
+) {
     let shown = (
         lab.done.clone(),
         lab.patch.clone(),
@@ -99,6 +106,8 @@ pub fn use_address(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {
             move || drop(timer)
         });
     }
+    let newest = use_mut_ref(|| on_go.clone());
+    *newest.borrow_mut() = on_go.clone();
     let lab = lab.dispatcher();
     use_effect_with((), move |()| {
         let window = web_sys::window();
@@ -124,7 +133,10 @@ pub fn use_address(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {
                 let files = event.data_transfer().and_then(|data| data.files());
                 if let Some(file) = files.and_then(|files| files.get(0)) {
                     event.prevent_default();
-                    open_file(file, lab.clone());
+                    match file.name().ends_with(".md") {
+                        true => open_lesson(file, newest.borrow().clone()),
+                        false => open_file(file, lab.clone()),
+                    }
                 }
             })
         });
@@ -132,19 +144,30 @@ pub fn use_address(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {
     });
 }
 
+/// The text of a file. One that is too large is not even read; its length alone refuses it.
+pub async fn text_of(file: &File, largest: usize) -> String {
+    if file.size() > largest as f64 {
+        return " ".repeat(largest + 1);
+    }
+    let text = JsFuture::from(file.text()).await.ok();
+    text.and_then(|text| text.as_string()).unwrap_or_default()
+}
+
 /// Opens a run file.
 pub fn open_file(file: File, lab: UseReducerDispatcher<Lab>) {
     wasm_bindgen_futures::spawn_local(async move {
-        // One that is too large is not even read; its length alone refuses it.
-        let text = if file.size() > LARGEST as f64 {
-            Some(" ".repeat(LARGEST + 1))
-        } else {
-            let text = JsFuture::from(file.text()).await.ok();
-            text.and_then(|text| text.as_string())
-        };
-        lab.dispatch(opened(Link::read_file(
-            &text.unwrap_or_default(),
-            Reader::Page,
-        )));
+        let text = text_of(&file, LARGEST).await;
+        lab.dispatch(opened(Link::read_file(&text, Reader::Page)));
+    });
+}
+
+/// Opens an instructor's own lesson.
+pub fn open_lesson(file: File, on_go: Callback<Wanted>) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let text = text_of(&file, LARGEST).await;
+        on_go.emit(Wanted::File {
+            name: file.name(),
+            text,
+        });
     });
 }

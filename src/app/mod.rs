@@ -17,10 +17,12 @@ pub mod plots;
 pub mod plotter;
 mod runner;
 mod sqlite;
+mod storage;
 pub mod worker;
 
 use crate::job::{Reply, What};
 use crate::sim::kernel::Time;
+use components::course::CourseProps;
 use components::decide::DecideProps;
 use components::header::Header;
 use components::lesson::LessonPanelProps;
@@ -28,9 +30,11 @@ use components::notice::NoticeBar;
 use components::settings::{SettingsProps, Shown};
 use components::stage::{Stage, opening_view};
 use components::start::Start;
+use components::study::StudyProps;
 use head::{Head, Move};
 use hooks::{use_frames, use_keys};
-use lab::{Action, AfterRun, Face, Lab, Panel};
+use lab::{Action, AfterRun, Face, Lab, Panel, Shared};
+use learner::Wanted;
 use many::{Asking, Many};
 use runner::Runner;
 use yew::{
@@ -85,6 +89,9 @@ fn App(props: &AppProps) -> Html {
     let lit = use_state(Vec::<String>::new);
     let many = use_reducer_eq(Many::default);
     let deciding = use_state(|| false);
+    let wanted = use_state(|| None::<Shared<Wanted>>);
+    // The list of lessons, with its search.
+    let browsing = use_state(|| false);
     let runner = {
         let (dispatch, many) = (lab.dispatcher(), many.dispatcher());
         use_memo((), move |()| {
@@ -165,12 +172,27 @@ fn App(props: &AppProps) -> Html {
         Callback::from(move |micros| dispatch.dispatch(Move::Tick(micros)))
     };
     use_frames(head.playing, on_frame);
-    // Behind the questions nothing listens.
-    use_keys(match *deciding {
+    // Behind the questions and the list of lessons nothing listens.
+    use_keys(match *deciding || *browsing {
         true => Callback::noop(),
         false => keys::on_key(lab.clone(), head.clone()),
     });
-    link::use_address(&lab, &head);
+    let on_browse = {
+        let browsing = browsing.setter();
+        Callback::from(move |open| browsing.set(open))
+    };
+    let on_go = {
+        let (lab, wanted, browsing) = (lab.clone(), wanted.setter(), browsing.setter());
+        Callback::from(move |lesson: Wanted| {
+            wanted.set(Some(Shared::new(lesson)));
+            browsing.set(false);
+            lab.dispatch(Action::Face(Face::Stage));
+            if lab.panel != Panel::Lesson {
+                lab.dispatch(Action::Show(Panel::Lesson));
+            }
+        })
+    };
+    link::use_address(&lab, &head, &on_go);
     frame::use_frame(&lab, &head);
     let open = |panel: Panel, play: bool| {
         let (lab, head) = (lab.clone(), head.clone());
@@ -185,6 +207,11 @@ fn App(props: &AppProps) -> Html {
                 });
             }
         })
+    };
+    // The address may name a lesson; then that is the one.
+    let on_lesson = match parameter("lesson") {
+        Some(_) => open(Panel::Lesson, false),
+        None => on_go.reform(|_| Wanted::lesson(learner::OPENING)),
     };
     let on_lit = {
         let lit = lit.clone();
@@ -219,13 +246,15 @@ fn App(props: &AppProps) -> Html {
         <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()} data-deciding={deciding.to_string()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
-            <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} deciding={*deciding} on_decide={on_decide.clone()} />
+            <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} deciding={*deciding} on_decide={on_decide.clone()} on_browse={on_browse.clone()} />
             <NoticeBar lab={lab.clone()} at={head.at} />
             if lab.face == Face::Start {
-                <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} on_lesson={open(Panel::Lesson, false)} on_sandbox={open(Panel::None, false)} />
+                <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} {on_lesson} on_sandbox={open(Panel::None, false)} on_browse={on_browse.reform(|_| true)}>
+                    { later::study(StudyProps { on_go: on_go.clone() }) }
+                </Start>
             } else {
                 <div class="workbench">
-                    { later::lesson(LessonPanelProps { lab: lab.clone(), head: head.dispatcher(), watched, playing: head.playing, on_lit }) }
+                    { later::lesson(LessonPanelProps { lab: lab.clone(), head: head.dispatcher(), watched, playing: head.playing, on_lit, wanted: (*wanted).clone(), on_go: on_go.clone(), on_browse: on_browse.clone() }) }
                     <Stage lab={lab.clone()} head={head.clone()} />
                     { later::settings(SettingsProps { lab: lab.clone(), shown, lit: (*lit).clone() }) }
                 </div>
@@ -233,6 +262,9 @@ fn App(props: &AppProps) -> Html {
                 if *deciding {
                     { later::decide(DecideProps { lab: lab.dispatcher(), runner: (*runner).clone(), on_close: on_decide.reform(|()| false) }) }
                 }
+            }
+            if *browsing {
+                { later::course(CourseProps { lab: lab.clone(), on_go, on_close: on_browse.reform(|()| false) }) }
             }
         </div>
         </ContextProvider<UseReducerHandle<Many>>>

@@ -2,8 +2,9 @@
 
 use super::hooks::announce;
 use super::runner::load_module;
-use crate::replay::tables::{Cell, Table};
+use crate::replay::tables::{Cell as Value, Table};
 use js_sys::{Array, Function, Object, Promise, Reflect};
+use std::cell::Cell;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -45,8 +46,54 @@ async fn loaded() -> Option<JsValue> {
     engine()
 }
 
-/// Runs what was written, over these tables from now on if some are given. The error is SQLite's own.
-pub async fn ask(sql: &str, tables: Option<Vec<Table>>) -> Result<Found, String> {
+/// A run and how many facts of it: what tables are made from.
+pub type Moment = (u64, usize);
+
+thread_local! {
+    /// Which moment's tables the engine has, if nobody has changed them.
+    static HAS: Cell<Option<Moment>> = const { Cell::new(None) };
+    /// A query runs: there is one engine, and it does one thing at a time.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whose tables a query reads.
+pub enum Over<T> {
+    /// Those of this moment, as earlier queries may have left them; made only if the engine has not got them.
+    Moment(Moment, T),
+    /// Fresh ones.
+    Fresh(Moment, T),
+    /// Whatever is there.
+    Same,
+}
+
+/// Runs what was written. The error is SQLite's own.
+pub async fn ask<T: FnOnce() -> Vec<Table>>(sql: &str, over: Over<T>) -> Result<Found, String> {
+    if BUSY.replace(true) {
+        return Err("another query is still running".into());
+    }
+    let tables = match over {
+        Over::Moment(moment, _) if HAS.get() == Some(moment) => None,
+        Over::Moment(moment, make) | Over::Fresh(moment, make) => Some((moment, make())),
+        Over::Same => None,
+    };
+    if let Some((moment, _)) = &tables {
+        HAS.set(Some(*moment));
+    }
+    let answer = answer(sql, tables.map(|(_, tables)| tables)).await;
+    if answer.is_err() {
+        // Whatever was stopped or failed to load took its tables with it.
+        HAS.set(None);
+    }
+    BUSY.set(false);
+    answer
+}
+
+/// Whoever asks next brings tables of their own.
+pub fn forget() {
+    HAS.set(None);
+}
+
+async fn answer(sql: &str, tables: Option<Vec<Table>>) -> Result<Found, String> {
     let unreachable =
         || "SQLite could not be loaded; check the connection and try again".to_string();
     let engine = loaded().await.ok_or_else(unreachable)?;
@@ -89,13 +136,13 @@ fn method(engine: &JsValue, name: &str) -> Option<Function> {
 
 /// A table as the engine takes it.
 fn handed(table: &Table) -> JsValue {
-    let value = |cell: &Cell| match cell {
-        Cell::Null => JsValue::NULL,
+    let value = |cell: &Value| match cell {
+        Value::Null => JsValue::NULL,
         // Whole numbers below 2^53: times in ms, cents, offsets.
-        Cell::Integer(number) => JsValue::from_f64(*number as f64),
-        Cell::Text(text) => text.into(),
+        Value::Integer(number) => JsValue::from_f64(*number as f64),
+        Value::Text(text) => text.into(),
     };
-    let row = |row: &Vec<Cell>| row.iter().map(value).collect::<Array>();
+    let row = |row: &Vec<Value>| row.iter().map(value).collect::<Array>();
     let columns = table.columns.iter().map(|(name, _)| JsValue::from(*name));
     let object = Object::new();
     for (name, value) in [

@@ -8,11 +8,13 @@ fn main() {
 #[cfg(target_arch = "wasm32")]
 mod page {
     use streamproof::app::components::charts::{Charts, ChartsProps};
+    use streamproof::app::components::course::{Course, CourseProps};
     use streamproof::app::components::decide::{Decide, DecideProps};
     use streamproof::app::components::explain::{Explain, ExplainProps};
     use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
     use streamproof::app::components::settings::{Settings, SettingsProps};
     use streamproof::app::components::sql::{Sql, SqlProps};
+    use streamproof::app::components::study::{Study, StudyProps};
     use streamproof::app::later::{Draw, Parts, draw};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
@@ -22,6 +24,8 @@ mod page {
         charts: || Box::pin(async { charts().await.ok() }),
         explain: || Box::pin(async { explain().await.ok() }),
         decide: || Box::pin(async { decide().await.ok() }),
+        study: || Box::pin(async { study().await.ok() }),
+        course: || Box::pin(async { course().await.ok() }),
         sql: || Box::pin(async { sql().await.ok() }),
     };
 
@@ -30,6 +34,16 @@ mod page {
     #[wasm_split(lesson, fallible)]
     fn lesson() -> Part<LessonPanelProps> {
         Ok(draw::<LessonPanel>)
+    }
+
+    #[wasm_split(lesson, fallible)]
+    fn study() -> Part<StudyProps> {
+        Ok(draw::<Study>)
+    }
+
+    #[wasm_split(lesson, fallible)]
+    fn course() -> Part<CourseProps> {
+        Ok(draw::<Course>)
     }
 
     #[wasm_split(bench, fallible)]

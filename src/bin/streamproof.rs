@@ -36,7 +36,7 @@ usage: streamproof presets
        streamproof seeds SCENARIO [--seeds N] [--patch JSON] [--seed N] [--json]
        streamproof prevent SCENARIO [--order N] [--patch JSON] [--seed N] [--json]
        streamproof conform PATH... [--json]
-       streamproof lesson check [PATH] or new NAME, see lesson --help
+       streamproof lesson check [PATH], new NAME or show PATH, see lesson --help
 
 SCENARIO is a preset's name, a scenario file, a run file or a link. A patch is a JSON merge patch, such as
 '{\"producer\": {\"enable.idempotence\": true}}'. --trace writes one fact a line.

@@ -1,10 +1,10 @@
-//! `streamproof lesson check` and `streamproof lesson new`: lessons in a terminal.
+//! `streamproof lesson check`, `new` and `show`: lessons in a terminal.
 
 use super::check::Check;
 use super::course::Course;
 use super::glossary::{self, Glossary};
 use super::proof::{self, Finding, SEEDS, Solutions};
-use super::{Lesson, LessonError, Step};
+use super::{Lesson, LessonError, Step, show};
 use crate::sim::{catalog, control, json, suggest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub const USAGE: &str = "\
 usage: streamproof lesson check [PATH] [--seeds N] [--solutions FILE]
        streamproof lesson new NAME [--scenario PRESET]
+       streamproof lesson show PATH [--solutions FILE]
 
 check reads a lesson, or every lesson of a folder (lessons), and holds it against the simulator: what cannot be read, claims
 that do not hold, tasks that nothing has to be done for, questions without a prediction, blanks. Each with file and line;
@@ -21,6 +22,7 @@ exit status 1 if there is any. Claims are held with the scenario's own seed, and
 FILE says by lesson and step which patches pass the tasks and which do not (docs/writing-lessons.md); they are tried too.
 new writes a lesson that check accepts once its blanks are filled: NAME.md, or with NAME as MODULE/NAME
 lessons/en/MODULE/NAME.md. PRESET is the scenario it runs (order-billing); a classic mistake brings its claim and its task.
+show prints a lesson as JSON, its answers included: what a program needs to go through it. FILE is the same as for check.
 ";
 
 /// What stands where a writer has to write. `check` finds it.
@@ -32,11 +34,12 @@ pub fn run(words: &[&str]) -> Result<(String, bool), String> {
     match words {
         ["check", rest @ ..] => check(rest),
         ["new", rest @ ..] => Ok((new(rest)?, true)),
+        ["show", rest @ ..] => Ok((shown(rest)?, true)),
         [] | ["--help" | "-h", ..] => Ok((USAGE.into(), true)),
         [other, ..] => {
-            let hint = suggest::did_you_mean(other, ["check", "new"]);
+            let hint = suggest::did_you_mean(other, ["check", "new", "show"]);
             Err(format!(
-                "lesson: no verb named \"{other}\"{hint}; accepted are check, new\n\n{USAGE}"
+                "lesson: no verb named \"{other}\"{hint}; accepted are check, new, show\n\n{USAGE}"
             ))
         }
     }
@@ -86,13 +89,7 @@ fn check(words: &[&str]) -> Result<(String, bool), String> {
             ));
         }
     };
-    let solutions: BTreeMap<String, Solutions> = match solutions {
-        None => BTreeMap::new(),
-        Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-            json::parse(&text).map_err(|(line, problem)| format!("{path}:{line}: {problem}"))?
-        }
-    };
+    let solutions = read_solutions(solutions)?;
     let mut files = Vec::new();
     gather(path, &mut files)?;
     if files.is_empty() {
@@ -136,6 +133,29 @@ fn check(words: &[&str]) -> Result<(String, bool), String> {
     Ok((text, found == 0))
 }
 
+/// By the id of the lesson; none without a file.
+fn read_solutions(path: Option<&str>) -> Result<BTreeMap<String, Solutions>, String> {
+    let Some(path) = path else {
+        return Ok(BTreeMap::new());
+    };
+    let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    json::parse(&text).map_err(|(line, problem)| format!("{path}:{line}: {problem}"))
+}
+
+fn shown(words: &[&str]) -> Result<String, String> {
+    let (paths, [solutions]) = options(words, ["--solutions"])?;
+    let [path] = paths.as_slice() else {
+        return Err(format!("show needs one lesson's file\n\n{USAGE}"));
+    };
+    let solutions = read_solutions(solutions)?;
+    let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let lesson = Lesson::parse(path, &text).map_err(|error| error.to_string())?;
+    let id = Path::new(path).file_stem().and_then(|stem| stem.to_str());
+    let id = id.unwrap_or_default();
+    let shown = show::lesson(id, &lesson, solutions.get(id));
+    Ok(format!("{shown:#}\n"))
+}
+
 /// The lessons and the course below a path, in the order of their names.
 fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     let error = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -165,16 +185,22 @@ fn of_course(file: &Path, name: &str, content: &str) -> Vec<LessonError> {
         Ok(course) => course,
     };
     let folder = file.parent().unwrap_or(Path::new(""));
-    let ids = course.modules.iter().flat_map(|module| &module.lessons);
-    let places = ids.filter_map(|id| course.place(id, "en"));
-    places
-        .filter(|place| !folder.join(&place.path).is_file())
-        .map(|place| LessonError {
-            file: name.into(),
-            line: 1,
-            problem: format!("there is no {}", folder.join(&place.path).display()),
-        })
-        .collect()
+    let lessons = course.lessons().filter_map(|(_, id, title)| {
+        let path = folder.join(course.place(id, "en")?.path);
+        let Ok(text) = fs::read_to_string(&path) else {
+            return Some(format!("there is no {}", path.display()));
+        };
+        let own = text.lines().next()?.strip_prefix("# ")?.trim();
+        // A lesson that the course gives no title is listed by its id.
+        let differs = course.titles.contains_key(id) && own != title;
+        differs.then(|| format!("titles: \"{id}\" is \"{title}\" here and \"{own}\" in its file"))
+    });
+    let error = |problem| LessonError {
+        file: name.into(),
+        line: 1,
+        problem,
+    };
+    lessons.map(error).collect()
 }
 
 /// What was found, and in a line what was held.

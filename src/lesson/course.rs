@@ -9,6 +9,9 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Course {
     pub modules: Vec<Module>,
+    /// What the lessons are called, so that a list of them needs none of their files.
+    #[serde(default)]
+    pub titles: OrdMap<String, String>,
     /// Which lessons should come before one.
     #[serde(default)]
     pub needs: OrdMap<String, Vec<String>>,
@@ -58,18 +61,31 @@ impl Course {
                 return Err(error(1, format!("lesson \"{id}\" stands here twice")));
             }
         }
-        for (lesson, needed) in &course.needs {
-            for id in std::iter::once(lesson).chain(needed) {
-                if !ids.contains(&id.as_str()) {
-                    let hint = suggest::did_you_mean(id, ids.iter().copied());
-                    return Err(error(
-                        1,
-                        format!("needs: no lesson \"{id}\" in any module{hint}"),
-                    ));
-                }
+        let needed = |(lesson, needed)| std::iter::once(lesson).chain(needed);
+        let needed = course.needs.iter().flat_map(needed).map(|id| ("needs", id));
+        let titled = course.titles.keys().map(|id| ("titles", id));
+        for (field, id) in needed.chain(titled) {
+            if !ids.contains(&id.as_str()) {
+                let hint = suggest::did_you_mean(id, ids.iter().copied());
+                let problem = format!("{field}: no lesson \"{id}\" in any module{hint}");
+                return Err(error(1, problem));
             }
         }
         Ok(course)
+    }
+
+    /// Every lesson in its order: its number (`1.2`), its id and what it is called.
+    pub fn lessons(&self) -> impl Iterator<Item = (String, &str, String)> {
+        self.modules.iter().zip(1..).flat_map(move |(module, m)| {
+            let numbered = module.lessons.iter().zip(1..);
+            numbered.map(move |(id, n)| (format!("{m}.{n}"), id.as_str(), self.title(id)))
+        })
+    }
+
+    /// What a lesson is called; its id, if the course does not say.
+    pub fn title(&self, id: &str) -> String {
+        let title = self.titles.get(id).cloned();
+        title.unwrap_or_else(|| id.replace('-', " "))
     }
 
     /// Where a lesson stands, and where its file lies.
@@ -91,7 +107,7 @@ mod tests {
     use super::*;
 
     const TWO: &str = r#"{"modules": [{"id": "guarantees", "title": "Guarantees", "lessons": ["acks", "lost-ack"]}],
-        "needs": {"lost-ack": ["acks"]}}"#;
+        "titles": {"lost-ack": "The lost one"}, "needs": {"lost-ack": ["acks"]}}"#;
 
     #[test]
     fn a_lesson_has_its_number_from_the_order() {
@@ -102,6 +118,14 @@ mod tests {
             (1, 2, "en/guarantees/lost-ack.md")
         );
         assert_eq!(course.place("lost", "en"), None);
+        let lessons: Vec<_> = course.lessons().collect();
+        assert_eq!(
+            lessons,
+            [
+                ("1.1".into(), "acks", "acks".into()),
+                ("1.2".into(), "lost-ack", "The lost one".to_string())
+            ]
+        );
     }
 
     #[test]
@@ -118,6 +142,10 @@ mod tests {
         assert!(
             refused(TWO.replace(r#""lost-ack"]}"#, r#""acks"]}"#))
                 .contains("\"acks\" stands here twice")
+        );
+        assert_eq!(
+            refused(TWO.replace(r#"{"lost-ack": "The"#, r#"{"lost-akc": "The"#)),
+            "course.json:1: titles: no lesson \"lost-akc\" in any module; did you mean \"lost-ack\"?"
         );
         assert!(refused("{}".into()).starts_with("course.json:1: missing field `modules`"));
     }

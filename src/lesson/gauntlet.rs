@@ -16,6 +16,15 @@ impl Check {
         }
     }
 
+    /// The orders whose explanation it wants to be open.
+    pub fn traced(&self) -> Vec<&str> {
+        match self {
+            Check::Traced(order) => vec![order],
+            Check::All(checks) => checks.iter().flat_map(Check::traced).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// How it stands once suites were run on the evidence's scenario.
     pub fn standing_after(&self, evidence: &Evidence, reports: &[&GauntletReport]) -> Standing {
         match self {

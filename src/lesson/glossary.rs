@@ -89,6 +89,64 @@ impl Glossary {
         found.into_iter().map(|(_, term)| term).collect()
     }
 
+    /// A text cut at the terms that stand in it, so that they can be opened. Each is found once only: `met` are the terms that
+    /// were met before, by their lines.
+    pub fn marked<'t>(&self, text: &'t str, met: &mut Vec<usize>) -> Vec<(&'t str, Option<&Term>)> {
+        let mut pieces = Vec::new();
+        let (mut from, mut at) = (0, 0);
+        while let Some(letter) = text[at..].chars().next() {
+            let begins = !text[..at].ends_with(is_of_word) && is_of_word(letter);
+            let found = match begins {
+                true => self.at_beginning(&text[at..]),
+                false => None,
+            };
+            match found {
+                Some((term, length)) if !met.contains(&term.line) => {
+                    met.push(term.line);
+                    if from < at {
+                        pieces.push((&text[from..at], None));
+                    }
+                    at += length;
+                    pieces.push((&text[at - length..at], Some(term)));
+                    from = at;
+                }
+                Some((_, length)) => at += length,
+                None => at += letter.len_utf8(),
+            }
+        }
+        if from < text.len() {
+            pieces.push((&text[from..], None));
+        }
+        pieces
+    }
+
+    /// The longest name that a text begins with, and how many bytes of it.
+    fn at_beginning(&self, text: &str) -> Option<(&Term, usize)> {
+        let named = |name: &String| {
+            let begun = text.get(..name.len())?;
+            // An abbreviation is written as it is.
+            let is_it = match name.chars().any(char::is_lowercase) {
+                true => begun.eq_ignore_ascii_case(name),
+                false => begun == name,
+            };
+            let rest = &text[name.len()..];
+            let ending = ["", "es", "s"].into_iter().find(|ending| {
+                let rest = rest.strip_prefix(ending);
+                rest.is_some_and(|rest| !rest.starts_with(is_of_word))
+            });
+            is_it.then_some(name.len() + ending?.len())
+        };
+        let longest = |term: &Term| {
+            let names = std::iter::once(&term.term).chain(&term.also);
+            names.filter_map(named).max()
+        };
+        let found = self
+            .terms
+            .iter()
+            .filter_map(|term| Some((term, longest(term)?)));
+        found.max_by_key(|(_, length)| *length)
+    }
+
     /// Terms whose lesson the course does not have.
     pub fn misplaced(&self, course: &Course) -> Vec<LessonError> {
         let known = |id: &str| course.modules.iter().any(|module| module.has(id));
@@ -111,6 +169,11 @@ impl Term {
         let mut names = std::iter::once(&self.term).chain(&self.also);
         names.any(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+/// What words are made of: `micro-batch` and `max.poll.records` are one each.
+fn is_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '-' | '_' | '`')
 }
 
 /// A term whose list or definition is still to come.
@@ -370,5 +433,35 @@ mod tests {
                 "glossary.md:11: barrier: no lesson \"barriers\" in the course; did you mean \"barrier\"?"
             ]
         );
+    }
+
+    #[test]
+    fn a_text_is_cut_at_the_terms_in_it_the_longest_name_first_and_each_once() {
+        let glossary = Glossary::parse(TWO).expect("valid");
+        let mut met = Vec::new();
+        let mut cut = |text: &'static str| {
+            let pieces = glossary.marked(text, &mut met);
+            let piece = |(text, term): &(&str, Option<&Term>)| match term {
+                Some(term) => format!("[{text}={}]", term.term),
+                None => text.to_string(),
+            };
+            pieces.iter().map(piece).collect::<String>()
+        };
+        assert_eq!(
+            cut("Barriers pass; a barrier-free stream, Barriers and barristers."),
+            "[Barriers=barrier] pass; a barrier-free stream, Barriers and barristers."
+        );
+        assert_eq!(
+            cut("hw is no HW, är HWs."),
+            "hw is no [HW=high watermark], är HWs."
+        );
+        assert_eq!(
+            cut("Below the high watermark."),
+            "Below the high watermark."
+        );
+        met.clear();
+        let pieces = glossary.marked("the High Watermark", &mut met);
+        assert_eq!(pieces[1].0, "High Watermark");
+        assert_eq!(glossary.marked("", &mut met), []);
     }
 }

@@ -4,10 +4,11 @@
 //! - [`check`]: what a task demands of a run, and whether it holds
 //! - `gauntlet`: a check that is held against every script of a suite
 //! - `proof`: what every lesson has to hold, on the simulator
-//! - `command`: `streamproof lesson`, in a terminal
+//! - `command`: `streamproof lesson`, in a terminal; `show`: a lesson as JSON there
 //! - [`course`]: which lessons there are, in which order
 //! - [`glossary`]: the words of the course
 //! - [`progress`]: what a learner did, kept and merged, and what is due for review
+//! - [`sql`]: a task in SQL, and what a query is held against
 //! - [`search`]: one search over lessons, glossary, settings and scenarios
 
 pub mod check;
@@ -23,6 +24,9 @@ pub mod progress;
 #[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
 pub mod proof;
 pub mod search;
+#[cfg(not(any(target_arch = "wasm32", feature = "lean")))]
+pub mod show;
+pub mod sql;
 
 use crate::sim::{Patch, Scenario, ScenarioError, catalog};
 use check::{Check, Expr, Pred};
@@ -47,7 +51,7 @@ impl fmt::Display for LessonError {
 impl std::error::Error for LessonError {}
 
 /// One lesson.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lesson {
     pub title: String,
     pub setup: Setup,
@@ -162,6 +166,8 @@ pub enum AskKind {
     Number { answer: Expr, source: String },
     /// Free text, with a model answer to hold it against.
     Text { model: String },
+    /// A query over the tables of the run.
+    Sql(Box<sql::Wanted>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -236,6 +242,11 @@ impl Lesson {
                 format!("no preset \"{}\"", self.setup.scenario),
             )
         })?;
+        preset.scenario().patched(&self.patch(step))
+    }
+
+    /// What the lesson has changed in its preset by a step, counted from 0.
+    pub fn patch(&self, step: usize) -> Patch {
         let so_far = self.steps.iter().take(step + 1);
         let patches = so_far
             .flat_map(|step| &step.parts)
@@ -243,8 +254,7 @@ impl Lesson {
                 Part::Patch(patch) => Some(patch),
                 _ => None,
             });
-        let whole = patches.fold(self.setup.patch.clone(), |whole, patch| whole.then(patch));
-        preset.scenario().patched(&whole)
+        patches.fold(self.setup.patch.clone(), |whole, patch| whole.then(patch))
     }
 }
 

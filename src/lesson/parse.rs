@@ -6,7 +6,7 @@ use super::check::{Check, Expr, Item, Pred};
 use super::markdown::{self, Kind, Problem, Span};
 use super::{
     Ask, AskKind, Block, Choice, Claim, Inline, Lesson, LessonError, Part, Plot, Setup, Step,
-    StepKind, Task, search,
+    StepKind, Task, search, sql,
 };
 use crate::sim::{Patch, catalog, control, json, suggest};
 use serde::Deserialize;
@@ -427,8 +427,9 @@ impl Reader<'_> {
             "text" => AskKind::Text {
                 model: written.model,
             },
+            "sql" => AskKind::Sql(Box::new(self.sql(&written).map_err(problem)?)),
             other => {
-                let known = ["choice", "number", "text"];
+                let known = ["choice", "number", "text", "sql"];
                 let hint = suggest::did_you_mean(other, known);
                 return Err(problem(format!(
                     "no kind \"{other}\"{hint}; accepted are {}",
@@ -442,6 +443,26 @@ impl Reader<'_> {
             ask: written.ask,
             sure: written.sure,
             kind,
+        })
+    }
+
+    fn sql(&self, written: &WrittenAsk) -> Result<sql::Wanted, String> {
+        for (field, text) in [("begin", &written.begin), ("model", &written.model)] {
+            if text.is_empty() {
+                return Err(format!("a query has \"{field}\""));
+            }
+        }
+        if written.wrong.is_empty() {
+            return Err("a query has at least one that is close and \"wrong\"".into());
+        }
+        let rows = Expr::parse(&written.rows, &self.known_branches());
+        Ok(sql::Wanted {
+            begin: written.begin.clone(),
+            model: written.model.clone(),
+            wrong: written.wrong.clone(),
+            then: Some(written.then.clone()).filter(|then| !then.is_empty()),
+            rows: rows.map_err(|error| format!("rows \"{}\": {error}", written.rows))?,
+            source: written.rows.clone(),
         })
     }
 
@@ -468,8 +489,13 @@ struct WrittenAsk {
     options: Vec<Choice>,
     /// Of a number: what the run has to say.
     answer: String,
-    /// Of a text: an answer to hold one's own against.
+    /// Of a text and of a query: an answer to hold one's own against.
     model: String,
+    /// Of a query: what one begins from, what is close and wrong, what is looked at afterwards, and how many rows it finds.
+    begin: String,
+    wrong: Vec<String>,
+    then: String,
+    rows: String,
 }
 
 /// A backlog as the learner reads it: item, price, settings.

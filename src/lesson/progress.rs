@@ -5,7 +5,7 @@
 
 use super::{Lesson, Step};
 use crate::sim::json;
-use crate::sim::ordered::OrdMap;
+use crate::sim::ordered::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -18,7 +18,7 @@ pub const INTERVALS: [u32; 4] = [1, 3, 7, 21];
 /// A prediction is made with a confidence of 1 to so much.
 pub const SUREST: u8 = 3;
 
-/// By the id of the lesson.
+/// By the id of the lesson. Lessons that the course does not have are kept: they may be an instructor's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
     pub lessons: OrdMap<String, Record>,
@@ -29,6 +29,14 @@ pub struct Progress {
 pub struct Record {
     /// The day of the first time.
     pub opened: u32,
+    /// Where the learner is.
+    pub place: Place,
+    /// How many steps the lesson has.
+    pub steps: u32,
+    /// What is answered, or begun, by the id of the ask.
+    pub given: OrdMap<String, Given>,
+    /// Steps whose run was watched, counted from 0.
+    pub seen: OrdSet<u32>,
     /// By the id of the ask.
     pub predictions: OrdMap<String, Prediction>,
     /// Whether the answer was right, of asks without a confidence.
@@ -39,6 +47,41 @@ pub struct Record {
     pub gauntlets: OrdMap<String, Held>,
     /// Nothing until the lesson is through.
     pub review: Option<Review>,
+}
+
+/// Where somebody is in a lesson.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// Counted from 0.
+    pub step: u32,
+    /// Of the last change, in ms since 1970.
+    pub touched: u64,
+    /// The learner's own changes of the step's scenario: a merge patch.
+    pub changed: Option<Value>,
+}
+
+/// An answer as it stands in its form. Of two, the locked one counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Given {
+    /// It can be read, and no longer changed.
+    #[serde(skip_serializing_if = "is_not")]
+    pub locked: bool,
+    /// Whether it was right, where that can be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<bool>,
+    /// The picked option, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pick: Option<u32>,
+    /// 0 (guessing) to 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sure: Option<u8>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+fn is_not(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,29 +154,34 @@ impl Progress {
             let problem = format!("\"{format}\" is something else; expected \"{FORMAT}\"");
             return Err(wrong("format", problem));
         }
-        let version: u64 = fields.need("version")?;
+        let version: u64 = fields.need("v")?;
         if version == 0 || version > VERSION {
             let problem =
                 format!("{version} is not known here; this version reads up to {VERSION}");
-            return Err(wrong("version", problem));
+            return Err(wrong("v", problem));
         }
+        // Who wrote it, and when: for people.
+        fields.may::<String>("app", read)?;
+        fields.may::<String>("saved", read)?;
         let lessons = fields.entries("lessons", record)?;
         fields.end()?;
         Ok(Progress { lessons })
     }
 
-    /// What [`Progress::parse`] reads.
-    pub fn to_json(&self) -> String {
+    /// What [`Progress::parse`] reads. `app` is the version of the program, `saved` when this is, as people write it.
+    pub fn to_json(&self, app: &str, saved: &str) -> String {
         let lessons = self
             .lessons
             .iter()
             .map(|(id, record)| (id.clone(), written(record)));
         let whole = serde_json::json!({
             "format": FORMAT,
-            "version": VERSION,
+            "v": VERSION,
+            "app": app,
+            "saved": saved,
             "lessons": lessons.collect::<Map<String, Value>>(),
         });
-        format!("{whole:#}\n")
+        json::Text(&whole).to_string()
     }
 
     pub fn opened(&mut self, lesson: &str, day: u32) -> &mut Record {
@@ -142,6 +190,12 @@ impl Progress {
             ..Record::default()
         };
         self.lessons.entry(lesson.into()).or_insert_with(first)
+    }
+
+    /// The lesson that was worked on last.
+    pub fn last(&self) -> Option<(&String, &Record)> {
+        let touched = |(_, record): &(&String, &Record)| record.place.touched;
+        self.lessons.iter().max_by_key(touched)
     }
 
     /// All of both; where both have something, the better of the two. It does not matter which is merged into which.
@@ -209,6 +263,20 @@ impl Record {
         self.review.get_or_insert(Review { stage: 0, day });
     }
 
+    /// Every task was passed at some time.
+    pub fn is_finished(&self) -> bool {
+        self.review.is_some()
+    }
+
+    /// The lesson from its beginning, as if nobody had answered yet. When it comes back for review stays.
+    pub fn begun_anew(&self, day: u32) -> Record {
+        Record {
+            opened: day,
+            review: self.review,
+            ..Record::default()
+        }
+    }
+
     /// A review: what is remembered comes again later, what is not begins anew.
     pub fn reviewed(&mut self, remembered: bool, day: u32) {
         let stage = match self.review {
@@ -227,6 +295,15 @@ impl Record {
 
     fn merge(&mut self, other: Record) {
         self.opened = self.opened.min(other.opened);
+        self.steps = self.steps.max(other.steps);
+        if other.place.rank() > self.place.rank() {
+            self.place = other.place;
+        }
+        for (ask, new) in other.given {
+            let known = self.given.entry(ask).or_default();
+            *known = new.max(known.clone());
+        }
+        self.seen.extend(other.seen);
         merge(&mut self.predictions, other.predictions, Prediction::better);
         merge(&mut self.answers, other.answers, |a, b| a || b);
         merge(&mut self.tasks, other.tasks, Passed::better);
@@ -246,6 +323,15 @@ fn merge<T: Copy>(mine: &mut OrdMap<String, T>, other: OrdMap<String, T>, better
                 mine.insert(key, new);
             }
         }
+    }
+}
+
+impl Place {
+    /// The further one counts; of one step, the newer one.
+    fn rank(&self) -> (u32, u64, String) {
+        let changed = self.changed.as_ref();
+        let changed = changed.map(|changed| json::Text(changed).to_string());
+        (self.step, self.touched, changed.unwrap_or_default())
     }
 }
 
@@ -308,12 +394,21 @@ impl Review {
 fn written(record: &Record) -> Value {
     let map = |value: Value| match &value {
         Value::Object(entries) if entries.is_empty() => None,
+        Value::Array(entries) if entries.is_empty() => None,
         Value::Null => None,
         _ => Some(value),
     };
     let of = |value: Result<Value, serde_json::Error>| map(value.unwrap_or_default());
+    let seen: Value = record.seen.iter().copied().collect();
     let fields = [
         ("opened", Some(record.opened.into())),
+        ("step", Some((record.place.step + 1).into())),
+        ("steps", Some(record.steps.into())),
+        ("touched", Some(record.place.touched.into())),
+        ("done", Some(record.is_finished().into())),
+        ("changed", record.place.changed.clone()),
+        ("given", of(serde_json::to_value(&record.given))),
+        ("seen", map(seen)),
         ("predictions", of(serde_json::to_value(&record.predictions))),
         ("answers", of(serde_json::to_value(&record.answers))),
         ("tasks", of(serde_json::to_value(&record.tasks))),
@@ -328,8 +423,28 @@ fn written(record: &Record) -> Value {
 
 fn record(place: &str, value: &Value) -> Result<Record, ProgressError> {
     let mut fields = Fields::of(place, value)?;
+    // Follows from the rest: it is there for people.
+    fields.may::<bool>("done", read)?;
+    let step = fields.may("step", read)?.unwrap_or(1_u32);
     let record = Record {
         opened: fields.need("opened")?,
+        place: Place {
+            step: step
+                .checked_sub(1)
+                .ok_or_else(|| wrong(fields.within("step"), "the first one is 1"))?,
+            touched: fields.may("touched", read)?.unwrap_or_default(),
+            changed: fields.may("changed", |place, value| match value {
+                Value::Object(_) => Ok(value.clone()),
+                _ => Err(wrong(place, "no merge patch; expected { ... }")),
+            })?,
+        },
+        steps: fields.may("steps", read)?.unwrap_or_default(),
+        given: fields.entries("given", read)?,
+        seen: fields
+            .may::<Vec<u32>>("seen", read)?
+            .into_iter()
+            .flatten()
+            .collect(),
         predictions: fields.entries("predictions", |place, value| {
             let made: Prediction = read(place, value)?;
             if !(1..=SUREST).contains(&made.sure) {
@@ -449,8 +564,9 @@ impl<'a> Fields<'a> {
 mod tests {
     use super::*;
 
-    const SMALL: &str = r#"{"format": "streamproof-progress", "version": 1, "lessons": {
-  "lost-ack": {"opened": 100, "predictions": {"p1": {"right": false, "sure": 3}}, "answers": {"q1": true},
+    const SMALL: &str = r#"{"format": "streamproof-progress", "v": 1, "lessons": {
+  "lost-ack": {"opened": 100, "step": 3, "steps": 9, "touched": 5, "changed": {"seed": 7}, "seen": [1],
+    "given": {"p1": {"locked": true, "right": false, "pick": 1, "sure": 2}}, "predictions": {"p1": {"right": false, "sure": 3}}, "answers": {"q1": true},
     "tasks": {"Pay neither price/1": {"day": 101, "seed": 42}}, "gauntlets": {"G-NET": {"runs": 20, "failed": 5}},
     "review": {"stage": 1, "day": 102}}}}"#;
 
@@ -468,10 +584,10 @@ mod tests {
     fn what_is_written_is_read_again() {
         let mut progress = small();
         progress.opened("barriers", 7);
-        let text = progress.to_json();
+        let text = progress.to_json("0.1.0", "today");
         assert_eq!(Progress::parse(&text).as_ref(), Ok(&progress));
         assert_eq!(
-            Progress::parse(&Progress::default().to_json()),
+            Progress::parse(&Progress::default().to_json("0.1.0", "today")),
             Ok(Progress::default())
         );
     }
@@ -487,18 +603,13 @@ mod tests {
                 "\"tracker\" is something else",
             ),
             (
-                "\"version\": 1",
-                "\"version\": 2",
-                "version",
+                "\"v\": 1",
+                "\"v\": 2",
+                "v",
                 "2 is not known here; this version reads up to 1",
             ),
-            ("\"version\": 1, ", "", "version", "is missing"),
-            (
-                "\"version\": 1",
-                "\"version\": -1",
-                "version",
-                "invalid value",
-            ),
+            ("\"v\": 1, ", "", "v", "is missing"),
+            ("\"v\": 1", "\"v\": -1", "v", "invalid value"),
             (
                 "\"opened\": 100",
                 "\"opened\": \"monday\"",
@@ -540,6 +651,24 @@ mod tests {
                 "\"stage\": 4",
                 "lessons.lost-ack.review",
                 "stage is 4, it goes from 0 to 3",
+            ),
+            (
+                "\"step\": 3",
+                "\"step\": 0",
+                "lessons.lost-ack.step",
+                "the first one is 1",
+            ),
+            (
+                "{\"seed\": 7}",
+                "7",
+                "lessons.lost-ack.changed",
+                "no merge patch",
+            ),
+            (
+                "\"pick\": 1",
+                "\"pick\": \"b\"",
+                "lessons.lost-ack.given.p1",
+                "invalid type",
             ),
             (
                 "\"answers\"",
@@ -588,6 +717,26 @@ mod tests {
             Progress::default(),
             with(|record| record.opened = 90),
             with(|record| record.opened = 110),
+            with(|record| record.place.step = 5),
+            with(|record| record.place.touched = 6),
+            with(|record| record.place.changed = None),
+            with(|record| record.steps = 12),
+            with(|record| {
+                record.seen.insert(4);
+            }),
+            with(|record| {
+                record.given.entry("p1".into()).or_default().right = Some(true);
+            }),
+            with(|record| {
+                let begun = Given {
+                    text: "because".into(),
+                    ..Given::default()
+                };
+                record.given.insert("e1".into(), begun);
+            }),
+            with(|record| {
+                record.given.entry("p1".into()).or_default().locked = false;
+            }),
             with(|record| {
                 record.predictions.insert(
                     "p1".into(),
@@ -641,6 +790,11 @@ mod tests {
         });
         let record = all.lessons.get("lost-ack").expect("is there");
         assert_eq!(record.opened, 90);
+        assert_eq!((record.place.step, record.steps), (5, 12));
+        assert_eq!(record.seen.iter().collect::<Vec<_>>(), [&1, &4]);
+        assert_eq!(record.given["p1"].right, Some(true));
+        assert!(record.given["p1"].locked);
+        assert_eq!(record.given["e1"].text, "because");
         assert_eq!(
             record.predictions.get("p1"),
             Some(&Prediction {
@@ -749,5 +903,23 @@ mod tests {
         assert!(!record.is_through(&lesson));
         record.passed(task_key(&lesson.steps[1], 1), 42, 1);
         assert!(record.is_through(&lesson));
+    }
+
+    #[test]
+    fn the_last_lesson_is_the_one_that_was_touched_last() {
+        let mut progress = small();
+        assert_eq!(progress.last().map(|(id, _)| id.as_str()), Some("lost-ack"));
+        progress.opened("barriers", 3).place.touched = 6;
+        assert_eq!(progress.last().map(|(id, _)| id.as_str()), Some("barriers"));
+        assert_eq!(Progress::default().last(), None);
+    }
+
+    #[test]
+    fn a_lesson_that_is_begun_anew_forgets_its_answers_and_keeps_its_review() {
+        let progress = small();
+        let record = progress.lessons["lost-ack"].begun_anew(200);
+        assert_eq!(record.review, Some(Review { stage: 1, day: 102 }));
+        assert!(record.given.is_empty() && record.tasks.is_empty() && record.seen.is_empty());
+        assert_eq!((record.opened, record.place.step), (200, 0));
     }
 }

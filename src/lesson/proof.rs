@@ -68,7 +68,12 @@ pub fn claims(lesson: &Lesson, seeds: u64) -> Vec<Finding> {
             }
         }
         for ask in step.asks() {
-            if let AskKind::Number { answer, source } = &ask.kind {
+            let counted = match &ask.kind {
+                AskKind::Number { answer, source } => Some((answer, source)),
+                AskKind::Sql(wanted) => Some((&wanted.rows, &wanted.source)),
+                AskKind::Choice(_) | AskKind::Text { .. } => None,
+            };
+            if let Some((answer, source)) = counted {
                 let run = runs.of(&scenario, scenario.seed);
                 if let Err(unknown) = answer.value(&alone(&scenario, &run)) {
                     let problem = format!("ask \"{}\": answer \"{source}\": {unknown}", ask.id);

@@ -1,6 +1,8 @@
 //! A question of a lesson: answered, locked, and held against what happened.
 
 use super::prose::coded;
+use super::sql_ask::SqlAsk;
+use crate::app::lab::{Done, Shared};
 use crate::app::learner::{Answer, Learned, Learner, SURE};
 use crate::lesson::check::number;
 use crate::lesson::{Ask, AskKind, Choice};
@@ -18,6 +20,8 @@ pub struct QuestionProps {
     pub revealed: bool,
     /// What the run at hand says to a question for a number.
     pub shown: Option<Result<f64, String>>,
+    /// The run at hand, once it has come to its end.
+    pub run: Option<Shared<Done>>,
     pub learner: UseReducerDispatcher<Learner>,
     /// Runs what shows that an option is wrong.
     pub on_refute: Callback<Patch>,
@@ -38,22 +42,32 @@ pub fn Question(props: &QuestionProps) -> Html {
         AskKind::Choice(_) => answer.pick.is_some(),
         AskKind::Number { .. } => read_number(&answer.text).is_ok() && matches!(shown, Some(Ok(_))),
         AskKind::Text { .. } => !answer.text.trim().is_empty(),
+        AskKind::Sql(_) => false,
     } && (!ask.sure || answer.sure.is_some());
     let lock = {
-        let (learner, id) = (learner.clone(), ask.id.clone());
-        Callback::from(move |_| learner.dispatch(Learned::Lock(id.clone())))
+        let (learner, id, right) = (learner.clone(), ask.id.clone(), right(props));
+        Callback::from(move |_| learner.dispatch(Learned::Lock(id.clone(), right)))
     };
     let action = match (&ask.kind, ask.sure) {
         (_, true) => "Lock in my prediction",
         (AskKind::Text { .. }, _) => "Compare with an answer",
         _ => "Check",
     };
+    if let AskKind::Sql(wanted) = &ask.kind {
+        return html! {
+            <fieldset class="ask" data-ask={ask.id.clone()}>
+                <legend>{ coded(&ask.ask) }</legend>
+                <SqlAsk id={ask.id.clone()} question={ask.ask.clone()} wanted={(**wanted).clone()} answer={answer.clone()} run={props.run.clone()} learner={learner.clone()} />
+            </fieldset>
+        };
+    }
     html! {
         <fieldset class="ask" data-ask={ask.id.clone()}>
             <legend>{ coded(&ask.ask) }</legend>
             { match &ask.kind {
                 AskKind::Choice(options) => choices(props, options),
                 AskKind::Number { .. } | AskKind::Text { .. } => typed(props),
+                AskKind::Sql(_) => html! {},
             } }
             if ask.sure { { sureness(props) } }
             if !answer.locked {
@@ -64,6 +78,19 @@ pub fn Question(props: &QuestionProps) -> Html {
                 <p class="said" data-right="none" role="status">{ "Locked in. Run it, and see." }</p>
             }
         </fieldset>
+    }
+}
+
+/// Whether the answer is right as it stands, if that can be said.
+fn right(props: &QuestionProps) -> Option<bool> {
+    let QuestionProps { answer, shown, .. } = props;
+    match &props.ask.kind {
+        AskKind::Choice(options) => Some(options.get(answer.pick?)?.right),
+        AskKind::Number { .. } => match (read_number(&answer.text), shown) {
+            (Ok(said), Some(Ok(found))) => Some(said == *found),
+            _ => None,
+        },
+        AskKind::Text { .. } | AskKind::Sql(_) => None,
     }
 }
 
@@ -175,7 +202,7 @@ fn verdict(props: &QuestionProps) -> Html {
                 .is_some_and(|option| option.right);
             html! { <p class="said" data-right={right.to_string()} role="status">{ calibration(right, answer.sure) }</p> }
         }
-        AskKind::Choice(_) => html! {},
+        AskKind::Choice(_) | AskKind::Sql(_) => html! {},
         AskKind::Number { source, .. } => match (read_number(&answer.text), shown) {
             (Ok(said), Some(Ok(found))) => {
                 let right = said == *found;
@@ -184,7 +211,13 @@ fn verdict(props: &QuestionProps) -> Html {
             (_, Some(Err(unknown))) => {
                 html! { <p class="said" role="status">{ unknown.clone() }</p> }
             }
-            _ => html! {},
+            // The run that it was held against is not there any more.
+            _ => match answer.right {
+                Some(right) => {
+                    html! { <p class="said" data-right={right.to_string()} role="status">{ if right { "Yes, so it was in the run." } else { "The run showed another number." } }</p> }
+                }
+                None => html! {},
+            },
         },
         AskKind::Text { model } => {
             html! { <div class="said" role="status"><strong>{ "One answer: " }</strong>{ coded(model) }</div> }

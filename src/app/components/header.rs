@@ -18,6 +18,8 @@ pub struct HeaderProps {
     /// The decision framework is open.
     pub deciding: bool,
     pub on_decide: Callback<bool>,
+    /// Opens the list of lessons.
+    pub on_browse: Callback<bool>,
 }
 
 /// Name of the run, seed and digest; the drawers' buttons where there are drawers.
@@ -70,6 +72,7 @@ pub fn Header(props: &HeaderProps) -> Html {
             <div class="tools" data-open={tools.to_string()}>
                 <button class="btn quiet tools-button" id="tools" onclick={toggle(!*tools)} aria-expanded={tools.to_string()}>{ "Tools" }</button>
                 <div onclick={toggle(false)}>
+                    <button class="btn quiet" id="course" onclick={props.on_browse.reform(|_| true)} aria-haspopup="dialog" aria-keyshortcuts="/">{ "Course" }<kbd>{ "/" }</kbd></button>
                     <a class="btn quiet lab-link" href="./event-time.html">{ "Event-time lab" }</a>
                     if lab.face == Face::Stage {
                         <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>

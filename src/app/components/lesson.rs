@@ -3,25 +3,31 @@
 use super::ask::Question;
 use super::glyphs;
 use super::guarantee::Underway;
-use super::prose;
+use super::handout::{handout, use_printing};
+use super::progress::{Warning, read_course};
+use super::prose::{self, Reading};
 use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab, Panel, Shared};
-use crate::app::learner::{Learned, Learner, Loaded, LoadedLesson, SURE, predicted_for};
+use crate::app::learner::{
+    Learned, Learner, Loaded, LoadedLesson, OPENING, SURE, Wanted, predicted_for,
+};
 use crate::app::many::{Asking, use_many};
+use crate::app::storage::{self, LARGEST, today};
 use crate::app::{fetch, parameter};
 use crate::job::What;
 use crate::lesson::check::{Evidence, Standing};
-use crate::lesson::course::Course;
+use crate::lesson::glossary::Glossary;
+use crate::lesson::progress::{INTERVALS, task_key};
 use crate::lesson::{Ask, AskKind, Lesson, Part, Step, StepKind, Task};
 use crate::sim::explore::gauntlet::GauntletReport;
 use crate::sim::kernel::Time;
 use crate::sim::{Patch, catalog};
-use wasm_bindgen::JsCast;
 use web_sys::HtmlSelectElement;
 use yew::{
-    Callback, Event, Html, Properties, UseReducerDispatcher, UseReducerHandle, component, html,
-    use_effect_with, use_memo, use_mut_ref, use_node_ref, use_reducer_eq, use_state,
+    Callback, ContextProvider, Event, Html, MouseEvent, Properties, TargetCast,
+    UseReducerDispatcher, UseReducerHandle, component, html, use_effect_with, use_memo,
+    use_mut_ref, use_node_ref, use_reducer_eq, use_state,
 };
 
 #[derive(Properties, Clone, PartialEq)]
@@ -34,84 +40,153 @@ pub struct LessonPanelProps {
     pub playing: bool,
     /// Which settings the step is about.
     pub on_lit: Callback<Vec<String>>,
+    /// The lesson that somebody asked for.
+    pub wanted: Option<Shared<Wanted>>,
+    pub on_go: Callback<Wanted>,
+    /// Opens the list of lessons.
+    pub on_browse: Callback<bool>,
+}
+
+/// A lesson that cannot be shown: why, and the line of its file that it is about.
+#[derive(Clone, PartialEq)]
+struct NoLesson {
+    problem: String,
+    line: Option<String>,
+}
+
+impl From<String> for NoLesson {
+    fn from(problem: String) -> NoLesson {
+        NoLesson {
+            problem,
+            line: None,
+        }
+    }
 }
 
 /// Loads the lesson and shows it.
 #[component]
 pub fn LessonPanel(props: &LessonPanelProps) -> Html {
-    let loaded = use_state(|| None::<Result<LoadedLesson, String>>);
-    let chosen = use_state(|| false);
-    let wanted = use_state(|| parameter("lesson").unwrap_or_else(|| OPENING.to_string()));
+    let loaded = use_state(|| None::<(u32, Result<LoadedLesson, NoLesson>)>);
+    let loads = use_mut_ref(|| 0_u32);
     {
-        let loaded = loaded.clone();
-        use_effect_with((*wanted).clone(), move |id| {
-            let id = id.clone();
-            wasm_bindgen_futures::spawn_local(async move { loaded.set(Some(load(&id).await)) });
+        let (loaded, loads) = (loaded.setter(), loads.clone());
+        let linked = props.lab.linked;
+        use_effect_with(props.wanted.clone(), move |wanted| {
+            let wanted = match wanted {
+                Some(wanted) => (**wanted).clone(),
+                None => unasked(linked),
+            };
+            *loads.borrow_mut() += 1;
+            let nth = *loads.borrow();
+            wasm_bindgen_futures::spawn_local(async move {
+                let found = load(&wanted).await;
+                // A newer one may have been faster.
+                if *loads.borrow() == nth {
+                    loaded.set(Some((nth, found)));
+                }
+            });
         });
     }
-    let on_choose = {
-        let (wanted, chosen) = (wanted.clone(), chosen.clone());
-        Callback::from(move |event: Event| {
-            let select = event
-                .target()
-                .and_then(|target| target.dyn_into::<HtmlSelectElement>().ok());
-            if let Some(select) = select {
-                wanted.set(select.value());
-                chosen.set(true);
-            }
-        })
-    };
+    let on_choose = props.on_go.reform(|event: Event| {
+        let select: HtmlSelectElement = event.target_unchecked_into();
+        Wanted::lesson(&select.value())
+    });
     let LessonPanelProps {
         lab,
         head,
         watched,
         playing,
         on_lit,
+        on_go,
+        ..
     } = props;
+    let chosen = props.wanted.is_some();
+    let browse = props.on_browse.reform(|_: MouseEvent| true);
+    let back = on_go.reform(|_: MouseEvent| Wanted::lesson(OPENING));
     html! {
         <main class="lesson" id="lesson" aria-label="Lesson" tabindex="-1">
             { match &*loaded {
                 None => html! { <p class="crumb" role="status">{ "Loading the lesson" }</p> },
-                Some(Err(problem)) => html! { <p class="problem" role="alert">{ problem.clone() }</p> },
-                Some(Ok(loaded)) => html! { <>
-                    <select id="lessons" aria-label="Lessons" onchange={on_choose}>
-                        { for loaded.others.iter().map(|(id, name)| html! { <option value={id.clone()} selected={*id == *wanted}>{ name.clone() }</option> }) }
-                    </select>
-                    <Reader key={(*wanted).clone()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} chosen={*chosen} />
-                </> },
+                Some((_, Err(NoLesson { problem, line }))) => html! {
+                    <>
+                        <div class="problem" role="alert"><p>{ problem.clone() }</p>if let Some(line) = line { <pre tabindex="0"><code>{ line.clone() }</code></pre> }</div>
+                        <p class="do"><button class="btn" onclick={browse}>{ "All lessons" }</button><button class="btn quiet" onclick={back}>{ "The opening lesson" }</button></p>
+                    </>
+                },
+                Some((nth, Ok(loaded))) => html! {
+                    <ContextProvider<Callback<Wanted>> context={on_go.clone()}>
+                        <div class="which">
+                            <select id="lessons" aria-label="Lessons" onchange={on_choose}>
+                                if loaded.module.is_empty() { <option selected=true>{ loaded.id.clone() }</option> }
+                                { for loaded.others.iter().map(|(id, name)| html! { <option value={id.clone()} selected={*id == loaded.id}>{ name.clone() }</option> }) }
+                            </select>
+                            <button class="btn" id="browse" onclick={browse} aria-haspopup="dialog">{ "All" }</button>
+                        </div>
+                        <Reader key={nth.to_string()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} {chosen} on_go={on_go.clone()} />
+                    </ContextProvider<Callback<Wanted>>>
+                },
             } }
         </main>
     }
 }
 
-/// The lesson that the page opens with, unless the address names another.
-const OPENING: &str = "lost-ack";
+/// The lesson that the page opens with: the one that the address names; with a run in the address the last one, for then the
+/// page was most likely loaded once more.
+fn unasked(linked: bool) -> Wanted {
+    if let Some(id) = parameter("lesson") {
+        return Wanted::lesson(&id);
+    }
+    let kept = storage::kept().progress;
+    let last = kept.last().filter(|_| linked);
+    Wanted::lesson(last.map_or(OPENING, |(id, _)| id))
+}
 
-/// Fetches the course and a lesson of it.
-async fn load(id: &str) -> Result<LoadedLesson, String> {
-    const COURSE: &str = "./lessons/course.json";
-    let course = Course::parse("lessons/course.json", &fetch::text(COURSE).await?)
-        .map_err(|error| error.to_string())?;
-    let others = course.modules.iter().zip(1..).flat_map(|(module, m)| {
-        let name = move |(id, n): (&String, u32)| {
-            (id.clone(), format!("{m}.{n} {}", id.replace('-', " ")))
-        };
-        module.lessons.iter().zip(1..).map(name)
-    });
-    let others = others.collect();
-    let place = course.place(id, "en").ok_or_else(|| {
-        format!("the address asks for lesson \"{id}\", and the course has none of this name")
-    })?;
-    let text = fetch::text(&format!("./lessons/{}", place.path)).await?;
-    let lesson = Lesson::parse(&format!("lessons/{}", place.path), &text)
-        .map_err(|error| error.to_string())?;
-    Ok(Shared::new(Loaded {
-        id: id.to_string(),
-        lesson,
-        module: place.title,
-        number: format!("{}.{}", place.module, place.lesson),
-        others,
-    }))
+/// Fetches the course and a lesson of it, or reads the one that is given.
+async fn load(wanted: &Wanted) -> Result<LoadedLesson, NoLesson> {
+    let course = read_course().await?;
+    let others = course.lessons();
+    let others = others.map(|(number, id, title)| (id.to_string(), format!("{number} {title}")));
+    let glossary = fetch::text("./lessons/en/glossary.md").await;
+    let mut loaded = Loaded {
+        id: wanted.id().to_string(),
+        lesson: Lesson::default(),
+        module: String::new(),
+        number: String::new(),
+        others: others.collect(),
+        // Without its glossary a lesson can be read as well.
+        glossary: Glossary::parse(&glossary.unwrap_or_default()).unwrap_or_default(),
+        wanted: wanted.clone(),
+        review: None,
+        step: None,
+    };
+    match wanted {
+        Wanted::Lesson { id, step, review } => {
+            let place = course
+                .place(id, "en")
+                .ok_or_else(|| format!("there is no lesson \"{id}\" in the course"))?;
+            let text = fetch::text(&format!("./lessons/{}", place.path)).await?;
+            let lesson = Lesson::parse(&format!("lessons/{}", place.path), &text);
+            loaded.lesson = lesson.map_err(|error| error.to_string())?;
+            loaded.module = place.title;
+            loaded.number = format!("{}.{}", place.module, place.lesson);
+            loaded.step = *step;
+            loaded.review = *review;
+        }
+        Wanted::File { name, text } => {
+            if text.len() > LARGEST {
+                let problem = format!(
+                    "{name} is larger than {} kB; a lesson is a text of some kB",
+                    LARGEST / 1024
+                );
+                return Err(problem.into());
+            }
+            loaded.lesson = Lesson::parse(name, text).map_err(|error| NoLesson {
+                problem: error.to_string(),
+                line: text.lines().nth(error.line - 1).map(str::to_string),
+            })?;
+        }
+    }
+    Ok(Shared::new(loaded))
 }
 
 #[derive(Properties, PartialEq)]
@@ -124,6 +199,7 @@ struct ReaderProps {
     on_lit: Callback<Vec<String>>,
     /// The learner chose this lesson, so its scenario takes the place of any other.
     chosen: bool,
+    on_go: Callback<Wanted>,
 }
 
 /// One step of the lesson at a time.
@@ -137,26 +213,46 @@ fn Reader(props: &ReaderProps) -> Html {
         playing,
         on_lit,
         chosen,
+        on_go,
     } = props;
     let lesson = &loaded.lesson;
-    let learner = use_reducer_eq(|| Learner {
-        step: if *chosen {
-            0
-        } else {
-            first_step(lesson.steps.len())
-        },
-        ..Learner::default()
+    // A review begins with nothing known.
+    let record = use_memo((), |()| match loaded.review {
+        Some(_) => None,
+        None => storage::record(&loaded.id),
+    });
+    let learner = use_reducer_eq(|| {
+        let mut learner = match &*record {
+            Some(record) => Learner::resumed(lesson, record),
+            None => Learner::default(),
+        };
+        let asked = loaded
+            .step
+            .or_else(|| (!*chosen).then(first_step).flatten());
+        let reviewed = || first_tasks(lesson).filter(|_| loaded.review.is_some());
+        if let Some(step) = asked.or_else(reviewed) {
+            learner.step = step.min(lesson.steps.len() - 1);
+        }
+        learner
     });
     use_progress(loaded, &learner);
     let number = learner.step;
     let step = &lesson.steps[number];
     let scenarios = use_memo(loaded.clone(), |loaded| {
+        let seeded = |step| {
+            let scenario = loaded.lesson.scenario(step)?;
+            match loaded.review {
+                Some(seed) => scenario.patched(&Patch::at(&["seed"], seed.into())),
+                None => Ok(scenario),
+            }
+        };
         (0..loaded.lesson.steps.len())
-            .map(|step| loaded.lesson.scenario(step))
+            .map(seeded)
             .collect::<Vec<_>>()
     });
     let heading = use_node_ref();
     let entered = use_mut_ref(|| false);
+    let keeps_progress = loaded.review.is_none();
     {
         // The step's starting point becomes the lab's.
         let (lab, head, scenarios, on_lit) =
@@ -167,21 +263,71 @@ fn Reader(props: &ReaderProps) -> Html {
             Vec::new()
         };
         let preset = catalog::find(&lesson.setup.scenario);
-        let (entered, chosen) = (entered.clone(), *chosen);
+        let (entered, chosen, record) = (entered.clone(), *chosen, record.clone());
         use_effect_with(number, move |&number| {
-            // The lesson that the page opens with takes no scenario away that was chosen meanwhile, or that a link names.
-            let other = lab.linked || lab.base_id != catalog::OPENING;
-            let keeps = !entered.replace(true) && !chosen && other;
-            if let Ok(scenario) = &scenarios[number]
-                && let Some(preset) = preset
-                && *scenario != lab.base
-                && !keeps
+            on_lit.emit(lit);
+            let (Ok(scenario), Some(preset)) = (&scenarios[number], preset) else {
+                return;
+            };
+            let first = !entered.replace(true);
+            // What the learner had changed when they left this step.
+            let place = record.as_ref().as_ref().map(|record| &record.place);
+            let changed = place
+                .filter(|place| first && place.step as usize == number)
+                .and_then(|place| Patch::of(place.changed.clone()?).ok())
+                .filter(|changed| scenario.patched(changed).is_ok());
+            if let Some(changed) = &changed
+                && scenario.patched(changed).as_ref() == Ok(&lab.scenario)
             {
+                // The address had the very run: only what counts as changed is told anew.
+                lab.dispatch(Action::Rebase(
+                    preset.id,
+                    Box::new(scenario.clone()),
+                    changed.clone(),
+                ));
+                return;
+            }
+            // The lesson that the page opens with takes no scenario away that was chosen meanwhile, or that a link names; a
+            // lesson that was begun comes back to its own only if somebody asks for it.
+            let asked = chosen || parameter("lesson").is_some();
+            let other = lab.linked || lab.base_id != catalog::OPENING || place.is_some() && !asked;
+            if first && !chosen && other {
+                return;
+            }
+            if *scenario != lab.base {
                 head.dispatch(Move::Seek(Time::ZERO));
                 lab.dispatch(Action::Base(preset.id, Box::new(scenario.clone())));
             }
-            on_lit.emit(lit);
+            if let Some(changed) = changed {
+                lab.dispatch(Action::Patch(changed));
+                lab.dispatch(Action::Rerun);
+            }
         });
+    }
+    {
+        // What the learner does is kept, and what they change on the step's own starting point.
+        let own = scenarios[number].as_ref() == Ok(&lab.base);
+        let changed = (own && !lab.patch.is_empty()).then(|| lab.patch.clone());
+        let (loaded, known) = (loaded.clone(), record.is_some());
+        let before = use_mut_ref(|| None::<(Learner, Option<Patch>)>);
+        use_effect_with(
+            ((*learner).clone(), changed, own),
+            move |(learner, changed, own)| {
+                let now = Some((learner.clone(), changed.clone()));
+                let before = before.replace(now.clone());
+                // Whoever only looks in has not begun yet; and nothing is told of a scenario that is not the lesson's.
+                let begins = before.is_none() && (!known || changed.is_none());
+                if !keeps_progress || begins || before == now {
+                    return;
+                }
+                storage::change_lesson(&loaded.id, |record| {
+                    learner.keep(&loaded.lesson, record);
+                    if *own {
+                        record.place.changed = changed.clone().map(|Patch(changed)| changed);
+                    }
+                });
+            },
+        );
     }
     {
         let (learner, scenarios, base, loaded) = (
@@ -252,10 +398,22 @@ fn Reader(props: &ReaderProps) -> Html {
         let passed: Vec<usize> = (0..standings.len())
             .filter(|&task| standings[task] == Some(Standing::Passed))
             .collect();
-        let learner = learner.dispatcher();
+        let (learner, loaded, seed) = (learner.clone(), loaded.clone(), lab.scenario.seed);
         use_effect_with((number, passed), move |(number, passed)| {
-            for &task in passed {
+            let step = &loaded.lesson.steps[*number];
+            let new = passed
+                .iter()
+                .filter(|task| !learner.passed.contains(&(*number, **task)));
+            for &task in new {
                 learner.dispatch(Learned::Passed(*number, task));
+                if keeps_progress {
+                    storage::change_lesson(&loaded.id, |record| {
+                        record.passed(task_key(step, task), seed, today());
+                        if record.is_through(&loaded.lesson) {
+                            record.finished(today());
+                        }
+                    });
+                }
             }
         });
     }
@@ -286,9 +444,11 @@ fn Reader(props: &ReaderProps) -> Html {
             _ => None,
         };
         html! {
-            <Question key={ask.id.clone()} ask={ask.clone()} answer={learner.answers.get(&ask.id).cloned().unwrap_or_default()} revealed={learner.revealed(lesson, number)} {shown} learner={learner.dispatcher()} on_refute={on_refute.clone()} />
+            <Question key={ask.id.clone()} ask={ask.clone()} answer={learner.answers.get(&ask.id).cloned().unwrap_or_default()} revealed={learner.revealed(lesson, number)} {shown} run={done.filter(|_| *watched).cloned()} learner={learner.dispatcher()} on_refute={on_refute.clone()} />
         }
     };
+    let (printing, print) = use_printing();
+    let reading = Reading::new(evidence.as_ref(), &loaded.glossary);
     let last = lesson.steps.len() - 1;
     let unfold = {
         let lab = lab.clone();
@@ -298,11 +458,22 @@ fn Reader(props: &ReaderProps) -> Html {
         let enter = enter.clone();
         Callback::from(move |_| enter.emit(step))
     };
+    let rejoin = match (&scenarios[number], catalog::find(&lesson.setup.scenario)) {
+        (Ok(scenario), Some(preset)) if *scenario != lab.base => {
+            let (lab, head, scenario) = (lab.clone(), head.clone(), scenario.clone());
+            Some(Callback::from(move |_: MouseEvent| {
+                head.dispatch(Move::Seek(Time::ZERO));
+                lab.dispatch(Action::Base(preset.id, Box::new(scenario.clone())));
+            }))
+        }
+        _ => None,
+    };
     let mut tasks = step.tasks().zip(&standings).enumerate().peekable();
     html! {
         <>
             <button class="unfold" onclick={unfold}>{ format!("Lesson {}: {}, step {} of {}", loaded.number, lesson.title, number + 1, last + 1) }</button>
-            <p class="crumb">{ format!("{} · {}", loaded.number, loaded.module) }</p>
+            <Warning />
+            <p class="crumb">{ match loaded.module.as_str() { "" => "Opened from a file".to_string(), module => format!("{} · {module}", loaded.number) } }</p>
             <h1>{ lesson.title.clone() }</h1>
             <ol class="steps" aria-label="Steps">
                 { for lesson.steps.iter().enumerate().map(|(n, step)| html! {
@@ -313,6 +484,8 @@ fn Reader(props: &ReaderProps) -> Html {
             </ol>
             <p class="step-no">{ format!("Step {} of {}: {}", number + 1, last + 1, step.kind.word()) }</p>
             <h2 tabindex="-1" ref={heading}>{ step.heading.clone() }</h2>
+            if let Some(seed) = loaded.review { <Review loaded={loaded.clone()} {seed} learner={(*learner).clone()} on_go={on_go.clone()} /> }
+            if let Some(rejoin) = rejoin { <p class="elsewhere">{ "The picture shows another scenario than this step. " }<button class="link" id="rejoin" onclick={rejoin}>{ "Show this step's" }</button></p> }
             if let Err(error) = &scenarios[number] { <p class="problem" role="alert">{ error.to_string() }</p> }
             <div class="body" key={number}>
                 { predictions(lesson, &learner, number) }
@@ -320,11 +493,11 @@ fn Reader(props: &ReaderProps) -> Html {
                     { for step.asks().map(ask) }
                     <details class="fold" open={step.asks().all(|ask| learner.locked(&ask.id))}>
                         <summary>{ "Explanation" }</summary>
-                        <div class="body">{ texts(step, evidence.as_ref()) }</div>
+                        <div class="body">{ texts(step, &reading) }</div>
                     </details>
                 } else {
                     { for step.parts.iter().map(|part| match part {
-                        Part::Text(block) => prose::block(block, evidence.as_ref()),
+                        Part::Text(block) => prose::block(block, &reading),
                         Part::Ask(found) => ask(found),
                         Part::Glossary(terms) => glossary(terms),
                         Part::Plot(_) => to_plots(lab),
@@ -349,11 +522,110 @@ fn Reader(props: &ReaderProps) -> Html {
                     <span class="crumb">{ "The last step" }</span>
                 }
             </div>
+            <p class="paper-button"><button class="link" id="handout" onclick={print}>{ "Print this lesson as a handout" }</button></p>
+            if printing { { handout(loaded, scenarios[0].as_ref().ok()) } }
+            if keeps_progress && *learner != Learner::default() { <Anew loaded={loaded.clone()} on_go={on_go.clone()} /> }
         </>
     }
 }
 
-fn texts(step: &Step, evidence: Option<&Evidence>) -> Html {
+/// The step whose tasks are a review: the first one that has some.
+fn first_tasks(lesson: &Lesson) -> Option<usize> {
+    let asks = |step: &Step| step.kind == StepKind::Task && step.tasks().next().is_some();
+    lesson.steps.iter().position(asks)
+}
+
+#[derive(Properties, PartialEq)]
+struct ReviewProps {
+    loaded: LoadedLesson,
+    seed: u64,
+    learner: Learner,
+    on_go: Callback<Wanted>,
+}
+
+/// What a review asks for, and when it comes back.
+#[component]
+fn Review(props: &ReviewProps) -> Html {
+    let ReviewProps {
+        loaded,
+        seed,
+        learner,
+        on_go,
+    } = props;
+    let lesson = &loaded.lesson;
+    let passed = first_tasks(lesson).is_some_and(|step| learner.tasks_done(lesson, step));
+    let back = use_state(|| None::<u32>);
+    {
+        let (back, id) = (back.setter(), loaded.id.clone());
+        use_effect_with(passed, move |&passed| {
+            if passed {
+                storage::change_lesson(&id, |record| {
+                    record.reviewed(true, today());
+                    let stage = record.review.map_or(0, |review| review.stage);
+                    back.set(INTERVALS.get(usize::from(stage)).copied());
+                });
+            }
+        });
+    }
+    let forgotten = {
+        let (id, on_go) = (loaded.id.clone(), on_go.clone());
+        Callback::from(move |_: MouseEvent| {
+            storage::change_lesson(&id, |record| {
+                record.reviewed(false, today());
+                record.place.step = 0;
+            });
+            on_go.emit(Wanted::lesson(&id));
+        })
+    };
+    html! {
+        <div class="review" role="status">
+            if let Some(days) = *back {
+                <p>{ format!("Remembered. It comes back in {}.", if days == 1 { "a day".to_string() } else { format!("{days} days") }) }</p>
+            } else {
+                <p>{ format!("A review, with seed {seed}: pass the tasks of this step once more.") }</p>
+                <button class="link" onclick={forgotten}>{ "I need the lesson again" }</button>
+            }
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct AnewProps {
+    loaded: LoadedLesson,
+    on_go: Callback<Wanted>,
+}
+
+/// Begins the lesson anew, after a second press.
+#[component]
+fn Anew(props: &AnewProps) -> Html {
+    let AnewProps { loaded, on_go } = props;
+    let forget = {
+        let (loaded, on_go) = (loaded.clone(), on_go.clone());
+        Callback::from(move |_: MouseEvent| {
+            storage::change(|progress| {
+                let record = progress.opened(&loaded.id, today());
+                *record = record.begun_anew(today());
+            });
+            on_go.emit(match &loaded.wanted {
+                Wanted::Lesson { id, .. } => Wanted::Lesson {
+                    id: id.clone(),
+                    step: Some(0),
+                    review: None,
+                },
+                file => file.clone(),
+            });
+        })
+    };
+    html! {
+        <details class="anew">
+            <summary>{ "Begin this lesson anew" }</summary>
+            <p>{ "Your answers in it and the tasks that you passed are forgotten." }</p>
+            <button class="btn" id="anew" onclick={forget}>{ "Forget them" }</button>
+        </details>
+    }
+}
+
+fn texts(step: &Step, reading: &Reading) -> Html {
     let texts = step.parts.iter().filter_map(|part| {
         if let Part::Text(block) = part {
             Some(block)
@@ -361,7 +633,7 @@ fn texts(step: &Step, evidence: Option<&Evidence>) -> Html {
             None
         }
     });
-    prose::blocks(texts, evidence)
+    prose::blocks(texts, reading)
 }
 
 fn glossary(terms: &[(String, String)]) -> Html {
@@ -449,6 +721,7 @@ fn check(task: &Task, standing: Option<&Standing>, passed: bool, stale: bool) ->
 fn run_button(props: &ReaderProps, learner: &Learner, number: usize) -> Html {
     let lesson = &props.loaded.lesson;
     let locked = predicted_for(lesson, number)
+        .filter(|_| props.loaded.review.is_none())
         .is_none_or(|step| lesson.steps[step].asks().all(|ask| learner.locked(&ask.id)));
     let run = {
         let (lab, head) = (props.lab.clone(), props.head.clone());

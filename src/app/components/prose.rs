@@ -1,28 +1,48 @@
 //! The text of a lesson.
 
+use super::word::Word;
 use crate::lesson::check::{Evidence, Pred};
+use crate::lesson::glossary::{Glossary, Term};
 use crate::lesson::{Block, Claim, Inline};
+use std::cell::RefCell;
 use yew::{Html, html};
 
-/// Blocks of text; claims are held against the run at hand, if there is one.
-pub fn blocks<'a>(
-    blocks: impl IntoIterator<Item = &'a Block>,
-    evidence: Option<&Evidence>,
-) -> Html {
+/// What a text is read with.
+pub struct Reading<'a> {
+    /// Claims are held against the run at hand, if there is one.
+    pub evidence: Option<&'a Evidence<'a>>,
+    /// Its words can be opened where they stand first.
+    pub glossary: &'a Glossary,
+    /// The words that were met already, by their lines.
+    pub met: RefCell<Vec<usize>>,
+}
+
+impl<'a> Reading<'a> {
+    pub fn new(evidence: Option<&'a Evidence<'a>>, glossary: &'a Glossary) -> Reading<'a> {
+        Reading {
+            evidence,
+            glossary,
+            met: RefCell::default(),
+        }
+    }
+}
+
+/// Blocks of text.
+pub fn blocks<'a>(blocks: impl IntoIterator<Item = &'a Block>, reading: &Reading) -> Html {
     blocks
         .into_iter()
-        .map(|found| block(found, evidence))
+        .map(|found| block(found, reading))
         .collect()
 }
 
-pub fn block(block: &Block, evidence: Option<&Evidence>) -> Html {
+pub fn block(block: &Block, reading: &Reading) -> Html {
     match block {
-        Block::Paragraph(inner) => html! { <p>{ inlines(inner, evidence) }</p> },
+        Block::Paragraph(inner) => html! { <p>{ inlines(inner, reading) }</p> },
         Block::Code(text) => html! { <pre tabindex="0"><code>{ text.clone() }</code></pre> },
         Block::List { ordered, items } => {
             let items: Html = items
                 .iter()
-                .map(|item| html! { <li>{ item_text(item, evidence) }</li> })
+                .map(|item| html! { <li>{ item_text(item, reading) }</li> })
                 .collect();
             if *ordered {
                 html! { <ol>{ items }</ol> }
@@ -34,31 +54,47 @@ pub fn block(block: &Block, evidence: Option<&Evidence>) -> Html {
 }
 
 /// An item of one paragraph needs no paragraph around it.
-fn item_text(item: &[Block], evidence: Option<&Evidence>) -> Html {
+fn item_text(item: &[Block], reading: &Reading) -> Html {
     match item {
-        [Block::Paragraph(inner)] => inlines(inner, evidence),
-        several => blocks(several, evidence),
+        [Block::Paragraph(inner)] => inlines(inner, reading),
+        several => blocks(several, reading),
     }
 }
 
-fn inlines(inner: &[Inline], evidence: Option<&Evidence>) -> Html {
-    inner.iter().map(|inline| one(inline, evidence)).collect()
+fn inlines(inner: &[Inline], reading: &Reading) -> Html {
+    inner.iter().map(|inline| one(inline, reading)).collect()
 }
 
-fn one(inline: &Inline, evidence: Option<&Evidence>) -> Html {
+/// A text that stands by itself, such as a definition.
+pub fn alone(inner: &[Inline]) -> Html {
+    inlines(inner, &Reading::new(None, &Glossary::default()))
+}
+
+fn one(inline: &Inline, reading: &Reading) -> Html {
     match inline {
-        Inline::Text(text) => html! { { text.clone() } },
+        Inline::Text(text) => worded(text, reading),
         Inline::Code(text) => html! { <code>{ text.clone() }</code> },
-        Inline::Emphasis(inner) => html! { <em>{ inlines(inner, evidence) }</em> },
-        Inline::Strong(inner) => html! { <strong>{ inlines(inner, evidence) }</strong> },
+        Inline::Emphasis(inner) => html! { <em>{ inlines(inner, reading) }</em> },
+        Inline::Strong(inner) => html! { <strong>{ inlines(inner, reading) }</strong> },
         Inline::Link { to, text } => {
-            html! { <a href={to.clone()} rel="noopener" target="_blank">{ inlines(text, evidence) }</a> }
+            html! { <a href={to.clone()} rel="noopener" target="_blank">{ alone(text) }</a> }
         }
         Inline::Claim { check, text } => {
-            let (holds, title) = claim(check, evidence);
-            html! { <span class="claim" data-holds={holds} {title}>{ inlines(text, evidence) }</span> }
+            let (holds, title) = claim(check, reading.evidence);
+            html! { <span class="claim" data-holds={holds} {title}>{ alone(text) }</span> }
         }
     }
+}
+
+/// A text whose words of the course can be opened.
+fn worded(text: &str, reading: &Reading) -> Html {
+    let mut met = reading.met.borrow_mut();
+    let pieces = reading.glossary.marked(text, &mut met).into_iter();
+    let piece = |(text, term): (&str, Option<&Term>)| match term {
+        Some(term) => html! { <Word text={text.to_string()} term={term.clone()} /> },
+        None => html! { { text.to_string() } },
+    };
+    pieces.map(piece).collect()
 }
 
 /// Whether a claim holds in the run at hand, and what to say about it.

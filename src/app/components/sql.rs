@@ -1,9 +1,10 @@
 //! The SQL lab: the run's tables at the moment that is looked at, in a real SQL engine.
 
+use super::schema::schema;
 use super::stage::View;
 use crate::app::files;
 use crate::app::lab::{Action, Lab};
-use crate::app::sqlite::{self, Found};
+use crate::app::sqlite::{self, Found, Moment, Over};
 use crate::plot;
 use crate::replay::explain::seconds;
 use crate::replay::queries;
@@ -35,9 +36,6 @@ enum Outcome {
 /// The column whose values are orders of the picture.
 const ORDER: &str = "order_id";
 
-/// A run and how many facts of it: what tables are made from.
-type Moment = (u64, usize);
-
 #[component]
 pub fn Sql(props: &SqlProps) -> Html {
     let SqlProps { view, lab } = props;
@@ -48,8 +46,6 @@ pub fn Sql(props: &SqlProps) -> Html {
             .map_or_else(String::new, |one| one.sql.to_string())
     });
     let outcome = use_state(|| Outcome::None);
-    // Which moment's tables the engine has.
-    let loaded = use_mut_ref(|| None::<Moment>);
     let node = use_node_ref();
     {
         let node = node.clone();
@@ -77,8 +73,7 @@ pub fn Sql(props: &SqlProps) -> Html {
         })
     };
     let run = {
-        let (text, outcome, loaded, view) =
-            (text.clone(), outcome.clone(), loaded.clone(), view.clone());
+        let (text, outcome, view) = (text.clone(), outcome.clone(), view.clone());
         Callback::from(move |afresh: bool| {
             let (Some(view), Some(moment)) = (&view, moment) else {
                 return;
@@ -86,19 +81,17 @@ pub fn Sql(props: &SqlProps) -> Html {
             if *outcome == Outcome::Running {
                 return;
             }
-            let stale = afresh || *loaded.borrow() != Some(moment);
-            let tables = stale.then(|| made(view, moment.1));
-            *loaded.borrow_mut() = Some(moment);
             outcome.set(Outcome::Running);
-            let (sql, outcome, loaded) = ((*text).clone(), outcome.clone(), loaded.clone());
+            let (sql, outcome, view) = ((*text).clone(), outcome.clone(), view.clone());
             spawn_local(async move {
-                outcome.set(match sqlite::ask(&sql, tables).await {
+                let make = || made(&view, moment.1);
+                let over = match afresh {
+                    true => Over::Fresh(moment, make),
+                    false => Over::Moment(moment, make),
+                };
+                outcome.set(match sqlite::ask(&sql, over).await {
                     Ok(found) => Outcome::Found(found),
-                    Err(problem) => {
-                        // Whatever was stopped or failed to load took its tables with it.
-                        *loaded.borrow_mut() = None;
-                        Outcome::Problem(problem)
-                    }
+                    Err(problem) => Outcome::Problem(problem),
                 });
             });
         })
@@ -177,18 +170,6 @@ fn made(view: &View, facts: usize) -> Vec<Table> {
     trace.map_or_else(Vec::new, |trace| {
         tables::tables(&view.done.scenario, trace, facts)
     })
-}
-
-fn schema(tables: &[Table]) -> Html {
-    html! {
-        <details>
-            <summary>{ "Tables and columns" }</summary>
-            <dl class="schema">{ for tables.iter().map(|table| html! { <>
-                <dt><code>{ table.name.clone() }</code>{ format!(" {} rows", table.rows.len()) }</dt>
-                <dd>{ table.about }<ul>{ for table.columns.iter().map(|(name, what)| html! { <li><code>{ *name }</code>{ format!(" {what}") }</li> }) }</ul></dd>
-            </> }) }</dl>
-        </details>
-    }
 }
 
 fn shown(outcome: &Outcome, lab: &UseReducerHandle<Lab>) -> Html {

@@ -2,7 +2,7 @@
 
 use super::diagram::Diagram;
 use super::stage::View;
-use yew::{Callback, Html, MouseEvent, Properties, component, html};
+use yew::{Callback, Children, Html, MouseEvent, Properties, component, html};
 
 #[derive(Properties, PartialEq)]
 pub struct StartProps {
@@ -13,6 +13,10 @@ pub struct StartProps {
     pub on_run: Callback<MouseEvent>,
     pub on_lesson: Callback<MouseEvent>,
     pub on_sandbox: Callback<MouseEvent>,
+    /// Opens the list of lessons.
+    pub on_browse: Callback<MouseEvent>,
+    /// What stands below: where a learner who comes back goes on.
+    pub children: Children,
 }
 
 /// The start page. Its picture is there twice, for wide and for narrow places; the style sheet shows one.
@@ -36,9 +40,11 @@ pub fn Start(props: &StartProps) -> Html {
             </div>
             <ul class="ways">
                 <li><button class="link" id="to-lesson" onclick={props.on_lesson.clone()}>{ "Lesson: the lost acknowledgement" }</button>{ "Why a sender that hears nothing must choose between a missing order and a doubled one." }</li>
+                <li><button class="link" id="to-course" onclick={props.on_browse.clone()}>{ "All lessons" }</button>{ "The course from the first order to the last review, with search, glossary and your progress." }</li>
                 <li><button class="link" id="to-sandbox" onclick={props.on_sandbox.clone()}>{ "Sandbox" }</button>{ "The pipeline with its settings and faults, at your own pace." }</li>
                 <li><a class="link" id="to-event-time" href="./event-time.html">{ "Event-time lab" }</a>{ "How long to wait for late events: watermarks, windows and your own arrivals." }</li>
             </ul>
+            { for props.children.iter() }
         </main>
     }
 }
