@@ -3,7 +3,7 @@
 //! The page computes the data of a run's charts and hands them over; how they are drawn, told in words and written out is
 //! not in the page's own program. Questions and answers are postcard bytes, as with a worker.
 
-use crate::plot::{Chart, Frame, Palette, View};
+use crate::plot::{Chart, Frame, Theme, View};
 use crate::replay::series::Series;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub enum Question {
     Draw {
         chart: ChartKind,
         frame: Frame,
-        dark: bool,
+        theme: Theme,
         view: View,
     },
     /// One or two sentences for those who do not see it: a `String`.
@@ -125,7 +125,7 @@ impl Charts {
                 view,
                 footer,
             } => {
-                let palette = Palette::light();
+                let palette = Theme::Light.palette();
                 let chart = self.chart(*chart);
                 bytes(&chart.to_svg(*width, *height, &palette, view, Some(footer)))
             }

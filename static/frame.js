@@ -10,7 +10,8 @@
   const MOST_BYTES = 65_536;
   const MOST_A_SECOND = 20;
   const FIELDS = ['ns', 'v', 'type', 'id', 'seq', 're', 'payload'];
-  const CAN = ['play', 'pause', 'step', 'seek', 'set', 'theme', 'load', 'get', 'restore'];
+  /// What may be asked; a page without a run names less.
+  let can = ['play', 'pause', 'step', 'seek', 'set', 'theme', 'load', 'get', 'restore'];
 
   /// The origin that whoever wrote the frame has named: whole, and nothing that somebody else could speak for.
   const pin = (text) => {
@@ -45,7 +46,8 @@
     const { type, payload } = JSON.parse(text);
     if (type === 'ready') {
       ready = true;
-      post('ready', { ...payload, lesson: parameters.get('lesson'), can: CAN }, '*');
+      can = payload.can ?? can;
+      post('ready', { ...payload, lesson: parameters.get('lesson'), can }, '*');
       if (parameters.has('origin') && !pinned) {
         refuse('bad-origin', 'origin is no origin such as https://course.example; nothing about the learner is sent');
       }
@@ -66,7 +68,7 @@
   };
 
   const act = (type, payload = {}) => JSON.parse(globalThis.streamproofAct(JSON.stringify({ type, payload })));
-  const pause = () => ready && act('pause');
+  const pause = () => ready && can.includes('pause') && act('pause');
   // Only one of several frames plays, and none that nobody sees.
   if (others) others.onmessage = pause;
   new IntersectionObserver((entries) => {
@@ -74,7 +76,7 @@
   }).observe(document.documentElement);
 
   const autoplay = () => {
-    if (parameters.get('autoplay') !== '1' || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    if (parameters.get('autoplay') !== '1' || !can.includes('play') || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     let tries = 0;
     const begin = () => {
       if (act('play').error) return ++tries < 50 && setTimeout(begin, 200);
@@ -143,7 +145,7 @@
     const strange = Object.keys(data).find((key) => !FIELDS.includes(key));
     if (strange !== undefined) return `a message has no field "${strange.slice(0, 40)}"`;
     if (data.v !== 1) return 'v is not 1';
-    if (!CAN.includes(data.type)) return `no message of type "${String(data.type).slice(0, 40)}"`;
+    if (!can.includes(data.type)) return `no message of type "${String(data.type).slice(0, 40)}"`;
     if (data.id !== undefined && data.id !== frame) return 'id is not the name of this frame';
     if (data.seq !== undefined && !whole(data.seq, 0, Number.MAX_SAFE_INTEGER)) return 'seq is no whole number';
     if (data.re !== undefined) return 're belongs into answers';
@@ -236,7 +238,7 @@
   const observer = new ResizeObserver(measure);
   const observe = () => {
     observer.observe(document.body);
-    observer.observe(document.getElementById('app'));
+    observer.observe(document.querySelector('#app, #lab'));
   };
   if (document.readyState === 'loading') addEventListener('DOMContentLoaded', observe);
   else observe();

@@ -606,6 +606,7 @@ fn no_page_sets_styles_or_markup_by_hand() {
     let mut files = sources("src/app", ".rs");
     files.extend(sources("index.html", ".html"));
     files.extend(sources("event-time.html", ".html"));
+    files.extend(sources("speaker.html", ".html"));
     for file in &files {
         for (number, line) in file.code() {
             let attribute = line.match_indices("style=").any(|(at, _)| {

@@ -1,24 +1,25 @@
-// Puts the event-time lab's page beside the main one (a Trunk hook): its style sheets under the names that the build gave them.
+// Puts the event-time lab's page and the speaker's window beside the main page (a Trunk hook): their style sheets under the
+// names that the build gave them.
 //
-// Trunk builds one page; this one shares its styles and has programs of its own, which index.html has built
-// (docs/decisions/0011). A style sheet that only this page has is copied, with its hash in its name as Trunk does it.
+// Trunk builds one page; these share its styles, and the lab has programs of its own, which index.html has built
+// (docs/decisions/0011). A style sheet that only such a page has is copied, with its hash in its name as Trunk does it.
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const PAGE = 'event-time.html';
+const PAGES = ['event-time.html', 'speaker.html'];
 
 /// The page with every `static/css/NAME.css` replaced by what `nameOf` says. Refuses a page that its own policy would break.
-export async function fillIn(html, nameOf) {
+export async function fillIn(html, nameOf, page = PAGES[0]) {
   const shown = html.replace(/<!--[\s\S]*?-->/g, '');
   for (const [, attributes, text] of shown.matchAll(/<script\b([^>]*)>([\s\S]*?)<\/script\s*>/gi)) {
-    if (!/\ssrc\s*=/i.test(attributes) || text.trim()) throw new Error(`${PAGE} must hold no inline script: its policy allows none`);
+    if (!/\ssrc\s*=/i.test(attributes) || text.trim()) throw new Error(`${page} must hold no inline script: its policy allows none`);
   }
-  if (/\sstyle\s*=/i.test(shown) || /<style\b/i.test(shown)) throw new Error(`${PAGE} must hold no inline style: its policy allows none`);
+  if (/\sstyle\s*=/i.test(shown) || /<style\b/i.test(shown)) throw new Error(`${page} must hold no inline style: its policy allows none`);
   const sheets = [...new Set([...html.matchAll(/static\/css\/[\w-]+\.css/g)].map(([path]) => path))];
-  if (sheets.length === 0) throw new Error(`${PAGE} names no style sheet of static/css`);
+  if (sheets.length === 0) throw new Error(`${page} names no style sheet of static/css`);
   for (const path of sheets) html = html.replaceAll(`"${path}"`, `"${await nameOf(path)}"`);
   return html;
 }
@@ -37,10 +38,12 @@ const inDist = (dist) => async (path) => {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(await realpath(process.argv[1])).href) {
   const dist = process.env.TRUNK_STAGING_DIR ?? process.argv[2] ?? 'dist';
-  try {
-    await writeFile(join(dist, PAGE), await fillIn(await readFile(PAGE, 'utf8'), inDist(dist)));
-  } catch (error) {
-    console.error(`error: ${PAGE}: ${error.message}`);
-    process.exit(1);
+  for (const page of PAGES) {
+    try {
+      await writeFile(join(dist, page), await fillIn(await readFile(page, 'utf8'), inDist(dist), page));
+    } catch (error) {
+      console.error(`error: ${page}: ${error.message}`);
+      process.exit(1);
+    }
   }
 }

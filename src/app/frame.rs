@@ -146,6 +146,19 @@ pub fn embedded() -> bool {
     parameter("embed").as_deref() == Some("1")
 }
 
+/// A page that has no run: it says that it is there, and leaves theme and height to `static/frame.js`.
+pub fn serve_view() {
+    let act = Closure::<dyn Fn(String) -> String>::new(|_| {
+        Text(&json!({ "error": "there is no run on this page" })).to_string()
+    });
+    let _ = Reflect::set(&js_sys::global(), &"streamproofAct".into(), act.as_ref());
+    act.forget();
+    tell(
+        "ready",
+        json!({"app": env!("CARGO_PKG_VERSION"), "sim": 1, "can": ["theme"]}),
+    );
+}
+
 /// Does what a course page asks for, and tells it how the run goes.
 #[hook]
 pub fn use_frame(lab: &UseReducerHandle<Lab>, head: &UseReducerHandle<Head>) {

@@ -1,9 +1,11 @@
 //! Hooks of our own: what the browser knows, as values.
 
+use crate::plot::Theme;
 use gloo::events::EventListener;
 use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::timers::callback::Timeout;
 use js_sys::Array;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -123,13 +125,75 @@ pub fn announce(name: &str) {
     }
 }
 
-/// Whether the page is dark, by the system or by its own switch.
+/// Somebody wants the run, or the lesson, on paper.
+pub const PRINT: &str = "streamproof:print";
+pub const PRINT_LESSON: &str = "streamproof:print-lesson";
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printing {
+    Nothing,
+    /// The browser is about to print by itself: the run.
+    Now,
+    /// The run's sheet asks the browser to print once it is there.
+    Asked,
+    /// The lesson's handout does.
+    Lesson,
+}
+
+/// What is being printed.
 #[hook]
-pub fn use_theme() -> bool {
+pub fn use_printing() -> Printing {
+    let printing = use_state_eq(|| Printing::Nothing);
+    {
+        let printing = printing.setter();
+        use_effect_with((), move |()| {
+            let now = Rc::new(Cell::new(Printing::Nothing));
+            let listen = |name: &'static str, then: Printing| {
+                let (printing, now) = (printing.clone(), now.clone());
+                let window = web_sys::window()?;
+                Some(EventListener::new(&window, name, move |_| {
+                    // Whoever asked for paper is told so by the browser, too.
+                    if then != Printing::Now || now.get() == Printing::Nothing {
+                        now.set(then);
+                        printing.set(then);
+                    }
+                }))
+            };
+            let all = [
+                listen(PRINT, Printing::Asked),
+                listen(PRINT_LESSON, Printing::Lesson),
+                listen("beforeprint", Printing::Now),
+                listen("afterprint", Printing::Nothing),
+            ];
+            move || drop(all)
+        });
+    }
+    *printing
+}
+
+/// Opens the browser's print dialog once what is to be printed has been laid out.
+#[hook]
+pub fn use_print(prints: bool) {
+    use_effect_with(prints, |&prints| {
+        let timer = prints.then(|| {
+            Timeout::new(60, || {
+                if let Some(window) = web_sys::window() {
+                    let _ = window.print();
+                }
+            })
+        });
+        move || drop(timer)
+    });
+}
+
+/// How the page looks, by the system or by its own switch.
+#[hook]
+pub fn use_theme() -> Theme {
     let system = use_media("(prefers-color-scheme: dark)");
     let turns = use_state_eq(|| 0_u32);
     {
-        // `static/early.js` says when a course page has chosen another one.
+        // `static/view.js` says when another one was chosen.
         let count = *turns + 1;
         use_effect_with(count, move |&count| {
             let listener = web_sys::window().map(|window| {
@@ -138,13 +202,16 @@ pub fn use_theme() -> bool {
             move || drop(listener)
         });
     }
-    let forced = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.document_element())
-        .and_then(|root| root.get_attribute("data-theme"));
-    match forced.as_deref() {
-        Some("dark") => true,
-        Some("light" | "projector") => false,
-        _ => system,
+    match chosen_theme().as_deref() {
+        Some("dark") => Theme::Dark,
+        Some("projector") => Theme::Projector,
+        None if system => Theme::Dark,
+        _ => Theme::Light,
     }
+}
+
+/// The theme that was chosen instead of the system's.
+pub fn chosen_theme() -> Option<String> {
+    let document = web_sys::window().and_then(|window| window.document())?;
+    document.document_element()?.get_attribute("data-theme")
 }

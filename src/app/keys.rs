@@ -1,13 +1,15 @@
 //! The keyboard: every step of a run without a mouse.
 
+use super::components::faults::inject;
 use super::components::transport::Command;
 use super::head::{Head, Move};
-use super::lab::{Action, Face, Lab, Panel};
+use super::lab::{Action, Face, Lab, Notice, Panel, Sheet};
+use super::link::{address, copy};
 use super::parameter;
 use crate::replay::playhead::{next_step, previous_step};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::{Callback, UseReducerHandle};
 
 /// Whether the key belongs to the element that has the focus.
@@ -43,6 +45,15 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
         if lab.face != Face::Stage {
             return;
         }
+        // What lies over everything has keys of its own, and one to go away.
+        if let Some(sheet) = lab.sheet {
+            if sheet == Sheet::Blank || event.key() == "Escape" {
+                lab.dispatch(Action::Sheet(None));
+                event.prevent_default();
+            }
+            return;
+        }
+        let presenting = lab.presenting == Some(true);
         let travel = |command| {
             if let Some(order) = travel(&lab, &head, command) {
                 head.dispatch(order);
@@ -53,12 +64,27 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             // Shift and the full stop give another character on every keyboard.
             "." | ">" | ":" if event.shift_key() => travel(Command::NextOutcome),
             "." => travel(Command::Step),
+            "," | "<" | ";" if event.shift_key() => travel(Command::PreviousOutcome),
             "," => travel(Command::StepBack),
             "Home" => travel(Command::Start),
             "End" => travel(Command::End),
             "[" => head.dispatch(Move::Speed(head.shifted(false))),
             "]" => head.dispatch(Move::Speed(head.shifted(true))),
             "r" | "R" => lab.dispatch(Action::Run),
+            "n" | "N" => lab.dispatch(Action::NextSeed),
+            "o" | "O" => head.dispatch(Move::Loop),
+            "t" | "T" => press("clock"),
+            "c" | "C" => press("compare"),
+            "k" | "K" => share(&lab, head.at),
+            "p" | "P" => lab.dispatch(Action::Present(!presenting)),
+            "b" | "B" => lab.dispatch(Action::Sheet(Some(Sheet::Blank))),
+            "?" => lab.dispatch(Action::Sheet(Some(Sheet::Keys))),
+            "w" | "W" if presenting => press("speaker"),
+            "h" | "H" if presenting => lab.dispatch(Action::Sheet(Some(Sheet::Poll))),
+            // What a clicker sends.
+            "PageDown" if presenting => press("next-step"),
+            "PageUp" if presenting => press("previous-step"),
+            "/" => search(&lab),
             "q" | "Q" => lab.dispatch(Action::Query(lab.querying != Some(true))),
             "e" | "E" => {
                 if let Some(order) = lab.followed(head.at) {
@@ -66,6 +92,10 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
                     lab.dispatch(Action::Explain(!lab.explaining));
                 }
             }
+            "F" if event.shift_key() => match lab.armed {
+                Some(fault) => inject(&lab, &head, fault),
+                None => press("faults"),
+            },
             "f" | "F" => press("faults"),
             "l" | "L" => lab.dispatch(Action::Show(Panel::Lesson)),
             "s" | "S" => lab.dispatch(Action::Show(Panel::Settings)),
@@ -79,8 +109,8 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
                     lab.dispatch(Action::Show(Panel::None));
                 }
             }
-            digit @ ("1" | "2" | "3" | "4" | "5") => {
-                let counter = ["sent", "stored", "delivered", "lost", "duplicates"]
+            digit @ ("1" | "2" | "3" | "4" | "5" | "6") => {
+                let counter = ["sent", "stored", "delivered", "lost", "duplicates", "late"]
                     [digit.parse::<usize>().unwrap_or(1) - 1];
                 lab.dispatch(Action::List(Some(counter)));
             }
@@ -109,19 +139,50 @@ pub fn travel(lab: &Lab, head: &Head, command: Command) -> Option<Move> {
                 .find(|&at| at > head.at)
                 .unwrap_or(end),
         ),
+        Command::PreviousOutcome => Move::Seek(
+            run.outcomes
+                .iter()
+                .rev()
+                .map(|outcome| outcome.at)
+                .find(|&at| at < head.at)
+                .unwrap_or(Time::ZERO),
+        ),
         Command::Start => Move::Seek(Time::ZERO),
         Command::End => Move::Seek(end),
     })
 }
 
+/// The run's link, on the clipboard and to be seen.
+pub fn share(lab: &UseReducerHandle<Lab>, at: Time) {
+    let link = lab.link(at).write();
+    if let Ok(link) = &link {
+        copy(address(link));
+    }
+    lab.dispatch(Action::Notice(Some(Notice::Share(link))));
+}
+
+/// The field that filters the settings, which may have to be shown first.
+fn search(lab: &UseReducerHandle<Lab>) {
+    let field = || element("#settings .filter");
+    if field().is_some_and(|field| field.offset_width() == 0) && lab.panel != Panel::Settings {
+        lab.dispatch(Action::Show(Panel::Settings));
+    }
+    gloo::timers::callback::Timeout::new(0, move || {
+        if let Some(field) = field() {
+            let _ = field.focus();
+        }
+    })
+    .forget();
+}
+
+fn element(selector: &str) -> Option<HtmlElement> {
+    let document = web_sys::window().and_then(|window| window.document())?;
+    document.query_selector(selector).ok()??.dyn_into().ok()
+}
+
 /// Presses a button by its id.
-fn press(id: &str) {
-    let element = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.get_element_by_id(id));
-    if let Some(button) =
-        element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok())
-    {
+pub fn press(id: &str) {
+    if let Some(button) = element(&["#", id].concat()) {
         button.click();
     }
 }

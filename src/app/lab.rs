@@ -44,8 +44,15 @@ impl<T> std::ops::Deref for Shared<T> {
 /// A run and the scenario that gave it.
 pub struct Done {
     pub scenario: Scenario,
+    /// What the learner had changed for it.
+    pub patch: Patch,
     pub run: Run,
+    /// The how manieth run since the scenario was chosen, counted from 1.
+    pub number: u32,
 }
+
+/// So many runs that were left are kept beside the one that is looked at.
+pub const TRACKS: usize = 3;
 
 /// Which face the page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +60,19 @@ pub enum Face {
     /// One sentence, one picture, one button.
     Start,
     Stage,
+}
+
+/// What lies over everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// All keys.
+    Keys,
+    /// A question to the room, and the hands.
+    Poll,
+    /// The run's link as a QR code.
+    Code,
+    /// Nothing: the room looks at the speaker.
+    Blank,
 }
 
 /// What lies over the stage where there is no room beside it, or which tab is shown on a phone.
@@ -109,6 +129,12 @@ pub struct Lab {
     pub done: Option<Shared<Done>>,
     /// The run before, shown as a ghost.
     pub before: Option<Shared<Done>>,
+    /// Runs that were left for another one, each with all that is needed to go back to it.
+    pub tracks: Vec<Shared<Done>>,
+    /// How many runs there were since the scenario was chosen.
+    pub runs: u32,
+    /// What the run that is under way is of.
+    pub asked: Option<Shared<(Scenario, Patch)>>,
     /// The scenario was changed after the run.
     pub stale: bool,
     /// A setting that was refused, and why.
@@ -124,6 +150,11 @@ pub struct Lab {
     pub linked: bool,
     /// A setting that something points at, so that it is shown.
     pub pointed: Option<String>,
+    /// The fault that one key injects.
+    pub armed: Option<&'static str>,
+    /// The picture is shown to a room, if it ever was; what was counted is kept in between.
+    pub presenting: Option<bool>,
+    pub sheet: Option<Sheet>,
     /// The digest that the run of a link should have.
     pub expected: Option<u64>,
     pub notice: Option<Notice>,
@@ -163,6 +194,13 @@ pub enum Action {
     /// A run that somebody shared.
     Open(Box<Link>),
     Notice(Option<Notice>),
+    /// Goes back to a run that was left.
+    Track(u32),
+    /// The same with the next seed.
+    NextSeed,
+    Arm(&'static str),
+    Present(bool),
+    Sheet(Option<Sheet>),
 }
 
 impl Default for Lab {
@@ -181,6 +219,9 @@ impl Default for Lab {
             progress: 0,
             done: None,
             before: None,
+            tracks: Vec::new(),
+            runs: 0,
+            asked: None,
             stale: false,
             problem: None,
             selected: None,
@@ -190,6 +231,9 @@ impl Default for Lab {
             panel: Panel::None,
             linked: false,
             pointed: None,
+            armed: None,
+            presenting: None,
+            sheet: None,
             expected: None,
             notice: None,
         }
@@ -292,8 +336,18 @@ impl Lab {
         self.selected = None;
         self.before = None;
         self.done = None;
+        self.tracks = Vec::new();
+        self.runs = 0;
         self.stale = false;
         self.run(AfterRun::Stay)
+    }
+
+    /// Another run takes the place of this one, which stays as a track.
+    fn leave(&mut self, done: &Shared<Done>) {
+        self.tracks.retain(|track| track.scenario != done.scenario);
+        self.tracks.push(done.clone());
+        let surplus = self.tracks.len().saturating_sub(TRACKS);
+        self.tracks.drain(..surplus);
     }
 
     /// The mistake that the preset stages, as long as the learner has not taken its cure.
@@ -308,6 +362,8 @@ impl Lab {
         self.after_run = after;
         self.running = true;
         self.progress = 0;
+        // What was wrong with the run before is not said of this one.
+        self.problem = self.problem.filter(|(key, _)| !key.is_empty());
         self.explaining = false;
         self.listing = None;
         self.expected = None;
@@ -326,6 +382,17 @@ impl Reducible for Lab {
             Action::Progress(events) => lab.progress = events,
             Action::Finished(run) => {
                 lab.before = lab.done.take();
+                let (scenario, patch) = match lab.asked.take() {
+                    Some(asked) => (*asked).clone(),
+                    None => (lab.scenario.clone(), lab.patch.clone()),
+                };
+                if let Some(before) = lab.before.clone()
+                    && before.scenario != scenario
+                {
+                    lab.leave(&before);
+                }
+                lab.tracks.retain(|track| track.scenario != scenario);
+                lab.runs += 1;
                 if let Some(digest) = lab.expected.take() {
                     lab.notice = Some(if digest == run.digest {
                         Notice::Reproduced
@@ -333,12 +400,14 @@ impl Reducible for Lab {
                         Notice::Differs(digest)
                     });
                 }
-                lab.done = Some(Shared::new(Done {
-                    scenario: lab.scenario.clone(),
-                    run: *run,
-                }));
                 lab.running = false;
-                lab.stale = false;
+                lab.stale = scenario != lab.scenario;
+                lab.done = Some(Shared::new(Done {
+                    scenario,
+                    patch,
+                    run: *run,
+                    number: lab.runs,
+                }));
             }
             Action::Refused(problem) => {
                 lab.running = false;
@@ -430,6 +499,47 @@ impl Reducible for Lab {
                 }
             }
             Action::Notice(notice) => lab.notice = notice,
+            Action::Track(number) => {
+                let place = lab.tracks.iter().position(|track| track.number == number);
+                if let Some(place) = place.filter(|_| !lab.running) {
+                    let track = lab.tracks.remove(place);
+                    lab.before = lab.done.take();
+                    if let Some(before) = lab.before.clone() {
+                        lab.leave(&before);
+                    }
+                    lab.scenario = track.scenario.clone();
+                    lab.patch = track.patch.clone();
+                    lab.after_run = AfterRun::Stay;
+                    lab.done = Some(track);
+                    lab.stale = false;
+                    lab.problem = None;
+                    lab.explaining = false;
+                    lab.listing = None;
+                }
+            }
+            Action::NextSeed => {
+                let seed = lab.scenario.seed.wrapping_add(1);
+                let patch = lab.patch.then(&Patch::at(&["seed"], seed.into()));
+                lab = lab.patched("seed", patch).run(AfterRun::Play);
+            }
+            Action::Arm(fault) => lab.armed = Some(fault),
+            Action::Present(on) => {
+                lab.presenting = Some(on);
+                lab.face = Face::Stage;
+                lab.sheet = None;
+                lab.explaining &= !on;
+                lab.querying = lab.querying.map(|open| open && !on);
+                if matches!(lab.panel, Panel::Lesson | Panel::Settings) {
+                    lab.panel = Panel::None;
+                }
+            }
+            Action::Sheet(sheet) => {
+                lab.presenting = lab.presenting.or(Some(false));
+                lab.sheet = sheet;
+            }
+        }
+        if lab.wanted != self.wanted {
+            lab.asked = Some(Shared::new((lab.scenario.clone(), lab.patch.clone())));
         }
         Rc::new(lab)
     }
@@ -518,6 +628,53 @@ mod tests {
         let again = reduce(Lab::default(), Action::Open(Box::new(shared)));
         let again = reduce(again, Action::Finished(Box::new(run)));
         assert_eq!(again.notice, Some(Notice::Reproduced));
+    }
+
+    #[test]
+    fn a_run_that_is_left_stays_as_a_track_and_comes_back_whole() {
+        use crate::sim::{Keep, Simulation};
+        let run = |lab: Lab| {
+            let run = Simulation::run(&lab.scenario, Keep::Trace);
+            reduce(lab, Action::Finished(Box::new(run)))
+        };
+        let idempotence = control::find("enable.idempotence").expect("there is one");
+        let first = run(Lab::default());
+        let digest = |lab: &Lab| lab.done.as_ref().map(|done| done.run.digest);
+        let set = reduce(first.clone(), Action::Set(idempotence, "true".into()));
+        let second = run(reduce(set, Action::Run));
+        assert_ne!(digest(&first), digest(&second));
+        assert_eq!(second.tracks.len(), 1);
+        let back = reduce(second.clone(), Action::Track(1));
+        assert_eq!(digest(&back), digest(&first));
+        assert_eq!(
+            (&back.scenario, &back.patch),
+            (&first.scenario, &first.patch)
+        );
+        assert!(!back.stale && back.tracks.len() == 1);
+        let there = reduce(back, Action::Track(2));
+        assert_eq!(digest(&there), digest(&second));
+        assert_eq!(there.changed(), ["enable.idempotence"]);
+        // The same again leaves nothing behind, and no more than a few are kept.
+        let again = run(reduce(there, Action::Run));
+        assert_eq!(again.tracks.len(), 1);
+        let many = (0..5).fold(again, |lab, _| run(reduce(lab, Action::NextSeed)));
+        assert_eq!(many.tracks.len(), TRACKS);
+        let other = catalog::find("acks-one").expect("a preset");
+        assert!(reduce(many, Action::Preset(other)).tracks.is_empty());
+    }
+
+    #[test]
+    fn what_is_changed_while_a_run_is_under_way_is_not_taken_for_what_ran() {
+        use crate::sim::{Keep, Simulation};
+        let idempotence = control::find("enable.idempotence").expect("there is one");
+        let asked = reduce(Lab::default(), Action::Run);
+        let run = Simulation::run(&asked.scenario, Keep::Trace);
+        let changed = reduce(asked, Action::Set(idempotence, "true".into()));
+        let lab = reduce(changed, Action::Finished(Box::new(run)));
+        let done = lab.done.as_ref().expect("it is through");
+        assert_eq!(done.scenario.producer.enable_idempotence, Some(false));
+        assert!(lab.stale);
+        assert_eq!(lab.scenario.producer.enable_idempotence, Some(true));
     }
 
     #[test]

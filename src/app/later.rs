@@ -7,9 +7,13 @@ use super::components::course::CourseProps;
 use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
+use super::components::present::PresentProps;
+use super::components::qr::QrProps;
+use super::components::run_sheet::RunSheetProps;
 use super::components::settings::SettingsProps;
 use super::components::sql::SqlProps;
 use super::components::study::StudyProps;
+use super::components::tracks::TracksProps;
 use std::future::Future;
 use std::pin::Pin;
 use wasm_bindgen_futures::spawn_local;
@@ -33,6 +37,10 @@ pub struct Parts {
     pub study: fn() -> Coming<StudyProps>,
     pub course: fn() -> Coming<CourseProps>,
     pub sql: fn() -> Coming<SqlProps>,
+    pub tracks: fn() -> Coming<TracksProps>,
+    pub present: fn() -> Coming<PresentProps>,
+    pub qr: fn() -> Coming<QrProps>,
+    pub run_sheet: fn() -> Coming<RunSheetProps>,
 }
 
 impl PartialEq for Parts {
@@ -48,6 +56,8 @@ impl Parts {
         spawn_local(async move {
             (self.settings)().await;
             (self.lesson)().await;
+            // Whoever prints by the browser's own key gives no time to fetch anything.
+            (self.run_sheet)().await;
         });
     }
 }
@@ -138,4 +148,21 @@ pub fn decide(props: DecideProps) -> Html {
 pub fn sql(props: SqlProps) -> Html {
     let waiting = html! { <section class="panel sql" aria-label="SQL"><p role="status">{ "Loading the SQL lab" }</p></section> };
     later(|parts| parts.sql, props, waiting)
+}
+
+pub fn tracks(props: TracksProps) -> Html {
+    later(|parts| parts.tracks, props, Html::default())
+}
+
+/// Fetched when the picture is first shown to a room, or the keys are asked for.
+pub fn present(props: PresentProps) -> Html {
+    later(|parts| parts.present, props, Html::default())
+}
+
+pub fn qr(props: QrProps) -> Html {
+    later(|parts| parts.qr, props, Html::default())
+}
+
+pub fn run_sheet(props: RunSheetProps) -> Html {
+    later(|parts| parts.run_sheet, props, Html::default())
 }

@@ -249,6 +249,9 @@ pub struct Loaded {
 
 pub type LoadedLesson = Shared<Loaded>;
 
+/// A lesson and the step that it is at, counted from 0.
+pub type Slide = (LoadedLesson, usize);
+
 #[cfg(test)]
 mod tests {
     use super::*;

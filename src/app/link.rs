@@ -11,7 +11,7 @@ use gloo::timers::callback::Timeout;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{DragEvent, File};
+use web_sys::{DragEvent, File, Url};
 use yew::{
     Callback, Reducible, UseReducerDispatcher, UseReducerHandle, hook, use_effect_with, use_mut_ref,
 };
@@ -46,6 +46,10 @@ pub fn arrived() -> Lab {
     if embedded() {
         lab.face = Face::Stage;
     }
+    if parameter("present").as_deref() == Some("1") {
+        lab.face = Face::Stage;
+        lab.presenting = Some(true);
+    }
     // Some course tools drop fragments, so the parameter `r` does the same.
     let text = of_fragment().or_else(|| parameter("r").map(|rest| ["r=", &rest].concat()));
     match text {
@@ -60,6 +64,21 @@ pub fn address(link: &str) -> String {
     let href = href.unwrap_or_default();
     let page = href.split(['?', '#']).next().unwrap_or_default();
     [page, "#", link].concat()
+}
+
+/// A view parameter of the address from now on, so that it survives loading the page again; or none.
+pub fn set_parameter(name: &str, value: Option<&str>) {
+    let Some(window) = web_sys::window() else {
+        return;
+    };
+    let url = window.location().href().and_then(|href| Url::new(&href));
+    if let (Ok(url), Ok(history)) = (url, window.history()) {
+        match value {
+            Some(value) => url.search_params().set(name, value),
+            None => url.search_params().delete(name),
+        }
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&url.href()));
+    }
 }
 
 /// Puts a text on the clipboard, where the page may: not in every frame, and only under https.

@@ -27,14 +27,16 @@ use components::decide::DecideProps;
 use components::header::Header;
 use components::lesson::LessonPanelProps;
 use components::notice::NoticeBar;
+use components::present::PresentProps;
+use components::run_sheet::RunSheetProps;
 use components::settings::{SettingsProps, Shown};
 use components::stage::{Stage, opening_view};
 use components::start::Start;
 use components::study::StudyProps;
 use head::{Head, Move};
-use hooks::{use_frames, use_keys};
+use hooks::{Printing, use_frames, use_keys, use_printing};
 use lab::{Action, AfterRun, Face, Lab, Panel, Shared};
-use learner::Wanted;
+use learner::{Slide, Wanted};
 use many::{Asking, Many};
 use runner::Runner;
 use yew::{
@@ -92,6 +94,10 @@ fn App(props: &AppProps) -> Html {
     let wanted = use_state(|| None::<Shared<Wanted>>);
     // The list of lessons, with its search.
     let browsing = use_state(|| false);
+    let slide = use_state(|| None::<Slide>);
+    let printing = use_printing();
+    // The decision's record is printed by its own dialog.
+    let on_paper = matches!(printing, Printing::Now | Printing::Asked) && !*deciding;
     let runner = {
         let (dispatch, many) = (lab.dispatcher(), many.dispatcher());
         use_memo((), move |()| {
@@ -109,9 +115,10 @@ fn App(props: &AppProps) -> Html {
         })
     };
     {
-        let (scenario, runner) = (lab.scenario.clone(), runner.clone());
+        let (lab, runner) = (lab.clone(), runner.clone());
         use_effect_with(lab.wanted, move |_| {
-            runner.ask(&scenario, What::Run);
+            let asked = lab.asked.as_ref().map_or(&lab.scenario, |asked| &asked.0);
+            runner.ask(asked, What::Run);
         });
     }
     {
@@ -158,7 +165,10 @@ fn App(props: &AppProps) -> Html {
     }
     {
         let head = head.dispatcher();
-        use_effect_with(lab.base_id, move |_| head.dispatch(Move::Seek(Time::ZERO)));
+        use_effect_with(lab.base_id, move |_| {
+            head.dispatch(Move::Unloop);
+            head.dispatch(Move::Seek(Time::ZERO));
+        });
     }
     use_effect_with(lab.done.is_some() || lab.problem.is_some(), move |&ready| {
         if ready {
@@ -217,6 +227,10 @@ fn App(props: &AppProps) -> Html {
         let lit = lit.clone();
         Callback::from(move |keys: Vec<String>| lit.set(keys))
     };
+    let on_slide = {
+        let slide = slide.clone();
+        Callback::from(move |now: Slide| slide.set(Some(now)))
+    };
     let on_decide = {
         let (deciding, many, head) = (deciding.clone(), many.dispatcher(), head.dispatcher());
         Callback::from(move |open| {
@@ -243,22 +257,26 @@ fn App(props: &AppProps) -> Html {
     html! {
         <ContextProvider<later::Parts> context={parts}>
         <ContextProvider<UseReducerHandle<Many>> context={many}>
-        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()} data-deciding={deciding.to_string()}>
+        <div class="page" data-explaining={lab.explaining.to_string()} data-face={if lab.face == Face::Start { "start" } else { "stage" }} data-panel={format!("{:?}", lab.panel).to_ascii_lowercase()} data-deciding={deciding.to_string()} data-present={(lab.presenting == Some(true)).to_string()} data-printing={on_paper.to_string()}>
             <a class="skip" href="#lesson">{ "to the lesson" }</a>
             <a class="skip" href="#controls">{ "to the run controls" }</a>
             <Header lab={lab.clone()} at={if head.playing { Time::ZERO } else { head.at }} deciding={*deciding} on_decide={on_decide.clone()} on_browse={on_browse.clone()} />
             <NoticeBar lab={lab.clone()} at={head.at} />
+            if lab.presenting.is_some() { { later::present(PresentProps { lab: lab.clone(), head: head.clone(), slide: (*slide).clone(), watched }) } }
             if lab.face == Face::Start {
                 <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} {on_lesson} on_sandbox={open(Panel::None, false)} on_browse={on_browse.reform(|_| true)}>
                     { later::study(StudyProps { on_go: on_go.clone() }) }
                 </Start>
             } else {
                 <div class="workbench">
-                    { later::lesson(LessonPanelProps { lab: lab.clone(), head: head.dispatcher(), watched, playing: head.playing, on_lit, wanted: (*wanted).clone(), on_go: on_go.clone(), on_browse: on_browse.clone() }) }
+                    { later::lesson(LessonPanelProps { lab: lab.clone(), head: head.dispatcher(), watched, playing: head.playing, on_lit, on_slide, wanted: (*wanted).clone(), on_go: on_go.clone(), on_browse: on_browse.clone() }) }
                     <Stage lab={lab.clone()} head={head.clone()} />
                     { later::settings(SettingsProps { lab: lab.clone(), shown, lit: (*lit).clone() }) }
                 </div>
                 <Tabs lab={lab.clone()} />
+                if let Some(view) = opening_view(&lab).filter(|_| on_paper) {
+                    { later::run_sheet(RunSheetProps { view: view.seen(head.at, lab.followed(head.at)), lab: lab.clone(), prints: printing == Printing::Asked }) }
+                }
                 if *deciding {
                     { later::decide(DecideProps { lab: lab.dispatcher(), runner: (*runner).clone(), on_close: on_decide.reform(|()| false) }) }
                 }

@@ -3,7 +3,6 @@
 use super::hooks::announce;
 use super::plots::{ANSWER, HERE};
 use crate::charts::{Charts, Question};
-use crate::plot::Palette;
 use js_sys::{Reflect, Uint8Array};
 use plotters::prelude::IntoDrawingArea;
 use plotters_canvas::CanvasBackend;
@@ -45,17 +44,13 @@ fn draw(charts: &Charts, question: &Question, canvas: HtmlCanvasElement) {
     let Question::Draw {
         chart,
         frame,
-        dark,
+        theme,
         view,
     } = question
     else {
         return;
     };
-    let palette = if *dark {
-        Palette::dark()
-    } else {
-        Palette::light()
-    };
+    let palette = theme.palette();
     if let Some(backend) = CanvasBackend::with_canvas_object(canvas) {
         // A canvas that cannot be drawn on stays empty; its sentence and table say the same.
         let area = backend.into_drawing_area();

@@ -23,6 +23,8 @@ use yew::Callback;
 const OPENING_LOADER: &str = "./worker_loader.js";
 const FULL_LOADER: &str = "./full_loader.js";
 const FULL_PROGRAM: &str = "./full.js";
+/// What the page says when a worker stopped while it worked.
+const DIED: &str = "The simulator stopped on a mistake of its own. Your settings and the address are kept: change something and run again, or load the page anew, and please report the address.";
 /// How long a worker may take to start, in ms, before the page does its work.
 const PATIENCE: u32 = 5_000;
 /// How long the page may take to load the worker's program, in ms, before it says so.
@@ -60,6 +62,8 @@ enum Host {
     Page(MessagePort),
     /// Neither could be started, and why.
     None(String),
+    /// The worker stopped while it worked; another one is started when there is something to do.
+    Dead,
 }
 
 impl PartialEq for Runner {
@@ -111,7 +115,8 @@ impl Runner {
     }
 
     fn post(&self, scenario: &Scenario, what: What, kind: usize) {
-        if (kind > 0 || scenario.needs_full()) && !self.state.borrow().full {
+        let died = matches!(self.state.borrow().host, Host::Dead);
+        if died || (kind > 0 || scenario.needs_full()) && !self.state.borrow().full {
             self.replace();
         }
         let refusal = {
@@ -155,7 +160,14 @@ impl Runner {
         worker.set_onmessage(Some(&self.listener()));
         let (runner, this) = (self.clone(), worker.clone());
         let give_up = move || runner.give_up(&this);
-        let on_error = Closure::<dyn Fn()>::new(give_up.clone());
+        let on_error = {
+            let (runner, this, give_up) = (self.clone(), worker.clone(), give_up.clone());
+            Closure::<dyn Fn()>::new(move || {
+                if !runner.has_died(&this) {
+                    give_up();
+                }
+            })
+        };
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         on_error.forget();
         {
@@ -176,6 +188,24 @@ impl Runner {
             }
         }
         self.start_here();
+    }
+
+    /// Whether it was a worker at work that stopped, on a mistake of ours. What it was asked for is refused, since it would
+    /// stop there again; whatever is asked next starts another one.
+    fn has_died(&self, worker: &Worker) -> bool {
+        {
+            let mut state = self.state.borrow_mut();
+            let at_work = state.ready;
+            match &state.host {
+                Host::Worker(current) if current == worker && at_work => dismiss(worker),
+                _ => return false,
+            }
+            state.ready = false;
+            state.full = false;
+            state.host = Host::Dead;
+        }
+        self.refuse(DIED.into());
+        true
     }
 
     /// Loads a worker's program into the page, which then finds one end of a channel where a worker has its scope. It is the
@@ -297,7 +327,7 @@ impl Host {
         let _ = match self {
             Host::Worker(worker) => worker.post_message(&bytes),
             Host::Page(port) => port.post_message(&bytes),
-            Host::None(_) => Ok(()),
+            Host::None(_) | Host::Dead => Ok(()),
         };
     }
 }

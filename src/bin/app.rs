@@ -12,9 +12,13 @@ mod page {
     use streamproof::app::components::decide::{Decide, DecideProps};
     use streamproof::app::components::explain::{Explain, ExplainProps};
     use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
+    use streamproof::app::components::present::{Present, PresentProps};
+    use streamproof::app::components::qr::{Qr, QrProps};
+    use streamproof::app::components::run_sheet::{RunSheet, RunSheetProps};
     use streamproof::app::components::settings::{Settings, SettingsProps};
     use streamproof::app::components::sql::{Sql, SqlProps};
     use streamproof::app::components::study::{Study, StudyProps};
+    use streamproof::app::components::tracks::{Tracks, TracksProps};
     use streamproof::app::later::{Draw, Parts, draw};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
@@ -27,6 +31,10 @@ mod page {
         study: || Box::pin(async { study().await.ok() }),
         course: || Box::pin(async { course().await.ok() }),
         sql: || Box::pin(async { sql().await.ok() }),
+        tracks: || Box::pin(async { tracks().await.ok() }),
+        present: || Box::pin(async { present().await.ok() }),
+        qr: || Box::pin(async { qr().await.ok() }),
+        run_sheet: || Box::pin(async { run_sheet().await.ok() }),
     };
 
     type Part<P> = Result<Draw<P>, SplitLoaderError>;
@@ -64,6 +72,26 @@ mod page {
     #[wasm_split(bench, fallible)]
     fn explain() -> Part<ExplainProps> {
         Ok(draw::<Explain>)
+    }
+
+    #[wasm_split(bench, fallible)]
+    fn tracks() -> Part<TracksProps> {
+        Ok(draw::<Tracks>)
+    }
+
+    #[wasm_split(present, fallible)]
+    fn present() -> Part<PresentProps> {
+        Ok(draw::<Present>)
+    }
+
+    #[wasm_split(paper, fallible)]
+    fn qr() -> Part<QrProps> {
+        Ok(draw::<Qr>)
+    }
+
+    #[wasm_split(paper, fallible)]
+    fn run_sheet() -> Part<RunSheetProps> {
+        Ok(draw::<RunSheet>)
     }
 
     #[wasm_split(sql, fallible)]

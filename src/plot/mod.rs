@@ -53,7 +53,26 @@ pub struct View {
     pub playhead_line: bool,
 }
 
-/// The colours of a theme, as the style sheet has them.
+/// How the page looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Theme {
+    Light,
+    Dark,
+    /// For a beamer in a bright room: black on white, thick lines, no tints and no greys.
+    Projector,
+}
+
+impl Theme {
+    pub const fn palette(self) -> Palette {
+        match self {
+            Theme::Light => Palette::light(),
+            Theme::Dark => Palette::dark(),
+            Theme::Projector => Palette::projector(),
+        }
+    }
+}
+
+/// The colours of a theme, as the style sheet has them, and how thick its lines are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
     pub surface: RGBColor,
@@ -73,6 +92,8 @@ pub struct Palette {
     pub future: RGBColor,
     /// For series without an order of their own; always labelled at their ends.
     pub series: [RGBColor; 4],
+    /// What the width of every line is multiplied by.
+    pub weight: f64,
 }
 
 const fn rgb(hex: u32) -> RGBColor {
@@ -103,6 +124,34 @@ impl Palette {
                 rgb(0xAA_3377),
                 rgb(0x99_7700),
             ],
+            weight: 1.0,
+        }
+    }
+
+    pub const fn projector() -> Self {
+        Palette {
+            surface: rgb(0xFF_FFFF),
+            text: rgb(0x00_0000),
+            muted: rgb(0x00_0000),
+            rule: rgb(0x00_0000),
+            grid: rgb(0xB4_BAC0),
+            ok: rgb(0x00_4F8C),
+            ok_tint: rgb(0xFF_FFFF),
+            dup: rgb(0xC2_4A00),
+            dup_line: rgb(0xC2_4A00),
+            dup_text: rgb(0xC2_4A00),
+            lost: rgb(0x8E_0030),
+            lost_text: rgb(0x8E_0030),
+            late: rgb(0x2B_0F4E),
+            late_text: rgb(0x2B_0F4E),
+            future: rgb(0xE4_E7EA),
+            series: [
+                rgb(0x00_4F8C),
+                rgb(0xC2_4A00),
+                rgb(0x2B_0F4E),
+                rgb(0x8E_0030),
+            ],
+            weight: 1.5,
         }
     }
 
@@ -129,6 +178,7 @@ impl Palette {
                 rgb(0xFF_AABB),
                 rgb(0xBB_CC33),
             ],
+            weight: 1.0,
         }
     }
 }

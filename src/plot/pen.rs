@@ -97,7 +97,12 @@ impl<'a> Pen<'a> {
     }
 
     fn stroke(&self, width: f64) -> u32 {
-        (width * self.frame.scale).round().max(1.0) as u32
+        self.size(width * self.palette.weight)
+    }
+
+    /// A length in physical px.
+    fn size(&self, length: f64) -> u32 {
+        (length * self.frame.scale).round().max(1.0) as u32
     }
 
     pub fn width(&self) -> f64 {
@@ -189,7 +194,7 @@ impl<'a> Pen<'a> {
 
     pub fn circle(&self, x: f64, y: f64, radius: f64, fill: RGBColor, line: RGBColor) -> Drawn {
         let at = self.to_px(x, y);
-        let size = self.stroke(radius);
+        let size = self.size(radius);
         self.sheet.circle(at, size, fill.filled())?;
         self.sheet
             .circle(at, size, line.stroke_width(self.stroke(1.25)))

@@ -593,6 +593,18 @@ fn tells(fact: &Fact) -> bool {
     )
 }
 
+/// What happened last by `at`: when, and in words. Nothing before the first fact that is worth telling.
+pub fn newest(trace: &Trace, at: Time) -> Option<(Time, String)> {
+    let until = trace.events.partition_point(|event| event.at <= at);
+    let event = trace.events[..until]
+        .iter()
+        .rev()
+        .find(|event| tells(&event.fact))?;
+    let host = trace.cast.hosts.get(usize::from(event.host.0))?;
+    let words = format!("{} {}", place(host), describe(&event.fact));
+    Some((event.at, words))
+}
+
 /// A host in the words of the page.
 pub fn place(host: &str) -> String {
     let role = host.rsplit('.').next().unwrap_or(host);

@@ -69,7 +69,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
     let tab = use_state(|| 0_usize);
     // A chart that moves is drawn ten times a second; one that stands still, at once.
     let drawn = use_mut_ref(|| Time::ZERO);
-    let step = REDRAW * u64::from(head.speed) / 10;
+    let step = REDRAW * u64::from(head.speed) / 100;
     let playhead = if head.playing
         && view.at.since(*drawn.borrow()).micros() < step
         && view.at >= *drawn.borrow()
@@ -95,7 +95,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
     let (strip, height) = match fit {
         Fit::Whole => (axis.width as u32, None),
         Fit::Phone => (axis.width as u32, Some(300)),
-        Fit::Low => ((axis.width as u32).saturating_sub(TABS), Some(146)),
+        Fit::Low | Fit::Room => ((axis.width as u32).saturating_sub(TABS), Some(146)),
         Fit::Lowest => ((axis.width as u32).saturating_sub(TABS), Some(100)),
     };
     let own = PlotView {
@@ -133,7 +133,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
                 let (plot_view, width, height) = place(chart);
                 html! {
                     <div class="chart-place" data-chart={n.to_string()} data-shown={(!many.open && *tab == n).to_string()} key={n}>
-                        <Plot {chart} plots={plots.clone()} {plot_view} {width} {height} run={view.done.run.digest_text()} seed={view.done.scenario.seed} />
+                        <Plot {chart} plots={plots.clone()} {plot_view} {width} {height} zoom={fit.zoom()} run={view.done.run.digest_text()} seed={view.done.scenario.seed} />
                         if chart == ChartKind::Latency { <Percentiles rows={percentiles.clone().unwrap_or_default()} /> }
                     </div>
                 }
@@ -165,6 +165,7 @@ struct PlotProps {
     plot_view: PlotView,
     width: u32,
     height: u32,
+    zoom: f64,
     run: String,
     seed: u64,
 }
@@ -178,34 +179,38 @@ fn Plot(props: &PlotProps) -> Html {
         plot_view,
         width,
         height,
+        zoom,
         run,
         seed,
     } = props;
+    let zoom = *zoom;
     let (chart, view, name) = (*chart, *plot_view, chart.title());
     let node = use_node_ref();
-    let dark = use_theme();
+    let theme = use_theme();
     let scale = web_sys::window()
         .map_or(1.0, |window| window.device_pixel_ratio())
         .clamp(1.0, 4.0);
     let frame = Frame {
         width: *width,
         height: *height,
-        scale,
+        scale: scale * zoom,
     };
     {
         let node = node.clone();
         use_effect_with(
-            (view, frame, dark, run.clone(), plots.clone()),
+            (view, frame, theme, run.clone(), plots.clone()),
             move |(.., plots)| {
                 if let Some(canvas) = node.cast::<HtmlCanvasElement>() {
                     // The policy allows no style attributes; through the object model the size may be set.
                     let style = canvas.unchecked_ref::<web_sys::HtmlElement>().style();
-                    let _ = style.set_property("width", &format!("{}px", frame.width));
-                    let _ = style.set_property("height", &format!("{}px", frame.height));
+                    let _ = style
+                        .set_property("width", &format!("{}px", f64::from(frame.width) * zoom));
+                    let _ = style
+                        .set_property("height", &format!("{}px", f64::from(frame.height) * zoom));
                     let question = Question::Draw {
                         chart,
                         frame,
-                        dark,
+                        theme,
                         view,
                     };
                     plots.draw(&question, &canvas);

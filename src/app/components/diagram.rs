@@ -124,7 +124,7 @@ impl Drawing<'_> {
         if !self.view.moving {
             return 1.0;
         }
-        let age = self.board.at.since(at).micros() as f64 * 10.0 / f64::from(self.view.speed);
+        let age = self.board.at.since(at).micros() as f64 * 100.0 / f64::from(self.view.speed);
         let part = (age / MOTION.micros() as f64).clamp(0.0, 1.0);
         1.0 - (1.0 - part) * (1.0 - part)
     }

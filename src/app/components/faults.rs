@@ -72,27 +72,29 @@ pub fn FaultMenu(props: &FaultMenuProps) -> Html {
         let open = open.clone();
         Callback::from(move |_| open.set(!*open))
     };
-    let chosen = use_state(|| MENU[0].name);
     let offered = if *open {
         placeable(&lab.scenario)
     } else {
         Vec::new()
     };
     // Another engine has other faults.
-    let fits = offered.iter().find(|&&name| name == *chosen);
+    let fits = offered.iter().find(|&&name| lab.armed == Some(name));
     let armed = fits.or(offered.first()).copied().unwrap_or_default();
     let on_arm = {
-        let chosen = chosen.clone();
+        let lab = lab.clone();
         Callback::from(move |event: Event| {
             let name = value(&event).and_then(|name| MENU.iter().find(|entry| entry.name == name));
             if let Some(entry) = name {
-                chosen.set(entry.name);
+                lab.dispatch(Action::Arm(entry.name));
             }
         })
     };
     let strike = {
         let (lab, head) = (lab.clone(), head.clone());
-        Callback::from(move |_| inject(&lab, &head, armed))
+        Callback::from(move |_| {
+            lab.dispatch(Action::Arm(armed));
+            inject(&lab, &head, armed);
+        })
     };
     let on_escape = {
         let open = open.clone();

@@ -1,5 +1,5 @@
 //! A lesson on paper: every step with boxes to tick and lines to write on, the settings it is about, and the answers on a page of
-//! their own. It is made when the page is about to be printed, and seen nowhere else.
+//! their own. It is made when it is to be printed, and seen nowhere else.
 
 use super::prose::{self, Reading, coded};
 use crate::app::learner::{Loaded, SURE};
@@ -8,42 +8,8 @@ use crate::lesson::glossary::Glossary;
 use crate::lesson::{Ask, AskKind, Part, Step, StepKind};
 use crate::sim::json::Text;
 use crate::sim::{Scenario, control};
-use gloo::events::EventListener;
-use gloo::timers::callback::Timeout;
 use serde_json::Value;
-use yew::{Callback, Html, MouseEvent, hook, html, use_effect_with, use_state_eq};
-
-/// Whether the page is being printed, and what prints it.
-#[hook]
-pub fn use_printing() -> (bool, Callback<MouseEvent>) {
-    let printing = use_state_eq(|| false);
-    {
-        let printing = printing.setter();
-        use_effect_with((), move |()| {
-            let listen = |name: &'static str, is: bool| {
-                let printing = printing.clone();
-                web_sys::window()
-                    .map(|window| EventListener::new(&window, name, move |_| printing.set(is)))
-            };
-            let listeners = [listen("beforeprint", true), listen("afterprint", false)];
-            move || drop(listeners)
-        });
-    }
-    let print = {
-        let printing = printing.setter();
-        Callback::from(move |_: MouseEvent| {
-            // The paper is drawn before the browser looks at it.
-            printing.set(true);
-            Timeout::new(50, || {
-                if let Some(window) = web_sys::window() {
-                    let _ = window.print();
-                }
-            })
-            .forget();
-        })
-    };
-    (*printing, print)
-}
+use yew::{Html, html};
 
 pub fn handout(loaded: &Loaded, first: Option<&Scenario>) -> Html {
     let lesson = &loaded.lesson;

@@ -1,7 +1,8 @@
 //! The bar at the top: what is being looked at.
 
-use crate::app::lab::{Action, Face, Lab, Notice, Panel};
-use crate::app::link::{address, copy};
+use super::theme::Themes;
+use crate::app::keys;
+use crate::app::lab::{Action, Face, Lab, Panel, Sheet};
 use crate::sim::catalog::{self, Preset};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -32,13 +33,11 @@ pub fn Header(props: &HeaderProps) -> Html {
     };
     let share = {
         let (lab, at) = (lab.clone(), props.at);
-        Callback::from(move |_| {
-            let link = lab.link(at).write();
-            if let Ok(link) = &link {
-                copy(address(link));
-            }
-            lab.dispatch(Action::Notice(Some(Notice::Share(link))));
-        })
+        Callback::from(move |_| keys::share(&lab, at))
+    };
+    let act = |action: fn() -> Action| {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(action()))
     };
     let decide = {
         let (on_decide, open) = (props.on_decide.clone(), !props.deciding);
@@ -77,7 +76,10 @@ pub fn Header(props: &HeaderProps) -> Html {
                     if lab.face == Face::Stage {
                         <button class="btn quiet" id="decide" onclick={decide} aria-pressed={props.deciding.to_string()}>{ "Decide" }</button>
                         <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
+                        <button class="btn quiet" id="present" onclick={act(|| Action::Present(true))} aria-keyshortcuts="p">{ "Present" }<kbd>{ "P" }</kbd></button>
+                        <button class="btn quiet" id="keys" onclick={act(|| Action::Sheet(Some(Sheet::Keys)))} aria-keyshortcuts="?">{ "Keys" }<kbd>{ "?" }</kbd></button>
                     }
+                    <Themes />
                 </div>
             </div>
             if lab.face == Face::Stage {

@@ -3,14 +3,15 @@
 use super::ask::Question;
 use super::glyphs;
 use super::guarantee::Underway;
-use super::handout::{handout, use_printing};
+use super::handout::handout;
 use super::progress::{Warning, read_course};
 use super::prose::{self, Reading};
 use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
+use crate::app::hooks::{PRINT_LESSON, Printing, announce, use_print, use_printing};
 use crate::app::lab::{Action, Lab, Panel, Shared};
 use crate::app::learner::{
-    Learned, Learner, Loaded, LoadedLesson, OPENING, SURE, Wanted, predicted_for,
+    Learned, Learner, Loaded, LoadedLesson, OPENING, SURE, Slide, Wanted, predicted_for,
 };
 use crate::app::many::{Asking, use_many};
 use crate::app::storage::{self, LARGEST, today};
@@ -45,6 +46,8 @@ pub struct LessonPanelProps {
     pub on_go: Callback<Wanted>,
     /// Opens the list of lessons.
     pub on_browse: Callback<bool>,
+    /// Which step of which lesson is open.
+    pub on_slide: Callback<Slide>,
 }
 
 /// A lesson that cannot be shown: why, and the line of its file that it is about.
@@ -97,6 +100,7 @@ pub fn LessonPanel(props: &LessonPanelProps) -> Html {
         watched,
         playing,
         on_lit,
+        on_slide,
         on_go,
         ..
     } = props;
@@ -122,7 +126,7 @@ pub fn LessonPanel(props: &LessonPanelProps) -> Html {
                             </select>
                             <button class="btn" id="browse" onclick={browse} aria-haspopup="dialog">{ "All" }</button>
                         </div>
-                        <Reader key={nth.to_string()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} {chosen} on_go={on_go.clone()} />
+                        <Reader key={nth.to_string()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} on_slide={on_slide.clone()} {chosen} on_go={on_go.clone()} />
                     </ContextProvider<Callback<Wanted>>>
                 },
             } }
@@ -197,6 +201,7 @@ struct ReaderProps {
     watched: bool,
     playing: bool,
     on_lit: Callback<Vec<String>>,
+    on_slide: Callback<Slide>,
     /// The learner chose this lesson, so its scenario takes the place of any other.
     chosen: bool,
     on_go: Callback<Wanted>,
@@ -212,6 +217,7 @@ fn Reader(props: &ReaderProps) -> Html {
         watched,
         playing,
         on_lit,
+        on_slide,
         chosen,
         on_go,
     } = props;
@@ -264,8 +270,10 @@ fn Reader(props: &ReaderProps) -> Html {
         };
         let preset = catalog::find(&lesson.setup.scenario);
         let (entered, chosen, record) = (entered.clone(), *chosen, record.clone());
+        let (on_slide, slide) = (on_slide.clone(), (loaded.clone(), number));
         use_effect_with(number, move |&number| {
             on_lit.emit(lit);
+            on_slide.emit(slide);
             let (Ok(scenario), Some(preset)) = (&scenarios[number], preset) else {
                 return;
             };
@@ -447,7 +455,9 @@ fn Reader(props: &ReaderProps) -> Html {
             <Question key={ask.id.clone()} ask={ask.clone()} answer={learner.answers.get(&ask.id).cloned().unwrap_or_default()} revealed={learner.revealed(lesson, number)} {shown} run={done.filter(|_| *watched).cloned()} learner={learner.dispatcher()} on_refute={on_refute.clone()} />
         }
     };
-    let (printing, print) = use_printing();
+    let printing = use_printing() == Printing::Lesson;
+    use_print(printing);
+    let print = |_: MouseEvent| announce(PRINT_LESSON);
     let reading = Reading::new(evidence.as_ref(), &loaded.glossary);
     let last = lesson.steps.len() - 1;
     let unfold = {
@@ -514,7 +524,7 @@ fn Reader(props: &ReaderProps) -> Html {
             </div>
             <Key />
             <div class="nav">
-                <button class="btn quiet" disabled={number == 0} onclick={to(number.saturating_sub(1))}>{ "Back" }</button>
+                <button class="btn quiet" id="previous-step" disabled={number == 0} onclick={to(number.saturating_sub(1))}>{ "Back" }</button>
                 if number < last {
                     <span class="crumb">{ format!("Next: {}", lesson.steps[number + 1].kind.word()) }</span>
                     <button class="btn" id="next-step" onclick={to(number + 1)}>{ "Next" }</button>

@@ -89,6 +89,9 @@ fn entries(view: &View, name: &str) -> Vec<(u32, Option<Time>, String)> {
                 )
             })
             .collect(),
+        "late" => outcomes(|kind| *kind == OutcomeKind::DroppedLate)
+            .map(|(order, at, _)| (order, at, "dropped behind the watermark".into()))
+            .collect(),
         "delivered" => view.with_board(|board| {
             let orders: OrdSet<u32> = gather(board.rows.iter().map(|row| row.order));
             orders

@@ -1,8 +1,10 @@
 //! What the page says about links: the run of one is the one that was shared, or is not, or the link is damaged; and the
 //! link of the run at hand, to copy or to save.
 
+use super::qr::QrProps;
+use crate::app::hooks::{PRINT, announce};
 use crate::app::lab::{Action, Face, Lab, Notice};
-use crate::app::{files, link};
+use crate::app::{files, later, link};
 use crate::sim::catalog;
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -103,12 +105,14 @@ fn share(props: &NoticeBarProps, shared: &Result<String, crate::share::NoLink>) 
                 Ok(text) => html! {
                     <label>{ "The run is this address." }
                         <input id="run-link" readonly=true value={link::address(text)} />
+                        { later::qr(QrProps { text: link::address(text) }) }
                     </label>
                 },
                 Err(reason) => html! { <p>{ "This run travels as a file: " }{ reason.to_string() }{ "." }</p> },
             } }
             <div class="row">
                 <button class="btn" id="save-run" onclick={save}>{ "Save as a run file" }</button>
+                <button class="btn" id="print-run" onclick={|_| announce(PRINT)}>{ "Print" }</button>
                 <label class="btn">{ "Open a run file" }<input id="open-run" type="file" class="vh" accept=".json,application/json" onchange={open} /></label>
             </div>
         </>

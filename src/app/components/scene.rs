@@ -611,7 +611,15 @@ mod tests {
             .scenario();
         let run = Simulation::run(&scenario, Keep::Trace);
         let board = Board::new(&scenario, &run);
-        let flags = flags(&board, &Done { scenario, run });
+        let flags = flags(
+            &board,
+            &Done {
+                scenario,
+                patch: crate::sim::Patch::default(),
+                run,
+                number: 1,
+            },
+        );
         assert!(
             flags.iter().all(|flag| flag.spot == Spot::Engine),
             "{flags:?}"

@@ -12,14 +12,16 @@ use super::scene::money;
 use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
+use super::tracks::TracksProps;
 use super::transport::Transport;
-use crate::app::head::{Head, Move};
+use crate::app::head::{Head, Move, REAL};
 use crate::app::hooks::{use_media, use_reduced_motion, use_width};
 use crate::app::lab::{Action, Done, Lab, Panel, Shared};
 use crate::app::later;
 use crate::app::many::use_many;
 use crate::replay::{Board, Playhead};
 use crate::sim::catalog;
+use crate::sim::control;
 use crate::sim::json;
 use crate::sim::kernel::Time;
 use crate::sim::ledger::DupOrigin;
@@ -63,6 +65,15 @@ impl View {
         }
     }
 
+    /// The same run at another moment, with an order that stands out.
+    pub fn seen(self, at: Time, followed: Option<u32>) -> View {
+        View {
+            at,
+            followed,
+            ..self
+        }
+    }
+
     /// The same view, drawn from top to bottom or from left to right.
     pub fn turned(&self, vertical: bool) -> View {
         View {
@@ -95,7 +106,7 @@ pub fn opening_view(lab: &Lab) -> Option<View> {
         before: None,
         at: Time::ZERO,
         moving: false,
-        speed: 10,
+        speed: REAL,
         rested: Time::ZERO,
         followed: None,
         vertical: false,
@@ -114,16 +125,24 @@ pub enum Fit {
     Low,
     /// One small chart, and the timeline without its commits: a frame in a course page.
     Lowest,
+    /// For the last row of a room: picture and timeline as large as they get, the charts below them.
+    Room,
 }
 
 impl Fit {
-    fn of(width: u32, low: bool, lowest: bool) -> Fit {
-        match (width < 700, low, lowest) {
-            (true, ..) => Fit::Phone,
-            (false, _, true) => Fit::Lowest,
-            (false, true, false) => Fit::Low,
-            (false, false, false) => Fit::Whole,
+    fn of(width: u32, low: bool, lowest: bool, presenting: bool) -> Fit {
+        match () {
+            () if width < 700 => Fit::Phone,
+            () if presenting => Fit::Room,
+            () if lowest => Fit::Lowest,
+            () if low => Fit::Low,
+            () => Fit::Whole,
         }
+    }
+
+    /// How many times as large lanes and charts are drawn.
+    pub fn zoom(self) -> f64 {
+        if self == Fit::Room { 1.6 } else { 1.0 }
     }
 
     /// The name in the style sheet.
@@ -133,6 +152,7 @@ impl Fit {
             Fit::Whole => "whole",
             Fit::Low => "low",
             Fit::Lowest => "lowest",
+            Fit::Room => "room",
         }
     }
 }
@@ -179,9 +199,10 @@ pub fn Stage(props: &StageProps) -> Html {
         })
     };
     let plots_tab = lab.panel == Panel::Plots;
-    let fit = Fit::of(width, low, lowest);
+    let fit = Fit::of(width, low, lowest, lab.presenting == Some(true));
     html! {
         <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-querying={(lab.querying == Some(true)).to_string()} data-panel={if plots_tab { "plots" } else { "run" }}>
+            if let (true, Some((_, problem))) = (lab.done.is_some(), lab.problem.as_ref().filter(|(key, _)| control::find(key).is_none())) { <p class="panel problem" id="run-problem" role="alert">{ problem.clone() }</p> }
             if let Some(view) = view.clone() {
                 <section class="panel canvas" role="group" aria-label={summary(&view)}>
                     <Diagram scene={view.clone()} {on_select} />
@@ -197,6 +218,7 @@ pub fn Stage(props: &StageProps) -> Html {
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
+                    if !lab.tracks.is_empty() { { later::tracks(TracksProps { view: view.clone(), lab: lab.clone(), width, fit }) } }
                     { later::charts(ChartsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
                 </section>
             } else {

@@ -138,7 +138,7 @@ fn room(fit: Fit) -> (usize, f64) {
     match fit {
         Fit::Whole | Fit::Low => (6, 11.0),
         Fit::Lowest => (4, 10.0),
-        Fit::Phone => (7, 18.0),
+        Fit::Phone | Fit::Room => (7, 18.0),
     }
 }
 

@@ -4,7 +4,7 @@ use super::charts::charts_height;
 use super::glyphs::{self, path, px, text};
 use super::scene::seconds;
 use super::stage::{Fit, View};
-use crate::app::head::{Head, Move};
+use crate::app::head::{Head, Loop, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::strike;
 use crate::sim::compact::sort_by_rank;
@@ -23,6 +23,9 @@ pub const RIGHT: f64 = 20.0;
 
 /// What the histogram takes where it stands beside the time axis, in px.
 pub const HISTOGRAM: f64 = 268.0;
+
+/// The height of a track of a run that was left, in px.
+pub const TRACK: f64 = 24.0;
 
 /// The time axis that lanes and charts share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,6 +87,8 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     // The SQL lab stands in the charts' place.
     let charts = lab.querying != Some(true);
     let below = if charts { charts_height(*fit) } else { 0.0 };
+    let below = below + TRACK * lab.tracks.len() as f64;
+    let zoom = fit.zoom();
     let (height, outcomes_up) = if *fit == Fit::Lowest {
         (HEIGHT - COMMITS, COMMITS)
     } else {
@@ -100,7 +105,8 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         let node = node.clone();
         move |event: &PointerEvent| {
             node.cast::<Element>().map(|element| {
-                axis.at(f64::from(event.client_x()) - element.get_bounding_client_rect().left())
+                let x = f64::from(event.client_x()) - element.get_bounding_client_rect().left();
+                axis.at(x / zoom)
             })
         }
     };
@@ -164,12 +170,13 @@ pub fn Timeline(props: &TimelineProps) -> Html {
         .filter(|drag| drag.moved)
         .and_then(|drag| drag.fault.map(|fault| (fault, drag.at)));
     html! {
-        <svg class="timeline" ref={node} width={px(axis.width)} height={px(height)} role="img" aria-label={summary(view)}
+        <svg class="timeline" ref={node} width={px(axis.width * zoom)} height={px(height * zoom)} viewBox={format!("0 0 {} {}", px(axis.width), px(height))} role="img" aria-label={summary(view)}
             onpointerdown={on_down} onpointermove={on_move} onpointerup={on_up}>
             { lane(22.0, 22.0, "faults") }
             if *fit != Fit::Lowest { { lane(47.0, 18.0, "commits") } }
             { lane(68.0 - outcomes_up, 22.0, "outcomes") }
             { for ruler }
+            { looped(head.looped, axis, height) }
             <rect class="future" x={px(now)} y="22" width={px((axis.width - RIGHT - now).max(0.0))} height={px(height - 26.0)} />
             if *fit != Fit::Lowest { { commits(view, axis) } }
             <g transform={format!("translate(0 -{outcomes_up})")}>{ outcomes(view, axis) }</g>
@@ -191,13 +198,26 @@ pub fn axis(width: u32, fit: Fit, horizon: Time) -> Axis {
     // Before the stage is measured its width is 0.
     let width = f64::from(width.max(320));
     Axis {
-        width: if fit == Fit::Whole {
-            width - 2.0 - HISTOGRAM
-        } else {
-            width - 2.0
+        width: match fit {
+            Fit::Whole => width - 2.0 - HISTOGRAM,
+            _ => (width - 2.0) / fit.zoom(),
         },
         horizon,
     }
+}
+
+/// The stretch that is played again and again, or where it begins.
+fn looped(looped: Loop, axis: Axis, height: f64) -> Html {
+    let (from, to) = match looped {
+        Loop::Off => return html! {},
+        Loop::From(from) => (axis.x(from), axis.x(from)),
+        Loop::Between(from, to) => (axis.x(from), axis.x(to)),
+    };
+    let bottom = px(height - 2.0);
+    html! { <g class="looped">
+        <rect x={px(from)} y="22" width={px((to - from).max(2.0))} height={px(height - 24.0)} />
+        { path(format!("M{0} {bottom}V22h6M{1} {bottom}V22h-6", px(from), px(to)), "edge") }
+    </g> }
 }
 
 fn playhead(x: f64, bottom: f64, label: &str) -> Html {

@@ -16,6 +16,7 @@ mod source;
 mod tables;
 pub mod worker;
 
+use super::components::theme::Themes;
 use super::hooks::announce;
 use super::link::copy;
 use crate::arrivals::address::{Settings, Source};
@@ -35,8 +36,11 @@ use yew::{
     use_reducer, use_state,
 };
 
-/// Fields of the address that are no settings.
-const OF_PAGE: [&str; 1] = ["theme"];
+/// View parameters of the address, as the main page has them (docs/embedding.md); no settings of the lab.
+const OF_PAGE: [&str; 11] = [
+    "theme", "scale", "embed", "fit", "frame", "origin", "lang", "keys", "storage", "controls",
+    "autoplay",
+];
 /// How long the address waits until things stand still, in ms: browsers count how often it changes.
 const CALM: u32 = 300;
 /// How much of a file is read; a million rows seldom have more.
@@ -46,11 +50,6 @@ const MOST_BYTES: f64 = 268_435_456.0;
 pub fn mount() {
     let document = web_sys::window().and_then(|window| window.document());
     let Some(document) = document else { return };
-    if let (Some(theme), Some(root)) = (super::parameter("theme"), document.document_element())
-        && ["light", "dark", "projector"].contains(&theme.as_str())
-    {
-        let _ = root.set_attribute("data-theme", &theme);
-    }
     if let Some(place) = document.get_element_by_id("lab") {
         // What was there while the program was on its way.
         place.set_text_content(None);
@@ -72,10 +71,12 @@ fn address(settings: &Settings) -> String {
         .and_then(|window| window.location().href().ok())
         .unwrap_or_default();
     let page = href.split(['?', '#']).next().unwrap_or_default();
-    let theme = super::parameter("theme").map(|theme| format!("theme={theme}"));
-    let query: Vec<String> = [settings.write(), theme.unwrap_or_default()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
+    let view = OF_PAGE
+        .iter()
+        .filter_map(|name| Some(format!("{name}={}", super::parameter(name)?)));
+    let query: Vec<String> = std::iter::once(settings.write())
+        .filter(|settings| !settings.is_empty())
+        .chain(view)
         .collect();
     if query.is_empty() {
         page.to_string()
@@ -228,6 +229,9 @@ fn Page() -> Html {
         );
     }
     use_address(&desk);
+    use_effect_with((), |()| {
+        super::frame::serve_view();
+    });
     let on_run = {
         let (client, desk) = (client.clone(), desk.clone());
         Callback::from(move |errand| {
@@ -402,6 +406,7 @@ fn Header(props: &HeaderProps) -> Html {
             }
             <span class="space"></span>
             if *copied { <span class="about" role="status">{ if desk::is_own(&desk.settings) { "Link copied: the settings, not your arrivals" } else { "Link copied" } }</span> }
+            <Themes />
             <button class="btn quiet" id="share" onclick={share}>{ "Copy link" }</button>
             <button class="btn quiet drawer-button" onclick={show(Side::Arrivals)} aria-expanded={(desk.side == Side::Arrivals).to_string()} aria-controls="lesson">{ "Arrivals" }</button>
             <button class="btn quiet drawer-button" onclick={show(Side::Settings)} aria-expanded={(desk.side == Side::Settings).to_string()} aria-controls="controls">{ "Settings" }</button>
