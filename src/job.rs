@@ -15,6 +15,7 @@ use crate::sim::explore::{
     matrix::{Filling, Matrix, axes},
     prevent::{Prevention, Search},
     seeds::{SeedReport, Seeds},
+    wired::{Wired, Wiring},
 };
 use crate::sim::{Keep, Run, Scenario, ScenarioError, Simulation};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,9 @@ pub enum What {
     /// Every crash point, and the settings that what was refuted fell by.
     #[cfg(not(feature = "lean"))]
     Judge(Reach),
+    /// What goes over the network in its run.
+    #[cfg(not(feature = "lean"))]
+    Wire,
 }
 
 /// What comes back.
@@ -103,6 +107,7 @@ pub enum Found {
     Prevented(Box<Prevention>),
     Gauntlet(Box<GauntletReport>),
     Judged(Box<Judged>),
+    Wired(Box<Wired>),
 }
 
 /// A request being worked on.
@@ -129,6 +134,8 @@ enum Task {
     Gauntlet(Box<Gauntlet>),
     #[cfg(not(feature = "lean"))]
     Judge(Box<Judging>),
+    #[cfg(not(feature = "lean"))]
+    Wire(Box<Wiring>),
 }
 
 impl Request {
@@ -243,6 +250,7 @@ impl Task {
             What::Prevent(order) => Task::Prevent(Box::new(Search::new(scenario, order)?)),
             What::Gauntlet(suite) => Task::Gauntlet(Box::new(Gauntlet::new(scenario, &suite)?)),
             What::Judge(reach) => Task::Judge(Box::new(Judging::new(scenario, reach)?)),
+            What::Wire => Task::Wire(Box::new(Wiring::new(scenario))),
         })
     }
 }
@@ -259,6 +267,7 @@ impl Task {
             Task::Prevent(work) => Some(work.as_mut()),
             Task::Gauntlet(work) => Some(work.as_mut()),
             Task::Judge(work) => Some(work.as_mut()),
+            Task::Wire(work) => Some(work.as_mut()),
         }
     }
 
@@ -275,6 +284,7 @@ impl Task {
             Task::Prevent(work) => Found::Prevented(Box::new(work.finish())),
             Task::Gauntlet(work) => Found::Gauntlet(Box::new(work.finish())),
             Task::Judge(work) => Found::Judged(Box::new(work.finish())),
+            Task::Wire(work) => Found::Wired(Box::new(work.finish())),
         })
     }
 
@@ -288,6 +298,7 @@ impl Task {
             Task::Prevent(work) => work.progress(),
             Task::Gauntlet(work) => work.progress(),
             Task::Judge(work) => work.progress(),
+            Task::Wire(work) => work.progress(),
         }
     }
 }

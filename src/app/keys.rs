@@ -41,6 +41,7 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
         if event.key() == "/" {
             event.prevent_default();
             press("course");
+            return;
         }
         if lab.face != Face::Stage {
             return;
@@ -84,8 +85,8 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             // What a clicker sends.
             "PageDown" if presenting => press("next-step"),
             "PageUp" if presenting => press("previous-step"),
-            "/" => search(&lab),
             "q" | "Q" => lab.dispatch(Action::Query(lab.querying != Some(true))),
+            "d" | "D" => lab.dispatch(Action::Spacetime(!lab.spacetime)),
             "e" | "E" => {
                 if let Some(order) = lab.followed(head.at) {
                     lab.dispatch(Action::Select(Some(order)));
@@ -104,6 +105,9 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
                 lab.dispatch(Action::List(None));
                 if lab.querying == Some(true) {
                     lab.dispatch(Action::Query(false));
+                }
+                if lab.spacetime {
+                    lab.dispatch(Action::Spacetime(false));
                 }
                 if matches!(lab.panel, Panel::Lesson | Panel::Settings) {
                     lab.dispatch(Action::Show(Panel::None));
@@ -159,20 +163,6 @@ pub fn share(lab: &UseReducerHandle<Lab>, at: Time) {
         copy(address(link));
     }
     lab.dispatch(Action::Notice(Some(Notice::Share(link))));
-}
-
-/// The field that filters the settings, which may have to be shown first.
-fn search(lab: &UseReducerHandle<Lab>) {
-    let field = || element("#settings .filter");
-    if field().is_some_and(|field| field.offset_width() == 0) && lab.panel != Panel::Settings {
-        lab.dispatch(Action::Show(Panel::Settings));
-    }
-    gloo::timers::callback::Timeout::new(0, move || {
-        if let Some(field) = field() {
-            let _ = field.focus();
-        }
-    })
-    .forget();
 }
 
 fn element(selector: &str) -> Option<HtmlElement> {

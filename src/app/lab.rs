@@ -143,6 +143,8 @@ pub struct Lab {
     pub explaining: bool,
     /// The SQL lab, if it was opened; it keeps what was typed while it is closed.
     pub querying: Option<bool>,
+    /// The spacetime diagram stands in the charts' place.
+    pub spacetime: bool,
     /// Which counter's records are listed.
     pub listing: Option<&'static str>,
     pub panel: Panel,
@@ -188,6 +190,7 @@ pub enum Action {
     Select(Option<u32>),
     Explain(bool),
     Query(bool),
+    Spacetime(bool),
     List(Option<&'static str>),
     Show(Panel),
     Face(Face),
@@ -227,6 +230,7 @@ impl Default for Lab {
             selected: None,
             explaining: false,
             querying: None,
+            spacetime: false,
             listing: None,
             panel: Panel::None,
             linked: false,
@@ -304,6 +308,11 @@ impl Lab {
             .iter()
             .find(bad)
             .map_or(done.run.end, |outcome| outcome.at)
+    }
+
+    /// Whether something else stands in the charts' place.
+    pub fn is_beside_charts(&self) -> bool {
+        self.spacetime || self.querying == Some(true)
     }
 
     /// When the run ends.
@@ -468,7 +477,14 @@ impl Reducible for Lab {
                 lab.explaining = open;
                 lab.listing = None;
             }
-            Action::Query(open) => lab.querying = Some(open),
+            Action::Query(open) => {
+                lab.querying = Some(open);
+                lab.spacetime &= !open;
+            }
+            Action::Spacetime(open) => {
+                lab.spacetime = open;
+                lab.querying = lab.querying.map(|querying| querying && !open);
+            }
             Action::List(counter) => {
                 lab.listing = if lab.listing == counter {
                     None

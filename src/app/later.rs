@@ -11,6 +11,7 @@ use super::components::present::PresentProps;
 use super::components::qr::QrProps;
 use super::components::run_sheet::RunSheetProps;
 use super::components::settings::SettingsProps;
+use super::components::spacetime::SpacetimeProps;
 use super::components::sql::SqlProps;
 use super::components::study::StudyProps;
 use super::components::tracks::TracksProps;
@@ -41,6 +42,7 @@ pub struct Parts {
     pub present: fn() -> Coming<PresentProps>,
     pub qr: fn() -> Coming<QrProps>,
     pub run_sheet: fn() -> Coming<RunSheetProps>,
+    pub spacetime: fn() -> Coming<SpacetimeProps>,
 }
 
 impl PartialEq for Parts {
@@ -165,4 +167,9 @@ pub fn qr(props: QrProps) -> Html {
 
 pub fn run_sheet(props: RunSheetProps) -> Html {
     later(|parts| parts.run_sheet, props, Html::default())
+}
+
+pub fn spacetime(props: SpacetimeProps) -> Html {
+    let waiting = html! { <section class="panel spacetime" aria-label="Spacetime diagram"><p role="status">{ "Loading the diagram" }</p></section> };
+    later(|parts| parts.spacetime, props, waiting)
 }

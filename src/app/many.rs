@@ -9,6 +9,8 @@ use crate::sim::explore::crash_points::Reach;
 use crate::sim::explore::gauntlet::GauntletReport;
 use crate::sim::explore::guarantee::Judged;
 use crate::sim::explore::prevent::Prevention;
+use crate::sim::explore::seeds::SeedReport;
+use crate::sim::explore::wired::Wired;
 use js_sys::Date;
 use std::rc::Rc;
 use yew::{Reducible, UseReducerHandle, hook, use_context};
@@ -35,6 +37,9 @@ pub struct Many {
     pub compared: Option<Shared<Known<Comparison>>>,
     /// The comparison with the run before is shown.
     pub comparing: bool,
+    /// What went over the network.
+    pub wired: Option<Shared<Known<Wired>>>,
+    pub seeds: Option<Shared<Known<SeedReport>>>,
     pub gauntlets: Vec<Shared<Known<GauntletReport>>>,
     /// Why the last request was refused.
     pub problem: Option<String>,
@@ -137,6 +142,14 @@ impl Reducible for Many {
                         let found = *found;
                         many.gauntlets.retain(|known| known.scenario == scenario);
                         many.gauntlets.push(Shared::new(Known { scenario, found }));
+                    }
+                    Found::Wired(found) => {
+                        let found = *found;
+                        many.wired = Some(Shared::new(Known { scenario, found }));
+                    }
+                    Found::Seeds(found) => {
+                        let found = *found;
+                        many.seeds = Some(Shared::new(Known { scenario, found }));
                     }
                     _ => {}
                 }

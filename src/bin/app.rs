@@ -16,6 +16,7 @@ mod page {
     use streamproof::app::components::qr::{Qr, QrProps};
     use streamproof::app::components::run_sheet::{RunSheet, RunSheetProps};
     use streamproof::app::components::settings::{Settings, SettingsProps};
+    use streamproof::app::components::spacetime::{Spacetime, SpacetimeProps};
     use streamproof::app::components::sql::{Sql, SqlProps};
     use streamproof::app::components::study::{Study, StudyProps};
     use streamproof::app::components::tracks::{Tracks, TracksProps};
@@ -35,6 +36,7 @@ mod page {
         present: || Box::pin(async { present().await.ok() }),
         qr: || Box::pin(async { qr().await.ok() }),
         run_sheet: || Box::pin(async { run_sheet().await.ok() }),
+        spacetime: || Box::pin(async { spacetime().await.ok() }),
     };
 
     type Part<P> = Result<Draw<P>, SplitLoaderError>;
@@ -97,6 +99,11 @@ mod page {
     #[wasm_split(sql, fallible)]
     fn sql() -> Part<SqlProps> {
         Ok(draw::<Sql>)
+    }
+
+    #[wasm_split(spacetime, fallible)]
+    fn spacetime() -> Part<SpacetimeProps> {
+        Ok(draw::<Spacetime>)
     }
 }
 

@@ -11,6 +11,8 @@ pub mod playhead;
 pub mod promises;
 pub mod queries;
 pub mod series;
+#[cfg(not(feature = "lean"))]
+pub mod spacetime;
 pub mod table;
 pub mod tables;
 pub mod transactions;

@@ -59,6 +59,8 @@ use kafka::protocol::{Internal, PartitionId, PartitionState};
 use kafka::transactional::Settings;
 #[cfg(not(feature = "lean"))]
 use kafka::transactional_producer::TransactionalProducer;
+#[cfg(not(feature = "lean"))]
+use kernel::wire::{Fate, Wire};
 use kernel::{Agenda, Context, Event, Host, HostId, Kernel, Network, Span, Time, What};
 use ledger::{Closed, Counters, EndToEnd, Terms};
 use message::Message;
@@ -89,6 +91,9 @@ pub enum Keep {
     LedgerOnly,
     /// Not even the digest, which stays 0: for the many runs of an exploration, of which only the verdicts count.
     VerdictOnly,
+    /// The digest, and what went over the network.
+    #[cfg(not(feature = "lean"))]
+    Wire,
 }
 
 /// Why a run ended.
@@ -488,6 +493,8 @@ impl Simulation {
             network,
             recorder: Recorder::new(cast.clone(), keep),
             incarnations: vec![0; cast.hosts.len()],
+            #[cfg(not(feature = "lean"))]
+            wire: (keep == Keep::Wire).then(Box::default),
         };
         let nodes = nodes(scenario, &cast);
         let store = cast.find("store").expect("the cast has a store");
@@ -605,6 +612,15 @@ impl Simulation {
         self.ended.is_none()
     }
 
+    /// What has gone over the network, of a run that keeps it.
+    #[cfg(not(feature = "lean"))]
+    pub fn take_wire(&mut self) -> Wire {
+        self.kernel
+            .wire
+            .take()
+            .map_or_else(Wire::default, |wire| *wire)
+    }
+
     /// Closes the books of a run that has ended.
     pub fn finish(self) -> Run {
         let times = self.times;
@@ -658,7 +674,13 @@ impl Simulation {
                 if self.kernel.network.epoch(from, to) != epoch {
                     return;
                 }
-                if self.nodes[usize::from(to.0)].is_alive() {
+                let alive = self.nodes[usize::from(to.0)].is_alive();
+                #[cfg(not(feature = "lean"))]
+                if let Some(wire) = &mut self.kernel.wire {
+                    let fate = if alive { Fate::Arrived } else { Fate::Refused };
+                    wire.over(event.order, fate(self.kernel.now));
+                }
+                if alive {
                     self.deliver(from, to, message, event.cause);
                 } else if !matches!(message, Message::Disconnected) {
                     // Nobody listens there: the connection is refused.

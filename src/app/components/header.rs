@@ -47,6 +47,10 @@ pub fn Header(props: &HeaderProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Query(lab.querying != Some(true))))
     };
+    let spacetime = {
+        let lab = lab.clone();
+        Callback::from(move |_| lab.dispatch(Action::Spacetime(!lab.spacetime)))
+    };
     // Side by side where there is room, else behind one button.
     let tools = use_state_eq(|| false);
     let toggle = |open: bool| {
@@ -78,6 +82,7 @@ pub fn Header(props: &HeaderProps) -> Html {
                         <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
                         <button class="btn quiet" id="present" onclick={act(|| Action::Present(true))} aria-keyshortcuts="p">{ "Present" }<kbd>{ "P" }</kbd></button>
                         <button class="btn quiet" id="keys" onclick={act(|| Action::Sheet(Some(Sheet::Keys)))} aria-keyshortcuts="?">{ "Keys" }<kbd>{ "?" }</kbd></button>
+                        <button class="btn quiet" id="spacetime" onclick={spacetime} aria-expanded={lab.spacetime.to_string()} aria-keyshortcuts="d">{ "Spacetime" }<kbd>{ "D" }</kbd></button>
                     }
                     <Themes />
                 </div>

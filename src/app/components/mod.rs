@@ -33,6 +33,7 @@ pub mod scene;
 mod schema;
 pub mod settings;
 mod sheets;
+pub mod spacetime;
 pub mod sql;
 pub mod sql_ask;
 pub mod stage;

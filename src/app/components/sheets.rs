@@ -45,6 +45,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
                 "orders sent, stored, delivered, lost, doubled, late",
             ),
             ("Q", "ask in SQL"),
+            ("D", "spacetime diagram"),
             ("K", "copy the link"),
         ],
     ),
@@ -53,7 +54,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("L", "lesson"),
             ("S", "settings"),
-            ("/", "search the settings"),
+            ("/", "search lessons, words, settings and scenarios"),
             ("?", "these keys"),
             ("Esc", "close what is open"),
         ],

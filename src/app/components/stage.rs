@@ -9,6 +9,7 @@ use super::explain::ExplainProps;
 use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
+use super::spacetime::SpacetimeProps;
 use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
@@ -201,7 +202,7 @@ pub fn Stage(props: &StageProps) -> Html {
     let plots_tab = lab.panel == Panel::Plots;
     let fit = Fit::of(width, low, lowest, lab.presenting == Some(true));
     html! {
-        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-querying={(lab.querying == Some(true)).to_string()} data-panel={if plots_tab { "plots" } else { "run" }}>
+        <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-querying={lab.is_beside_charts().to_string()} data-panel={if plots_tab { "plots" } else { "run" }}>
             if let (true, Some((_, problem))) = (lab.done.is_some(), lab.problem.as_ref().filter(|(key, _)| control::find(key).is_none())) { <p class="panel problem" id="run-problem" role="alert">{ problem.clone() }</p> }
             if let Some(view) = view.clone() {
                 <section class="panel canvas" role="group" aria-label={summary(&view)}>
@@ -224,6 +225,7 @@ pub fn Stage(props: &StageProps) -> Html {
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
             }
+            if let Some(view) = view.clone().filter(|_| lab.spacetime) { { later::spacetime(SpacetimeProps { view, width, fit, lab: lab.clone(), head: head.clone() }) } }
             if lab.querying.is_some() { { later::sql(SqlProps { view, lab: lab.clone() }) } }
         </section>
     }

@@ -84,8 +84,7 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     let node = use_node_ref();
     let dragged = use_state(|| None::<Drag>);
     let axis = axis(*width, *fit, view.horizon());
-    // The SQL lab stands in the charts' place.
-    let charts = lab.querying != Some(true);
+    let charts = !lab.is_beside_charts();
     let below = if charts { charts_height(*fit) } else { 0.0 };
     let below = below + TRACK * lab.tracks.len() as f64;
     let zoom = fit.zoom();

@@ -22,6 +22,7 @@ pub mod guarantee;
 pub mod matrix;
 pub mod prevent;
 pub mod seeds;
+pub mod wired;
 
 pub use fork::Step;
 

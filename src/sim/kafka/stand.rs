@@ -41,6 +41,8 @@ impl<P: Program> Stand<P> {
             network: Network::new(Span::ZERO, Span::ZERO),
             recorder: Recorder::new(cast, Keep::LedgerOnly),
             incarnations: vec![1; names.len()],
+            #[cfg(not(feature = "lean"))]
+            wire: None,
         };
         let mut stand = Stand {
             host: Host::new(program),

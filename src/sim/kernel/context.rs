@@ -5,6 +5,8 @@ use super::host::HostId;
 use super::network::{Network, Reply};
 use super::rng::{Draw, Stream, mix};
 use super::time::{Span, Time};
+#[cfg(not(feature = "lean"))]
+use super::wire::Wire;
 use crate::sim::message::Message;
 use crate::sim::trace::{Fact, FactId, Recorder};
 
@@ -18,6 +20,9 @@ pub struct Kernel {
     pub recorder: Recorder,
     /// Index: host. How often it was started; a timer of an older incarnation never fires.
     pub incarnations: Vec<u32>,
+    /// What went over the network, if somebody wants to know.
+    #[cfg(not(feature = "lean"))]
+    pub wire: Option<Box<Wire>>,
 }
 
 impl Kernel {
@@ -36,6 +41,7 @@ impl Kernel {
     /// Breaks a connection and tells both ends, each after a delay of its own.
     pub fn reset(&mut self, a: HostId, b: HostId, cause: Option<FactId>) {
         self.network.reset(a, b);
+        self.cut(a, b);
         let epoch = self.network.epoch(a, b);
         for (to, peer) in [(a, b), (b, a)] {
             let delay = self.delay(peer, to, mix(u64::from(epoch)));
@@ -56,6 +62,7 @@ impl Kernel {
     /// Breaks a connection from one end, which knows what it did; the other end hears of it.
     pub fn drop_connection(&mut self, by: HostId, peer: HostId, cause: Option<FactId>) {
         self.network.reset(by, peer);
+        self.cut(by, peer);
         let epoch = self.network.epoch(by, peer);
         let delay = self.delay(by, peer, mix(u64::from(epoch)));
         let at = self.network.arrival(by, peer, self.now, delay);
@@ -67,6 +74,16 @@ impl Kernel {
         };
         self.agenda.insert(at, cause, what);
     }
+
+    #[cfg(not(feature = "lean"))]
+    fn cut(&mut self, a: HostId, b: HostId) {
+        if let Some(wire) = &mut self.wire {
+            wire.cut(a, b, self.now);
+        }
+    }
+
+    #[cfg(feature = "lean")]
+    fn cut(&mut self, _: HostId, _: HostId) {}
 
     fn delay(&mut self, from: HostId, to: HostId, index: u64) -> Span {
         let component = u64::from(from.0) << 8 | u64::from(to.0);
@@ -126,6 +143,12 @@ impl Context<'_> {
             .network
             .arrival(self.host, to, self.kernel.now, delay);
         let epoch = self.kernel.network.epoch(self.host, to);
+        #[cfg(not(feature = "lean"))]
+        if let Some(wire) = &mut self.kernel.wire {
+            let order = self.kernel.agenda.next_order();
+            let ends = (self.host, to);
+            wire.sent(order, ends, self.kernel.now, &message, self.cause);
+        }
         self.kernel.agenda.insert(
             at,
             self.cause,
@@ -142,6 +165,12 @@ impl Context<'_> {
     pub fn reply(&mut self, reply: Reply, message: impl Into<Message>) {
         if self.kernel.network.epoch(self.host, reply.to) == reply.epoch {
             self.send(reply.to, message);
+            return;
+        }
+        #[cfg(not(feature = "lean"))]
+        if let Some(wire) = &mut self.kernel.wire {
+            let ends = (self.host, reply.to);
+            wire.unsent(ends, self.kernel.now, &message.into(), self.cause);
         }
     }
 

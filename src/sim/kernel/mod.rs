@@ -8,6 +8,8 @@ pub mod host;
 pub mod network;
 pub mod rng;
 pub mod time;
+#[cfg(not(feature = "lean"))]
+pub mod wire;
 
 pub use agenda::{Agenda, Event, What};
 pub use context::{Context, Kernel};
