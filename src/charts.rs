@@ -3,26 +3,37 @@
 //! The page computes the data of a run's charts and hands them over; how they are drawn, told in words and written out is
 //! not in the page's own program. Questions and answers are postcard bytes, as with a worker.
 
-use crate::plot::{Chart, Frame, Theme, View};
+use crate::plot::{Chart, Frame, Spread, Theme, View};
 use crate::replay::series::Series;
 use serde::{Deserialize, Serialize};
 
-/// Which of the four.
+/// Which of a run's, or of many seeds'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChartKind {
     Outcomes,
     Lag,
     Clocks,
     Latency,
+    State,
+    Cost,
+    /// How many orders are doubled, by seed.
+    Duplicates,
+    Losses,
+    P95,
 }
 
 impl ChartKind {
-    pub const ALL: [ChartKind; 4] = [
+    /// Those of a run.
+    pub const ALL: [ChartKind; 6] = [
         ChartKind::Outcomes,
         ChartKind::Lag,
         ChartKind::Clocks,
         ChartKind::Latency,
+        ChartKind::State,
+        ChartKind::Cost,
     ];
+    /// Those of many seeds, in the order of [`Question::Spread`].
+    pub const SPREADS: [ChartKind; 3] = [ChartKind::Duplicates, ChartKind::Losses, ChartKind::P95];
 
     pub const fn title(self) -> &'static str {
         match self {
@@ -30,6 +41,11 @@ impl ChartKind {
             ChartKind::Lag => "Lag",
             ChartKind::Clocks => "Two clocks",
             ChartKind::Latency => "Latency",
+            ChartKind::State => "State",
+            ChartKind::Cost => "Cost",
+            ChartKind::Duplicates => "Duplicates by seed",
+            ChartKind::Losses => "Losses by seed",
+            ChartKind::P95 => "P95 by seed",
         }
     }
 
@@ -39,6 +55,11 @@ impl ChartKind {
             ChartKind::Lag => "lag",
             ChartKind::Clocks => "clocks",
             ChartKind::Latency => "latency",
+            ChartKind::State => "state",
+            ChartKind::Cost => "cost",
+            ChartKind::Duplicates => "duplicates-by-seed",
+            ChartKind::Losses => "losses-by-seed",
+            ChartKind::P95 => "p95-by-seed",
         }
     }
 }
@@ -51,6 +72,8 @@ pub type Percentile = (String, String, String);
 pub enum Question {
     /// From now on it is about this run. No answer.
     Show(Series),
+    /// How many seeds came out, beside the run. No answer.
+    Spread([Spread; 3]),
     /// A chart on the canvas that comes with the question. No answer.
     Draw {
         chart: ChartKind,
@@ -88,6 +111,9 @@ pub struct Charts {
     lag: Chart,
     clocks: Chart,
     latency: Chart,
+    state: Chart,
+    cost: Chart,
+    spreads: [Chart; 3],
     series: Series,
 }
 
@@ -98,8 +124,16 @@ impl Charts {
             lag: Chart::Lag(series.lag.clone()),
             clocks: Chart::Clocks(series.clocks.clone()),
             latency: Chart::Latency(series.latency.clone()),
+            state: Chart::State(series.state.clone()),
+            cost: Chart::Cost(series.cost.clone()),
+            spreads: [(); 3].map(|()| Chart::Spread(Spread::default())),
             series,
         }
+    }
+
+    /// What many seeds came to.
+    pub fn spread(&mut self, spreads: [Spread; 3]) {
+        self.spreads = spreads.map(Chart::Spread);
     }
 
     pub fn chart(&self, kind: ChartKind) -> &Chart {
@@ -108,13 +142,18 @@ impl Charts {
             ChartKind::Lag => &self.lag,
             ChartKind::Clocks => &self.clocks,
             ChartKind::Latency => &self.latency,
+            ChartKind::State => &self.state,
+            ChartKind::Cost => &self.cost,
+            ChartKind::Duplicates => &self.spreads[0],
+            ChartKind::Losses => &self.spreads[1],
+            ChartKind::P95 => &self.spreads[2],
         }
     }
 
     /// The answer to a question that has one.
     pub fn answer(&self, question: &Question) -> Vec<u8> {
         match question {
-            Question::Show(_) | Question::Draw { .. } => Vec::new(),
+            Question::Show(_) | Question::Spread(_) | Question::Draw { .. } => Vec::new(),
             Question::Summary { chart, view } => bytes(&self.chart(*chart).summary(view)),
             Question::Table { chart, view } => bytes(&self.chart(*chart).table(view)),
             Question::Csv { chart, view } => bytes(&self.chart(*chart).table(view).to_csv()),

@@ -3,7 +3,7 @@
 use super::components::faults::inject;
 use super::components::transport::Command;
 use super::head::{Head, Move};
-use super::lab::{Action, Face, Lab, Notice, Panel, Sheet};
+use super::lab::{Action, Beside, Face, Lab, Notice, Panel, Sheet};
 use super::link::{address, copy};
 use super::parameter;
 use crate::replay::playhead::{next_step, previous_step};
@@ -86,7 +86,8 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             "PageDown" if presenting => press("next-step"),
             "PageUp" if presenting => press("previous-step"),
             "q" | "Q" => lab.dispatch(Action::Query(lab.querying != Some(true))),
-            "d" | "D" => lab.dispatch(Action::Spacetime(!lab.spacetime)),
+            "d" | "D" => lab.dispatch(Action::Beside(Beside::Spacetime)),
+            "m" | "M" => lab.dispatch(Action::Beside(Beside::Seeds)),
             "e" | "E" => {
                 if let Some(order) = lab.followed(head.at) {
                     lab.dispatch(Action::Select(Some(order)));
@@ -103,11 +104,12 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             "Escape" => {
                 lab.dispatch(Action::Explain(false));
                 lab.dispatch(Action::List(None));
+                lab.dispatch(Action::Card(None));
                 if lab.querying == Some(true) {
                     lab.dispatch(Action::Query(false));
                 }
-                if lab.spacetime {
-                    lab.dispatch(Action::Spacetime(false));
+                if let Some(beside) = lab.beside {
+                    lab.dispatch(Action::Beside(beside));
                 }
                 if matches!(lab.panel, Panel::Lesson | Panel::Settings) {
                     lab.dispatch(Action::Show(Panel::None));

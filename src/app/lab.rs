@@ -84,6 +84,15 @@ pub enum Panel {
     Settings,
 }
 
+/// What may stand in the charts' place, but for the SQL lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// The spacetime diagram.
+    Spacetime,
+    /// The scenario over many seeds.
+    Seeds,
+}
+
 /// What the playhead does when a run is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterRun {
@@ -143,8 +152,9 @@ pub struct Lab {
     pub explaining: bool,
     /// The SQL lab, if it was opened; it keeps what was typed while it is closed.
     pub querying: Option<bool>,
-    /// The spacetime diagram stands in the charts' place.
-    pub spacetime: bool,
+    pub beside: Option<Beside>,
+    /// The fault whose metric card is open.
+    pub card: Option<String>,
     /// Which counter's records are listed.
     pub listing: Option<&'static str>,
     pub panel: Panel,
@@ -190,7 +200,9 @@ pub enum Action {
     Select(Option<u32>),
     Explain(bool),
     Query(bool),
-    Spacetime(bool),
+    /// Shows this in the charts' place, or the charts again if it stands there.
+    Beside(Beside),
+    Card(Option<String>),
     List(Option<&'static str>),
     Show(Panel),
     Face(Face),
@@ -230,7 +242,8 @@ impl Default for Lab {
             selected: None,
             explaining: false,
             querying: None,
-            spacetime: false,
+            beside: None,
+            card: None,
             listing: None,
             panel: Panel::None,
             linked: false,
@@ -312,7 +325,7 @@ impl Lab {
 
     /// Whether something else stands in the charts' place.
     pub fn is_beside_charts(&self) -> bool {
-        self.spacetime || self.querying == Some(true)
+        self.beside.is_some() || self.querying == Some(true)
     }
 
     /// When the run ends.
@@ -375,6 +388,7 @@ impl Lab {
         self.problem = self.problem.filter(|(key, _)| !key.is_empty());
         self.explaining = false;
         self.listing = None;
+        self.card = None;
         self.expected = None;
         self
     }
@@ -479,11 +493,12 @@ impl Reducible for Lab {
             }
             Action::Query(open) => {
                 lab.querying = Some(open);
-                lab.spacetime &= !open;
+                lab.beside = lab.beside.filter(|_| !open);
             }
-            Action::Spacetime(open) => {
-                lab.spacetime = open;
-                lab.querying = lab.querying.map(|querying| querying && !open);
+            Action::Card(fault) => lab.card = fault,
+            Action::Beside(beside) => {
+                lab.beside = (lab.beside != Some(beside)).then_some(beside);
+                lab.querying = lab.querying.map(|_| false);
             }
             Action::List(counter) => {
                 lab.listing = if lab.listing == counter {

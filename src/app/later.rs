@@ -2,6 +2,7 @@
 //!
 //! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
 
+use super::components::cards::CardsProps;
 use super::components::charts::ChartsProps;
 use super::components::course::CourseProps;
 use super::components::decide::DecideProps;
@@ -11,10 +12,11 @@ use super::components::present::PresentProps;
 use super::components::qr::QrProps;
 use super::components::run_sheet::RunSheetProps;
 use super::components::settings::SettingsProps;
-use super::components::spacetime::SpacetimeProps;
+use super::components::spacetime::BesideProps;
 use super::components::sql::SqlProps;
 use super::components::study::StudyProps;
 use super::components::tracks::TracksProps;
+use super::lab::Beside;
 use std::future::Future;
 use std::pin::Pin;
 use wasm_bindgen_futures::spawn_local;
@@ -42,7 +44,9 @@ pub struct Parts {
     pub present: fn() -> Coming<PresentProps>,
     pub qr: fn() -> Coming<QrProps>,
     pub run_sheet: fn() -> Coming<RunSheetProps>,
-    pub spacetime: fn() -> Coming<SpacetimeProps>,
+    pub spacetime: fn() -> Coming<BesideProps>,
+    pub seeds: fn() -> Coming<BesideProps>,
+    pub cards: fn() -> Coming<CardsProps>,
 }
 
 impl PartialEq for Parts {
@@ -169,7 +173,17 @@ pub fn run_sheet(props: RunSheetProps) -> Html {
     later(|parts| parts.run_sheet, props, Html::default())
 }
 
-pub fn spacetime(props: SpacetimeProps) -> Html {
-    let waiting = html! { <section class="panel spacetime" aria-label="Spacetime diagram"><p role="status">{ "Loading the diagram" }</p></section> };
-    later(|parts| parts.spacetime, props, waiting)
+/// What stands in the charts' place.
+pub fn beside(what: Beside, props: BesideProps) -> Html {
+    let waiting =
+        html! { <section class="panel beside"><p role="status">{ "Loading" }</p></section> };
+    match what {
+        Beside::Spacetime => later(|parts| parts.spacetime, props, waiting),
+        // One in the place of the other is drawn anew.
+        Beside::Seeds => html! { <>{ later(|parts| parts.seeds, props, waiting) }</> },
+    }
+}
+
+pub fn cards(props: CardsProps) -> Html {
+    later(|parts| parts.cards, props, Html::default())
 }

@@ -23,6 +23,10 @@ pub fn serve() {
                     *shown = Some(Charts::new(series));
                     Vec::new()
                 }
+                (Ok(Question::Spread(spreads)), Some(charts)) => {
+                    charts.spread(spreads);
+                    Vec::new()
+                }
                 (Ok(question), Some(charts)) => {
                     if let Ok(canvas) = canvas.dyn_into() {
                         draw(charts, &question, canvas);

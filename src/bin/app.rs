@@ -7,6 +7,7 @@ fn main() {
 
 #[cfg(target_arch = "wasm32")]
 mod page {
+    use streamproof::app::components::cards::{Cards, CardsProps};
     use streamproof::app::components::charts::{Charts, ChartsProps};
     use streamproof::app::components::course::{Course, CourseProps};
     use streamproof::app::components::decide::{Decide, DecideProps};
@@ -15,8 +16,9 @@ mod page {
     use streamproof::app::components::present::{Present, PresentProps};
     use streamproof::app::components::qr::{Qr, QrProps};
     use streamproof::app::components::run_sheet::{RunSheet, RunSheetProps};
+    use streamproof::app::components::seeds::Seeds;
     use streamproof::app::components::settings::{Settings, SettingsProps};
-    use streamproof::app::components::spacetime::{Spacetime, SpacetimeProps};
+    use streamproof::app::components::spacetime::{BesideProps, Spacetime};
     use streamproof::app::components::sql::{Sql, SqlProps};
     use streamproof::app::components::study::{Study, StudyProps};
     use streamproof::app::components::tracks::{Tracks, TracksProps};
@@ -37,6 +39,8 @@ mod page {
         qr: || Box::pin(async { qr().await.ok() }),
         run_sheet: || Box::pin(async { run_sheet().await.ok() }),
         spacetime: || Box::pin(async { spacetime().await.ok() }),
+        seeds: || Box::pin(async { seeds().await.ok() }),
+        cards: || Box::pin(async { cards().await.ok() }),
     };
 
     type Part<P> = Result<Draw<P>, SplitLoaderError>;
@@ -102,8 +106,18 @@ mod page {
     }
 
     #[wasm_split(spacetime, fallible)]
-    fn spacetime() -> Part<SpacetimeProps> {
+    fn spacetime() -> Part<BesideProps> {
         Ok(draw::<Spacetime>)
+    }
+
+    #[wasm_split(seeds, fallible)]
+    fn seeds() -> Part<BesideProps> {
+        Ok(draw::<Seeds>)
+    }
+
+    #[wasm_split(bench, fallible)]
+    fn cards() -> Part<CardsProps> {
+        Ok(draw::<Cards>)
     }
 }
 

@@ -4,16 +4,22 @@
 //! Nothing after the playhead is drawn, and the time after it is greyed.
 
 mod clocks;
+mod cost;
 pub mod format;
 mod lag;
 mod latency;
 mod outcomes;
 mod pen;
+pub mod spread;
+mod state;
 
 pub use clocks::{Clocks, Kind, Point};
+pub use cost::Cost;
 pub use lag::Lag;
 pub use latency::{Latency, Mark, Sample};
 pub use outcomes::Outcomes;
+pub use spread::Spread;
+pub use state::State;
 
 use crate::sim::compact::decimal;
 use pen::Pen;
@@ -246,6 +252,9 @@ pub enum Chart {
     Latency(Latency),
     Lag(Lag),
     Clocks(Clocks),
+    State(State),
+    Cost(Cost),
+    Spread(Spread),
 }
 
 macro_rules! each_chart {
@@ -255,6 +264,9 @@ macro_rules! each_chart {
             Chart::Latency($data) => $do,
             Chart::Lag($data) => $do,
             Chart::Clocks($data) => $do,
+            Chart::State($data) => $do,
+            Chart::Cost($data) => $do,
+            Chart::Spread($data) => $do,
         }
     };
 }
@@ -407,6 +419,26 @@ mod tests {
                 watermark: vec![(2_000_000, 1_000_000), (3_000_000, 2_000_000)],
                 windows: vec![4_000_000],
             }),
+            Chart::State(State {
+                end: 10_000_000,
+                rows: vec![(1_000_000, 3), (4_000_000, 12), (9_000_000, 0)],
+                newest: vec![(1_000_000, 600_000), (5_000_000, 4_000_000)],
+            }),
+            Chart::Cost(Cost {
+                end: 10_000_000,
+                items: vec![(
+                    "requests".into(),
+                    "one".into(),
+                    vec![(1_000_000, 1), (3_000_000, 2)],
+                )],
+                orders: vec![(1_000_000, 1)],
+            }),
+            Chart::Spread(Spread {
+                name: "duplicates".into(),
+                unit: String::new(),
+                bars: spread::whole(&[(1, 0), (2, 3), (3, 40)], 0),
+                here: Some(1),
+            }),
         ]
     }
 
@@ -433,6 +465,22 @@ mod tests {
                 points: vec![],
                 watermark: vec![],
                 windows: vec![],
+            }),
+            Chart::State(State {
+                end: 0,
+                rows: vec![],
+                newest: vec![],
+            }),
+            Chart::Cost(Cost {
+                end: 0,
+                items: vec![],
+                orders: vec![],
+            }),
+            Chart::Spread(Spread {
+                name: String::new(),
+                unit: String::new(),
+                bars: vec![],
+                here: None,
             }),
         ]
     }

@@ -6,6 +6,7 @@ pub mod branches;
 pub mod consumers;
 pub mod explain;
 pub mod job;
+pub mod metrics;
 pub mod output;
 pub mod playhead;
 pub mod promises;

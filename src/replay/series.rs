@@ -1,8 +1,9 @@
 //! A run as the data of charts: steps and points in simulated time.
 
-use crate::plot::{Clocks, Kind, Lag, Latency, Mark, Outcomes, Point, Sample};
+use crate::plot::{Clocks, Cost, Kind, Lag, Latency, Mark, Outcomes, Point, Sample, State};
 use crate::sim::compact::gather;
-use crate::sim::kernel::{EventTime, Time};
+use crate::sim::kafka::protocol::PartitionId;
+use crate::sim::kernel::{EventTime, HostId, Time};
 use crate::sim::ledger::Counters;
 use crate::sim::ordered::{OrdMap, OrdSet};
 use crate::sim::origin::number;
@@ -12,13 +13,15 @@ use serde::{Deserialize, Serialize};
 
 const BRANCH: SegmentId = SegmentId(1);
 
-/// What all four charts show of a run.
+/// What all charts show of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     pub outcomes: Outcomes,
     pub latency: Latency,
     pub lag: Lag,
     pub clocks: Clocks,
+    pub state: State,
+    pub cost: Cost,
 }
 
 impl Series {
@@ -28,6 +31,8 @@ impl Series {
             latency: latency(scenario, run),
             lag: lag(scenario, run, end),
             clocks: clocks(scenario, run, end),
+            state: state(scenario, run, end),
+            cost: cost(run, end),
         }
     }
 }
@@ -263,5 +268,140 @@ fn clocks(scenario: &Scenario, run: &Run, end: Time) -> Clocks {
         points,
         watermark,
         windows: windows.into_iter().map(relative).collect(),
+    }
+}
+
+/// Rows that stateful operators keep, over all queries, and how new the main table is.
+fn state(scenario: &Scenario, run: &Run, end: Time) -> State {
+    let zero = scenario.workload.zero_ms;
+    let mut kept: OrdMap<(SegmentId, HostId), u32> = OrdMap::new();
+    let mut rows: Vec<(u64, u32)> = Vec::new();
+    let mut newest: Vec<(u64, i64)> = Vec::new();
+    // Spark's versions belong to the query, Flink's snapshots to a task.
+    let query = HostId(u8::MAX);
+    for event in run.trace.iter().flat_map(|trace| &trace.events) {
+        let at = event.at.micros();
+        let (owner, saved) = match &event.fact {
+            Fact::StateSaved {
+                segment, rows: n, ..
+            } => ((*segment, query), *n),
+            Fact::SnapshotTaken {
+                segment, rows: n, ..
+            } => ((*segment, event.host), *n),
+            Fact::BecameVisible {
+                segment: SegmentId::MAIN,
+                rows: visible,
+                ..
+            } => {
+                let times = visible
+                    .iter()
+                    .map(|row| (row.event_time.ms() - zero) * 1000);
+                let before = newest.last().map_or(i64::MIN, |&(_, event)| event);
+                newest.extend(
+                    times
+                        .max()
+                        .filter(|&last| last > before)
+                        .map(|last| (at, last)),
+                );
+                continue;
+            }
+            _ => continue,
+        };
+        kept.insert(owner, saved);
+        let total = kept.values().sum();
+        if rows.last().map_or(0, |&(_, n)| n) != total {
+            rows.push((at, total));
+        }
+    }
+    State {
+        end: end.micros(),
+        rows,
+        newest,
+    }
+}
+
+/// What the trace can count of the work that was done.
+fn cost(run: &Run, end: Time) -> Cost {
+    let [mut requests, mut copies, mut files, mut commits] = [(); 4].map(|()| Vec::new());
+    let mut orders = Vec::new();
+    let mut ends: OrdMap<(HostId, PartitionId), u64> = OrdMap::new();
+    for event in run.trace.iter().flat_map(|trace| &trace.events) {
+        let at = event.at.micros();
+        match &event.fact {
+            Fact::Emitted { .. } => orders.push((at, 1)),
+            Fact::BatchSent { .. } => requests.push((at, 1)),
+            Fact::ReplicaAdvanced { partition, end } => {
+                let before = ends.insert((event.host, *partition), *end).unwrap_or(0);
+                copies.push((at, end.saturating_sub(before) as u32));
+            }
+            Fact::LogTruncated { partition, to, .. } => {
+                ends.insert((event.host, *partition), *to);
+            }
+            Fact::DataFileWritten { .. } | Fact::SliceCompacted { .. } => files.push((at, 1)),
+            Fact::TableCommitted { .. }
+            | Fact::BatchCommitted { .. }
+            | Fact::OffsetsCommitted { .. }
+            | Fact::CheckpointCompleted { .. }
+            | Fact::TransactionEnded { .. } => commits.push((at, 1)),
+            _ => {}
+        }
+    }
+    let item = |name: &str, what: &str, steps| (name.to_string(), what.to_string(), steps);
+    Cost {
+        end: end.micros(),
+        items: vec![
+            item(
+                "Produce requests",
+                "a request with one batch, each attempt anew",
+                requests,
+            ),
+            item(
+                "replica copies",
+                "a record that a follower has copied",
+                copies,
+            ),
+            item(
+                "data files",
+                "a file of the table, those of failed attempts too",
+                files,
+            ),
+            item(
+                "commits",
+                "offsets, a batch, a checkpoint, a table commit or the end of a transaction",
+                commits,
+            ),
+        ],
+        orders,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Keep, Simulation, catalog};
+
+    #[test]
+    fn the_opening_run_costs_what_its_trace_counts_and_a_retry_is_a_request_more() {
+        let scenario = catalog::find(catalog::OPENING)
+            .expect("there is one")
+            .scenario();
+        let run = Simulation::run(&scenario, Keep::Trace);
+        let series = Series::of(&scenario, &run, run.end);
+        let total = |name: &str| {
+            let item = series.cost.items.iter().find(|(item, ..)| item == name);
+            let steps = &item.expect("there is one").2;
+            steps.iter().map(|&(_, n)| n).sum::<u32>()
+        };
+        let orders = scenario.workload.orders;
+        // One order a batch, and order 17 is sent twice; two followers copy each of them.
+        assert_eq!(total("Produce requests"), orders + 1);
+        assert_eq!(total("replica copies"), 2 * (orders + 1));
+        assert!(total("data files") > 0 && total("commits") > 0);
+        let state = &series.state;
+        assert!(
+            state.rows.iter().any(|&(_, rows)| rows > 0),
+            "the revenue query keeps windows"
+        );
+        assert!(state.newest.is_sorted_by_key(|&(_, event)| event));
     }
 }

@@ -9,7 +9,7 @@ use crate::app::lab::Lab;
 use crate::app::many::{Asking, use_many};
 use crate::app::plots::{Plots, use_plots};
 use crate::charts::{ChartKind, Percentile, Question};
-use crate::plot::{Frame, Table, View as PlotView};
+use crate::plot::{Frame, Table, Theme, View as PlotView};
 use crate::replay::series::Series;
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -49,7 +49,7 @@ pub fn charts_height(fit: Fit) -> f64 {
     }
 }
 
-/// The four charts of a run.
+/// The charts of a run.
 #[component]
 pub fn Charts(props: &ChartsProps) -> Html {
     let ChartsProps {
@@ -67,6 +67,11 @@ pub fn Charts(props: &ChartsProps) -> Html {
         plots.tell(&Question::Show(series));
     });
     let tab = use_state(|| 0_usize);
+    let more = use_state(|| false);
+    let on_more = {
+        let more = more.clone();
+        Callback::from(move |_| more.set(!*more))
+    };
     // A chart that moves is drawn ten times a second; one that stands still, at once.
     let drawn = use_mut_ref(|| Time::ZERO);
     let step = REDRAW * u64::from(head.speed) / 100;
@@ -104,10 +109,11 @@ pub fn Charts(props: &ChartsProps) -> Html {
         ..shared
     };
     let place = |chart: ChartKind| match chart {
-        ChartKind::Outcomes => (shared, strip, height.unwrap_or(OUTCOMES)),
-        ChartKind::Lag => (shared, strip, height.unwrap_or(LAG)),
+        ChartKind::Outcomes | ChartKind::State => (shared, strip, height.unwrap_or(OUTCOMES)),
+        ChartKind::Lag | ChartKind::Cost => (shared, strip, height.unwrap_or(LAG)),
         ChartKind::Clocks => (shared, strip, height.unwrap_or(CLOCKS)),
-        ChartKind::Latency => {
+        // Those of many seeds are shown elsewhere.
+        _ => {
             let width = if wide { HISTOGRAM as u32 - 16 } else { strip };
             (own, width, height.unwrap_or(268))
         }
@@ -120,7 +126,8 @@ pub fn Charts(props: &ChartsProps) -> Html {
         playhead: playhead.micros(),
     });
     html! {
-        <div class="charts" data-wide={wide.to_string()} data-strip={many.open.to_string()}>
+        <div class="charts" data-wide={wide.to_string()} data-strip={many.open.to_string()} data-more={more.to_string()}>
+            <button class="btn more-plots" id="more-plots" aria-pressed={more.to_string()} onclick={on_more}>{ if *more { "Outcomes" } else { "State, cost" } }</button>
             <div class="chart-tabs" role="tablist" aria-label="Plots">
                 { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
                     let pick = { let (tab, many) = (tab.clone(), many.clone()); Callback::from(move |_| { tab.set(n); many.dispatch(Asking::Open(false)); }) };
@@ -159,20 +166,21 @@ fn Percentiles(props: &PercentilesProps) -> Html {
 }
 
 #[derive(Properties, PartialEq)]
-struct PlotProps {
-    chart: ChartKind,
-    plots: Plots,
-    plot_view: PlotView,
-    width: u32,
-    height: u32,
-    zoom: f64,
-    run: String,
-    seed: u64,
+pub struct PlotProps {
+    pub chart: ChartKind,
+    pub plots: Plots,
+    pub plot_view: PlotView,
+    pub width: u32,
+    pub height: u32,
+    pub zoom: f64,
+    /// Of what it is a picture: for the footer of a file, and to know when another one is due.
+    pub run: String,
+    pub seed: u64,
 }
 
 /// One chart: the canvas, a sentence for those who do not see it, and the menu.
 #[component]
-fn Plot(props: &PlotProps) -> Html {
+pub fn Plot(props: &PlotProps) -> Html {
     let PlotProps {
         chart,
         plots,
@@ -239,6 +247,26 @@ fn Plot(props: &PlotProps) -> Html {
         view,
         footer: format!("run {run}, seed {seed}"),
     };
+    let png = {
+        let (plots, footer) = (plots.clone(), format!("run {run}, seed {seed}"));
+        let frame = Frame {
+            width: (*width).max(320),
+            height: (*height).max(160),
+            scale: 2.0,
+        };
+        Callback::from(move |_| {
+            let name = format!("streamproof-{}.png", chart.file_name());
+            crate::app::files::save_picture(&name, frame, &footer, |canvas| {
+                let question = Question::Draw {
+                    chart,
+                    frame,
+                    theme: Theme::Light,
+                    view,
+                };
+                plots.draw(&question, canvas);
+            });
+        })
+    };
     let words = match plots {
         Plots::There(_) => plots.ask(&Question::Summary { chart, view }),
         Plots::Loading => Some("Loading the plot".to_string()),
@@ -253,6 +281,7 @@ fn Plot(props: &PlotProps) -> Html {
                 <summary aria-label={format!("{name}: table and export")}>{ "⋯" }</summary>
                 <div>
                     <button onclick={toggle} aria-pressed={table.to_string()}>{ "Table" }</button>
+                    <button onclick={png}>{ "PNG" }</button>
                     <button onclick={save("svg", "image/svg+xml", svg)}>{ "SVG" }</button>
                     <button onclick={save("csv", "text/csv", Question::Csv { chart, view })}>{ "CSV" }</button>
                 </div>

@@ -2,6 +2,7 @@
 
 use super::prevent::Prevent;
 use super::stage::View;
+use super::thread::Thread;
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::{LinkKind, explain, seconds};
@@ -58,6 +59,7 @@ pub fn Explain(props: &ExplainProps) -> Html {
                 <button class="btn quiet" onclick={close}>{ "Close" }<kbd>{ "Esc" }</kbd></button>
             </header>
             <p class="because">{ explanation.sentence.clone() }</p>
+            <Thread done={view.done.clone()} explanation={explanation.clone()} {tone} />
             <h3>{ "Back from what is seen to the first cause" }</h3>
             <ol class="chain">
                 { for explanation.chain.iter().map(|link| {

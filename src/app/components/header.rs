@@ -2,7 +2,7 @@
 
 use super::theme::Themes;
 use crate::app::keys;
-use crate::app::lab::{Action, Face, Lab, Panel, Sheet};
+use crate::app::lab::{Action, Beside, Face, Lab, Panel, Sheet};
 use crate::sim::catalog::{self, Preset};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -47,9 +47,12 @@ pub fn Header(props: &HeaderProps) -> Html {
         let lab = lab.clone();
         Callback::from(move |_| lab.dispatch(Action::Query(lab.querying != Some(true))))
     };
-    let spacetime = {
-        let lab = lab.clone();
-        Callback::from(move |_| lab.dispatch(Action::Spacetime(!lab.spacetime)))
+    let beside = |what: Beside, id: &'static str, words: &'static str, key: &'static str| {
+        let on_click = {
+            let lab = lab.clone();
+            Callback::from(move |_| lab.dispatch(Action::Beside(what)))
+        };
+        html! { <button class="btn quiet" {id} onclick={on_click} aria-expanded={(lab.beside == Some(what)).to_string()} aria-keyshortcuts={key}>{ words }<kbd>{ key }</kbd></button> }
     };
     // Side by side where there is room, else behind one button.
     let tools = use_state_eq(|| false);
@@ -82,7 +85,8 @@ pub fn Header(props: &HeaderProps) -> Html {
                         <button class="btn quiet" id="query" onclick={query} aria-expanded={(lab.querying == Some(true)).to_string()} aria-keyshortcuts="q">{ "SQL" }<kbd>{ "Q" }</kbd></button>
                         <button class="btn quiet" id="present" onclick={act(|| Action::Present(true))} aria-keyshortcuts="p">{ "Present" }<kbd>{ "P" }</kbd></button>
                         <button class="btn quiet" id="keys" onclick={act(|| Action::Sheet(Some(Sheet::Keys)))} aria-keyshortcuts="?">{ "Keys" }<kbd>{ "?" }</kbd></button>
-                        <button class="btn quiet" id="spacetime" onclick={spacetime} aria-expanded={lab.spacetime.to_string()} aria-keyshortcuts="d">{ "Spacetime" }<kbd>{ "D" }</kbd></button>
+                        { beside(Beside::Spacetime, "spacetime", "Spacetime", "D") }
+                        { beside(Beside::Seeds, "seeds", "Seeds", "M") }
                     }
                     <Themes />
                 </div>

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod below;
+pub mod cards;
 pub mod charts;
 pub mod compare;
 pub mod consumers;
@@ -31,6 +32,7 @@ pub mod qr;
 pub mod run_sheet;
 pub mod scene;
 mod schema;
+pub mod seeds;
 pub mod settings;
 mod sheets;
 pub mod spacetime;
@@ -41,6 +43,7 @@ pub mod start;
 pub mod strip;
 pub mod study;
 pub mod theme;
+mod thread;
 pub mod timeline;
 pub mod told;
 pub mod tracks;

@@ -46,6 +46,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ),
             ("Q", "ask in SQL"),
             ("D", "spacetime diagram"),
+            ("M", "many seeds"),
             ("K", "copy the link"),
         ],
     ),

@@ -5,7 +5,7 @@ use super::glyphs::px;
 use super::stage::{Fit, View};
 use crate::app::files;
 use crate::app::head::{Head, Move};
-use crate::app::lab::{Action, Lab};
+use crate::app::lab::{Action, Beside, Lab};
 use crate::app::many::{Asking, use_many};
 use crate::job::What;
 use crate::replay::explain::seconds;
@@ -26,7 +26,7 @@ use yew::{
 };
 
 #[derive(Properties, Clone, PartialEq)]
-pub struct SpacetimeProps {
+pub struct BesideProps {
     pub view: View,
     /// Of the whole stage.
     pub width: u32,
@@ -632,8 +632,8 @@ fn Strokes(props: &InkProps) -> Html {
 
 /// The diagram with its controls. The followed order's messages are lit; what is picked is told in words.
 #[component]
-pub fn Spacetime(props: &SpacetimeProps) -> Html {
-    let SpacetimeProps {
+pub fn Spacetime(props: &BesideProps) -> Html {
+    let BesideProps {
         view,
         width,
         fit,
@@ -991,7 +991,7 @@ pub fn Spacetime(props: &SpacetimeProps) -> Html {
     };
     let close = {
         let lab = lab.clone();
-        Callback::from(move |_| lab.dispatch(Action::Spacetime(false)))
+        Callback::from(move |_| lab.dispatch(Action::Beside(Beside::Spacetime)))
     };
     let toggle = |what: &yew::UseStateHandle<bool>| {
         let what = what.clone();

@@ -1,6 +1,7 @@
 //! The stage: the pipeline, what became of the orders, time, plots.
 
 use super::below;
+use super::cards::CardsProps;
 use super::charts::ChartsProps;
 use super::compare::{self, Compare};
 use super::counters::Counters;
@@ -9,7 +10,7 @@ use super::explain::ExplainProps;
 use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
-use super::spacetime::SpacetimeProps;
+use super::spacetime::BesideProps;
 use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
@@ -218,6 +219,7 @@ pub fn Stage(props: &StageProps) -> Html {
                 if lab.explaining { { later::explain(ExplainProps { view: view.clone(), lab: lab.clone(), head: head.clone() }) } }
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
+                    { later::cards(CardsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
                     if !lab.tracks.is_empty() { { later::tracks(TracksProps { view: view.clone(), lab: lab.clone(), width, fit }) } }
                     { later::charts(ChartsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
@@ -225,7 +227,9 @@ pub fn Stage(props: &StageProps) -> Html {
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
             }
-            if let Some(view) = view.clone().filter(|_| lab.spacetime) { { later::spacetime(SpacetimeProps { view, width, fit, lab: lab.clone(), head: head.clone() }) } }
+            if let Some((beside, view)) = lab.beside.zip(view.clone()) {
+                { later::beside(beside, BesideProps { view, width, fit, lab: lab.clone(), head: head.clone() }) }
+            }
             if lab.querying.is_some() { { later::sql(SqlProps { view, lab: lab.clone() }) } }
         </section>
     }

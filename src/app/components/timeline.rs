@@ -153,13 +153,17 @@ pub fn Timeline(props: &TimelineProps) -> Html {
     let on_up = {
         let (lab, dragged) = (lab.clone(), dragged.clone());
         Callback::from(move |_: PointerEvent| {
-            if let Some(Drag {
-                fault: Some(id),
-                at,
-                moved: true,
-            }) = (*dragged).clone()
-            {
-                move_fault(&lab, &id, at);
+            match (*dragged).clone() {
+                Some(Drag {
+                    fault: Some(id),
+                    at,
+                    moved: true,
+                }) => move_fault(&lab, &id, at),
+                // A flag that was only pressed.
+                Some(Drag {
+                    fault: Some(id), ..
+                }) => lab.dispatch(Action::Card(Some(id))),
+                _ => {}
             }
             dragged.set(None);
         })

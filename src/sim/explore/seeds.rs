@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 /// The most seeds of one request.
 pub const SEEDS_MAX: u32 = 100_000;
+/// As many runs are told one by one.
+pub const SAMPLES_MAX: usize = 5_000;
 
 /// How one metric is spread. Runs in which it has no value are not counted in `n`, endless ones are counted by themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +48,19 @@ pub struct SeedReport {
     pub first: u64,
     pub seeds: u32,
     pub segments: Vec<SegmentSpread>,
+    /// The main segment's runs one by one, as far as [`SAMPLES_MAX`].
+    pub samples: Vec<Sample>,
+}
+
+/// What one seed came to in the main segment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub seed: u64,
+    pub dup: u32,
+    /// Silently.
+    pub lost: u32,
+    /// Of what was delivered and what never will be, in ms: infinite if so much is missing.
+    pub p95_ms: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +79,7 @@ pub struct Seeds {
     running: Option<Box<Simulation>>,
     done: u32,
     segments: Vec<Gathered>,
+    samples: Vec<Sample>,
 }
 
 /// Index: metric, then run.
@@ -102,6 +118,7 @@ impl Seeds {
                     refuted: [(0, None); 3],
                 })
                 .collect(),
+            samples: Vec::new(),
         })
     }
 
@@ -122,6 +139,17 @@ impl Seeds {
 
     fn gather(&mut self, verdicts: &[&Verdict]) {
         let seed = self.seed();
+        if let Some(main) = verdicts
+            .first()
+            .filter(|_| self.samples.len() < SAMPLES_MAX)
+        {
+            self.samples.push(Sample {
+                seed,
+                dup: main.dup,
+                lost: main.counts.lost,
+                p95_ms: main.metric("p95_honest"),
+            });
+        }
         for (segment, verdict) in self.segments.iter_mut().zip(verdicts) {
             for (values, name) in segment.values.iter_mut().zip(Verdict::names()) {
                 values.extend(verdict.metric(&name));
@@ -139,6 +167,7 @@ impl Seeds {
     /// What was found in the seeds so far.
     pub fn finish(self) -> SeedReport {
         let done = self.done;
+        let samples = self.samples;
         let spread = |segment: Gathered| SegmentSpread {
             name: segment.name,
             metrics: Verdict::names()
@@ -155,6 +184,7 @@ impl Seeds {
             first: self.first,
             seeds: done,
             segments: self.segments.into_iter().map(spread).collect(),
+            samples,
         }
     }
 }
