@@ -21,7 +21,7 @@ const HEIGHT: f64 = 300.0;
 const SLOT: f64 = 28.0;
 const SLOTS: usize = 10;
 /// Partitions in view.
-const BLOCKS: usize = 2;
+const BLOCKS: usize = scene::PARTITIONS;
 const TOPIC: f64 = 188.0;
 const PRODUCER: f64 = 142.0;
 const ENGINE: f64 = 500.0;
@@ -31,6 +31,9 @@ const ROW: f64 = 21.0;
 const FIRST_ROW: f64 = 80.0;
 const ROWS_HEIGHT: f64 = 217.0;
 const ROWS_LEAST: f64 = 3.0;
+/// The first place of a record that waits before the topic, so that two partitions' do not meet, and how far apart they are.
+const NEAREST: f64 = 17.0;
+const APART: f64 = 23.0;
 /// How long a record is shown moving after it arrived, in real time.
 const MOTION: Span = Span::from_ms(450);
 /// What changed so shortly before the playhead, in simulated time, is marked once the picture stands still.
@@ -634,27 +637,29 @@ impl Drawing<'_> {
         let led = |flight: &&crate::replay::board::Flight| {
             flight.batch.partition == block.partition.id && flight.state != FlightState::Appended
         };
-        let waiting = self
-            .board
-            .producer
-            .flights
-            .iter()
-            .filter(led)
-            .enumerate()
-            .map(|(n, flight)| {
-                let part = if matches!(flight.state, FlightState::BackingOff { .. }) {
-                    0.08
-                } else {
-                    0.32
-                };
-                let (x, y) = way(part, block.edge(0).max(TOPIC));
-                glyphs::flying(
-                    x + 9.0 * n as f64,
-                    y,
-                    flight.orders.last().copied().unwrap_or(0),
-                    flight.attempt,
-                )
-            });
+        let waiting: Vec<_> = self.board.producer.flights.iter().filter(led).collect();
+        // One behind the other, each with room for its number; those at the end are only counted.
+        let end = block.edge(0).max(TOPIC);
+        let whole = rise * std::f64::consts::SQRT_2 + (end - 104.0 - rise);
+        let places = (((whole - NEAREST) / APART) as usize + 1).max(1);
+        let shown = waiting.len().min(places);
+        let more = waiting.len() - shown;
+        let mut free = NEAREST;
+        let waiting = waiting.into_iter().take(places).enumerate().map(|(n, flight)| {
+            let own = match flight.state {
+                FlightState::BackingOff { .. } => NEAREST,
+                _ => 0.32 * whole,
+            };
+            // What is farther on its way does not push the rest beyond the topic.
+            let last = whole - APART * (shown - n - 1) as f64;
+            let gone = own.max(free).min(last.max(free));
+            free = gone + APART;
+            let (x, y) = way(gone / whole, end);
+            html! { <>
+                { glyphs::flying(x, y, flight.orders.last().copied().unwrap_or(0), flight.attempt) }
+                if more > 0 && n + 1 == places { { text(x + 13.0, y - 9.0, format!("+{more}"), "s11 b halo") } }
+            </> }
+        });
         html! { <>{ for arriving }{ for waiting }</> }
     }
 

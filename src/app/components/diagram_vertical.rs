@@ -46,7 +46,7 @@ pub fn draw(drawing: &Drawing) -> Html {
     let columns: Vec<Column> = board
         .partitions
         .iter()
-        .take(2)
+        .take(scene::PARTITIONS)
         .enumerate()
         .map(|(n, partition)| Column {
             partition,
@@ -101,7 +101,7 @@ pub fn draw(drawing: &Drawing) -> Html {
                 </g>
             }) }
             { for below.iter().take(2).enumerate().map(|(n, line)| below::draw_line(line, 8.0 + 172.0 * n as f64, row_y(ROWS - 1) + 3.0, 166.0)) }
-            { for flags.iter().map(|flag| {
+            { for flags.iter().enumerate().filter(|(n, flag)| !flags[n + 1..].iter().any(|other| column_of(other.spot).is_some() && column_of(other.spot) == column_of(flag.spot))).map(|(_, flag)| {
                 let (x, y, pole) = match flag.spot {
                     Spot::Producer => return glyphs::flag_low(164.0, 34.0, flag.brief.clone(), flag.struck),
                     Spot::Engine => return glyphs::flag_low(142.0, ENGINE, flag.brief.clone(), flag.struck),
@@ -112,6 +112,14 @@ pub fn draw(drawing: &Drawing) -> Html {
                 glyphs::flag(x, y, pole, flag.lines.clone(), flag.struck, false)
             }) }
         </svg>
+    }
+}
+
+/// The column of the log over which a flag stands: a link and its broker have one place between them.
+fn column_of(spot: Spot) -> Option<usize> {
+    match spot {
+        Spot::Link(n) | Spot::Broker(n) => Some(n),
+        Spot::Producer | Spot::Engine => None,
     }
 }
 

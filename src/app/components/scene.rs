@@ -282,6 +282,9 @@ impl Headline {
     }
 }
 
+/// Partitions that either picture has room for.
+pub const PARTITIONS: usize = 2;
+
 /// Where a fault's flag stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
@@ -412,7 +415,9 @@ fn spot_of(name: &str, place: String, board: &Board, cast: &Cast) -> Spot {
         let leads = |p: &Partition| {
             p.leader == Some(host) || p.replicas.first().is_some_and(|r| r.host == host)
         };
-        board.partitions.iter().position(leads)
+        // Whatever is out of view has its flag at the last one that is in view; there is room for one.
+        let place = board.partitions.iter().position(leads)?;
+        Some(place.min(PARTITIONS - 1))
     };
     // The links that are drawn are those of the producer; another one's flag stands where it begins.
     if from.starts_with('b') {
