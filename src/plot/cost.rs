@@ -3,6 +3,7 @@
 use super::format::seconds;
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
+use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
 
 /// Counts that only grow.
@@ -105,7 +106,7 @@ impl Cost {
         } else {
             (x - 8.0, Anchor::End)
         };
-        ends.sort_by(|a, b| b.0.total_cmp(&a.0));
+        sort_by_rank(&mut ends, |end| (u64::MAX - end.0 as u64, 0));
         let left = ends.len() as f64;
         let mut above = f64::MIN;
         for (index, (total, name, n)) in ends.into_iter().enumerate() {

@@ -3,6 +3,7 @@
 use super::format::{count, duration, seconds};
 use super::pen::{Anchor, Drawn, Pen, Strip, Words};
 use super::{Table, View};
+use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
 
 /// Times in µs of simulated time.
@@ -87,7 +88,7 @@ impl State {
             let ms = format!("{}.{:03}", age / 1000, age % 1000);
             (at, vec![seconds(at), "freshness".into(), ms, "ms".into()])
         }));
-        rows.sort_by_key(|&(at, _)| at);
+        sort_by_rank(&mut rows, |&(at, _)| (at, 0));
         Table::new(
             ["time", "what", "value", "unit"],
             rows.into_iter().map(|(_, row)| row).collect(),

@@ -115,9 +115,11 @@ impl Card {
                 moved,
             })
         };
-        let mut rows: Vec<Row> = METRICS.iter().enumerate().filter_map(row).collect();
+        let rows = METRICS.iter().enumerate().filter_map(row);
         // What moved through trouble comes before what would have moved anyway.
-        rows.sort_by_key(|row| is_routine(row.metric.name));
+        let (routine, mut rows): (Vec<Row>, Vec<Row>) =
+            rows.partition(|row| is_routine(row.metric.name));
+        rows.extend(routine);
         Some(Card {
             fault: fault.to_string(),
             at,

@@ -1,6 +1,5 @@
 //! Metric cards: what a fault did to the metrics that the real systems show, at its flag on the timeline.
 
-use super::glyphs::px;
 use super::stage::{Fit, View};
 use super::timeline::{LEFT, axis, strikes};
 use crate::app::head::{Head, Move};
@@ -77,19 +76,62 @@ pub fn Cards(props: &CardsProps) -> Html {
         let open = lab.card.as_deref() == Some(id);
         let toggle = {
             let (lab, id) = (lab.clone(), id.clone());
-            Callback::from(move |_| lab.dispatch(Action::Card((!open).then(|| id.clone()))))
+            Callback::from(move |()| lab.dispatch(Action::Card((!open).then(|| id.clone()))))
         };
         let label = format!("Metrics after {}, {}: {say}", words(id), seconds(*at));
-        Some(html! { <foreignObject x={px(begin)} y="21" width={px(wide)} height="24" key={id.clone()}>
-            <button class="metric-chip" data-card={id.clone()} aria-expanded={open.to_string()} aria-label={label} onclick={toggle}>if wide > 90.0 { <span>{ say }</span> }<b aria-hidden="true">{ "▾" }</b></button>
-        </foreignObject> })
+        let fault = id.clone();
+        Some(html! { <Chip key={id.clone()} left={begin as u32} width={wide as u32} {fault} {say} {label} {open} on_press={toggle} /> })
     });
     let open = lab.card.as_deref().and_then(card);
     html! {
         <div class="cards">
-            <svg width={px(axis.width)} height="48">{ for chips }</svg>
+            { for chips }
             if let Some(card) = open { <Metrics words={words(&card.fault)} {card} view={view.clone()} lab={lab.clone()} head={head.clone()} /> }
         </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ChipProps {
+    /// Where it stands and how wide it may be, in px.
+    left: u32,
+    width: u32,
+    fault: String,
+    say: String,
+    label: String,
+    open: bool,
+    on_press: Callback<()>,
+}
+
+/// A chip at its flag.
+#[component]
+fn Chip(props: &ChipProps) -> Html {
+    let ChipProps {
+        left,
+        width,
+        fault,
+        say,
+        label,
+        open,
+        on_press,
+    } = props;
+    let node = use_node_ref();
+    {
+        let node = node.clone();
+        use_effect_with((*left, *width), move |(left, width)| {
+            // The policy allows no style attributes; through the object model a place may be set.
+            if let Some(element) = node.cast::<web_sys::HtmlElement>() {
+                let _ = element.style().set_property("left", &format!("{left}px"));
+                let _ = element
+                    .style()
+                    .set_property("max-width", &format!("{width}px"));
+            }
+        });
+    }
+    html! {
+        <button class="metric-chip" ref={node} data-card={fault.clone()} aria-expanded={open.to_string()} aria-label={label.clone()} onclick={on_press.reform(|_| ())}>
+            if *width > 90 { <span>{ say.clone() }</span> }<b aria-hidden="true">{ "▾" }</b>
+        </button>
     }
 }
 

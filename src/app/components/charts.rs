@@ -109,8 +109,8 @@ pub fn Charts(props: &ChartsProps) -> Html {
         ..shared
     };
     let place = |chart: ChartKind| match chart {
-        ChartKind::Outcomes | ChartKind::State => (shared, strip, height.unwrap_or(OUTCOMES)),
-        ChartKind::Lag | ChartKind::Cost => (shared, strip, height.unwrap_or(LAG)),
+        ChartKind::Outcomes | ChartKind::Cost => (shared, strip, height.unwrap_or(OUTCOMES)),
+        ChartKind::Lag | ChartKind::State => (shared, strip, height.unwrap_or(LAG)),
         ChartKind::Clocks => (shared, strip, height.unwrap_or(CLOCKS)),
         // Those of many seeds are shown elsewhere.
         _ => {

@@ -14,6 +14,7 @@ use crate::job::What;
 use crate::plot::View as PlotView;
 use crate::plot::spread::{self, Bar, Spread};
 use crate::sim::Patch;
+use crate::sim::compact::decimal;
 use crate::sim::explore::seeds::{SeedReport, Share};
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -38,7 +39,7 @@ fn spreads(report: &SeedReport, here: Option<(u32, u32, Option<f64>)>) -> [Sprea
     let at = |bars: &[Bar], value: f64| {
         let begins = |bar: &Bar| {
             let digits = bar.label.split('–').next().unwrap_or_default();
-            digits.parse::<f64>().unwrap_or(f64::INFINITY)
+            decimal(digits).unwrap_or(f64::INFINITY)
         };
         let place = bars.partition_point(|bar| begins(bar) <= value);
         place.checked_sub(1).map(|place| place as u32)
@@ -73,7 +74,10 @@ fn spreads(report: &SeedReport, here: Option<(u32, u32, Option<f64>)>) -> [Sprea
 
 /// "held in 188 of 200 seeds: 94.0 % (89.8 to 96.5 % at 95 % confidence)".
 fn held(share: &Share) -> String {
-    let percent = |part: f64| format!("{:.1}", part * 100.0);
+    let percent = |part: f64| {
+        let tenths = (part * 1000.0).round() as u32;
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
     let (low, high) = share.interval;
     let runs = share.of - share.runs;
     format!(

@@ -12,6 +12,7 @@ use crate::replay::explain::seconds;
 use crate::replay::spacetime::{
     Arrow, Condition, Mark, Shape, Spacetime as Diagram, about, list, place_in, subject,
 };
+use crate::sim::compact::sort_by_rank;
 use crate::sim::kernel::Time;
 use crate::sim::kernel::wire::Fate;
 use crate::sim::trace::Trace;
@@ -42,6 +43,8 @@ const RIGHT: f64 = 12.0;
 const RULER: f64 = 24.0;
 /// More arrows than this become beads with a number on them.
 const ARROWS_MAX: usize = 260;
+/// And so many of the followed order's.
+const LIT_MAX: usize = 70;
 /// The width of a bead's share of the axis, in px.
 const BEAD: f64 = 28.0;
 /// Rows of the list.
@@ -214,18 +217,20 @@ impl Scene {
     fn ink(&self) -> Vec<Ink> {
         let mut ink = Vec::new();
         self.ground(&mut ink);
-        let arrows: Vec<(usize, &Arrow)> = self.arrows().collect();
-        let many = arrows.len() > ARROWS_MAX;
-        let (alone, beaded): (Vec<_>, Vec<_>) = arrows
-            .into_iter()
-            .partition(|(_, arrow)| !many || arrow.is_lost() || self.is_lit(arrow));
-        self.beads(&beaded, &mut ink);
+        let (lit, dim): (Vec<_>, Vec<_>) = self
+            .arrows()
+            .map(|(_, arrow)| arrow)
+            .partition(|arrow| self.is_lit(arrow) || arrow.is_lost());
         // What is lit lies on top.
-        let (dim, lit): (Vec<_>, Vec<_>) = alone
-            .into_iter()
-            .partition(|(_, arrow)| !self.is_lit(arrow));
-        for (_, arrow) in dim.into_iter().chain(lit.into_iter().take(ARROWS_MAX)) {
-            self.arrow(arrow, &mut ink);
+        for (arrows, most) in [(dim, ARROWS_MAX), (lit, LIT_MAX)] {
+            let many = arrows.len() > most;
+            let (alone, beaded): (Vec<_>, Vec<_>) = arrows
+                .into_iter()
+                .partition(|arrow| !many || arrow.is_lost());
+            self.beads(&beaded, &mut ink);
+            for arrow in alone {
+                self.arrow(arrow, &mut ink);
+            }
         }
         self.facts(&mut ink);
         ink
@@ -366,9 +371,10 @@ impl Scene {
     }
 
     /// Many arrows of two lanes in a share of the axis are one line with their number on it.
-    fn beads(&self, arrows: &[(usize, &Arrow)], ink: &mut Vec<Ink>) {
+    fn beads(&self, arrows: &[&Arrow], ink: &mut Vec<Ink>) {
         let mut beads: Vec<((usize, usize, i64), u32)> = Vec::new();
-        for (_, arrow) in arrows {
+        let lit = arrows.first().is_some_and(|arrow| self.is_lit(arrow));
+        for arrow in arrows {
             let share = (self.x(arrow.sent) / BEAD).floor() as i64;
             let key = (arrow.from.min(arrow.to), arrow.from.max(arrow.to), share);
             match beads.iter_mut().rev().take(400).find(|(k, _)| *k == key) {
@@ -385,16 +391,16 @@ impl Scene {
             if x < LEFT || x > self.width - RIGHT {
                 continue;
             }
-            let class = if self.follows() {
-                "st-bundle st-dim"
-            } else {
-                "st-bundle"
+            let class = match (lit, self.follows()) {
+                (true, _) => "st-bundle st-lit",
+                (false, true) => "st-bundle st-dim",
+                (false, false) => "st-bundle",
             };
             ink.push(Ink::Path(
                 format!("M{} {}V{}", px(x), px(top), px(bottom)),
                 class,
             ));
-            if count > 1 && !self.follows() {
+            if count > 1 && (lit || !self.follows()) {
                 let y = top + (bottom - top) * (0.35 + 0.1 * spread as f64);
                 ink.push(Ink::Dot(
                     x,
@@ -545,7 +551,11 @@ impl Scene {
             .map(|(n, arrow)| (arrow.sent, Pick::Arrow(n)));
         let marks = self.marks().map(|(n, mark)| (mark.at, Pick::Mark(n)));
         let mut entries: Vec<(Time, Pick)> = arrows.chain(marks).collect();
-        entries.sort_by_key(|(at, _)| *at);
+        // A message after the fact that it was sent for.
+        sort_by_rank(&mut entries, |(at, pick)| match pick {
+            Pick::Mark(n) => (at.micros(), *n as u64),
+            Pick::Arrow(n) => (at.micros(), (1 << 32) + *n as u64),
+        });
         entries
     }
 }
@@ -560,7 +570,7 @@ fn clipped(class: &str) -> &'static str {
 }
 
 /// The colours of the light theme, for files.
-const STYLE: &str = "text{font:12px 'Atkinson Hyperlegible Next Variable',system-ui,sans-serif;fill:#16202B}.st-tick,.st-foot{fill:#4F5B67;font-size:11px}.st-tick,.st-count{text-anchor:middle}.st-name{text-anchor:end}.st-state{font-size:11px;fill:#4F5B67}.st-count{font-size:10px;font-weight:700}.st-grid{stroke:#DDE3E9}.st-lane{stroke:#7F8A96;stroke-width:1.5}.st-down{fill:none;stroke:#C8102E;stroke-dasharray:3 3}.st-paused{fill:#E7ECF1;stroke:#7F8A96}.st-zombie{fill:none;stroke:#16202B;stroke-dasharray:1 3;stroke-width:2}.st-arrow{stroke:#026BA1;stroke-width:1.1;fill:none}.st-head{fill:#026BA1}.st-arrow.st-lit{stroke:#16202B;stroke-width:2.2}.st-head.st-lit{fill:#16202B}.st-arrow.st-dim{stroke:#B9C4CF;stroke-width:1}.st-head.st-dim{fill:#B9C4CF}.st-arrow.st-lost,.st-cross{stroke:#AA2041;stroke-width:2.2;fill:none}.st-arrow.st-lost{stroke-dasharray:4 3}.st-bundle{stroke:#026BA1;stroke-width:1.5}.st-bundle.st-dim{stroke:#DDE3E9}.st-bead{fill:#fff;stroke:#026BA1}.st-mark{fill:none;stroke:#16202B;stroke-width:1.5}.st-append{fill:#DCEBF5;stroke:#026BA1}.st-ack{stroke:#02608F;stroke-width:2}.st-commit{stroke-width:2.5}.st-table{fill:#DCEBF5}.st-fault{fill:#C8102E;stroke:#C8102E}.st-life{fill:#C8102E;stroke:#C8102E}.st-trouble{fill:#FBE9ED;stroke:#AA2041}.st-other,.st-faint{stroke:#7F8A96;stroke-width:1}";
+const STYLE: &str = "text{font:12px 'Atkinson Hyperlegible Next Variable',system-ui,sans-serif;fill:#16202B}.st-tick,.st-foot{fill:#4F5B67;font-size:11px}.st-tick,.st-count{text-anchor:middle}.st-name{text-anchor:end}.st-state{font-size:11px;fill:#4F5B67}.st-count{font-size:10px;font-weight:700}.st-grid{stroke:#DDE3E9}.st-lane{stroke:#7F8A96;stroke-width:1.5}.st-down{fill:none;stroke:#C8102E;stroke-dasharray:3 3}.st-paused{fill:#E7ECF1;stroke:#7F8A96}.st-zombie{fill:none;stroke:#16202B;stroke-dasharray:1 3;stroke-width:2}.st-arrow{stroke:#026BA1;stroke-width:1.1;fill:none}.st-head{fill:#026BA1}.st-arrow.st-lit{stroke:#16202B;stroke-width:2.2}.st-head.st-lit{fill:#16202B}.st-arrow.st-dim{stroke:#B9C4CF;stroke-width:1}.st-head.st-dim{fill:#B9C4CF}.st-arrow.st-lost,.st-cross{stroke:#AA2041;stroke-width:2.2;fill:none}.st-arrow.st-lost{stroke-dasharray:4 3}.st-bundle{stroke:#026BA1;stroke-width:1.5}.st-bundle.st-dim{stroke:#DDE3E9}.st-bundle.st-lit{stroke:#16202B;stroke-width:2.2}.st-bead{fill:#fff;stroke:#026BA1}.st-mark{fill:none;stroke:#16202B;stroke-width:1.5}.st-append{fill:#DCEBF5;stroke:#026BA1}.st-ack{stroke:#02608F;stroke-width:2}.st-commit{stroke-width:2.5}.st-table{fill:#DCEBF5}.st-fault{fill:#C8102E;stroke:#C8102E}.st-life{fill:#C8102E;stroke:#C8102E}.st-trouble{fill:#FBE9ED;stroke:#AA2041}.st-other,.st-faint{stroke:#7F8A96;stroke-width:1}";
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -705,10 +715,9 @@ pub fn Spacetime(props: &BesideProps) -> Html {
     });
     *kept.borrow_mut() = Some(window);
     let pitch = match fit {
-        Fit::Whole => 26.0,
         Fit::Phone => 30.0,
-        Fit::Room => 40.0,
-        Fit::Low | Fit::Lowest => 22.0,
+        Fit::Room => 36.0,
+        _ => 22.0,
     };
     let scene = Scene {
         diagram: diagram.clone(),
@@ -984,7 +993,7 @@ pub fn Spacetime(props: &BesideProps) -> Html {
             run.digest_text(),
             view.done.scenario.seed
         );
-        Callback::from(move |_| {
+        Callback::from(move |()| {
             let svg = scene.to_svg(&summary, &footer);
             files::save("streamproof-spacetime.svg", "image/svg+xml", &svg);
         })
@@ -995,9 +1004,8 @@ pub fn Spacetime(props: &BesideProps) -> Html {
     };
     let toggle = |what: &yew::UseStateHandle<bool>| {
         let what = what.clone();
-        Callback::from(move |_| what.set(!*what))
+        Callback::from(move |()| what.set(!*what))
     };
-    let press = |action: Callback<()>| action.reform(|_| ());
     let now = scene.x(view.at);
     let height = scene.height();
     let has_branches = diagram.lanes.iter().any(|lane| lane.branch);
@@ -1011,17 +1019,17 @@ pub fn Spacetime(props: &BesideProps) -> Html {
         <section class="panel spacetime" aria-label="Spacetime diagram">
             <header>
                 <h2>{ "Spacetime" }</h2>
-                <span class="st-window-words">{ format!("{} to {}", seconds(Time::from_micros(window.from)), seconds(Time::from_micros(window.to()))) }</span>
+                <span class="vh st-window-words">{ format!("{} to {}", seconds(Time::from_micros(window.from)), seconds(Time::from_micros(window.to()))) }</span>
                 <div class="st-tools">
-                    <button class="btn" id="st-earlier" onclick={press(pan(-0.5))} aria-label="Earlier">{ "◀" }</button>
-                    <button class="btn" id="st-later" onclick={press(pan(0.5))} aria-label="Later">{ "▶" }</button>
-                    <button class="btn" id="st-in" onclick={press(zoom(0.5))} aria-label="Closer">{ "+" }</button>
-                    <button class="btn" id="st-out" onclick={press(zoom(2.0))} aria-label="Farther">{ "−" }</button>
-                    <button class="btn" id="st-now" onclick={press(follow_playhead.clone())} disabled={chosen.is_none()}>{ "Playhead" }</button>
-                    if has_branches { <button class="btn" id="st-branches" aria-pressed={branches.to_string()} onclick={toggle(&branches)}>{ "Branches" }</button> }
-                    <button class="btn" id="st-polls" aria-pressed={housekeeping.to_string()} onclick={toggle(&housekeeping)} title="Heartbeats, metadata and offset look-ups">{ "Heartbeats" }</button>
-                    <button class="btn" id="st-list" aria-pressed={listed.to_string()} onclick={toggle(&listed)}>{ "List" }</button>
-                    <button class="btn" id="st-svg" onclick={save}>{ "SVG" }</button>
+                    { tool("st-earlier", "◀", "Earlier", None, false, pan(-0.5)) }
+                    { tool("st-later", "▶", "Later", None, false, pan(0.5)) }
+                    { tool("st-in", "+", "Closer", None, false, zoom(0.5)) }
+                    { tool("st-out", "−", "Farther", None, false, zoom(2.0)) }
+                    { tool("st-now", "Playhead", "", None, chosen.is_none(), follow_playhead.clone()) }
+                    if has_branches { { tool("st-branches", "Branches", "", Some(*branches), false, toggle(&branches)) } }
+                    { tool("st-polls", "Heartbeats", "", Some(*housekeeping), false, toggle(&housekeeping)) }
+                    { tool("st-list", "List", "", Some(*listed), false, toggle(&listed)) }
+                    { tool("st-svg", "SVG", "", None, false, save) }
                     <button class="btn quiet" onclick={close}>{ "Close" }<kbd>{ "Esc" }</kbd></button>
                 </div>
             </header>
@@ -1051,6 +1059,20 @@ pub fn Spacetime(props: &BesideProps) -> Html {
             if *listed { { entries(&scene, &words, &picked, head, trace) } }
         </section>
     }
+}
+
+/// A button of the row above the picture.
+fn tool(
+    id: &'static str,
+    words: &'static str,
+    label: &'static str,
+    pressed: Option<bool>,
+    disabled: bool,
+    action: Callback<()>,
+) -> Html {
+    let label = (!label.is_empty()).then_some(label);
+    let onclick = action.reform(|_| ());
+    html! { <button class="btn" {id} aria-label={label} aria-pressed={pressed.map(|on| on.to_string())} {disabled} {onclick}>{ words }</button> }
 }
 
 #[yew::hook]

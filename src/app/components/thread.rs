@@ -134,6 +134,7 @@ fn class(knot: &Knot) -> &'static str {
 fn word(knot: &Knot) -> &'static str {
     match (knot.kind, knot.shape) {
         (LinkKind::Fault, _) => "fault",
+        (_, Shape::Commit) if knot.text.starts_with("batch") => "planned",
         (_, Shape::Append) => "stored",
         (_, Shape::Ack) => "ack",
         (_, Shape::Commit) => "commit",
@@ -145,7 +146,6 @@ fn word(knot: &Knot) -> &'static str {
             Some("sends") => "sent",
             Some("order") => "ordered",
             Some("poll()") => "polled",
-            Some("batch") => "planned",
             _ => "",
         },
     }
