@@ -181,9 +181,10 @@ pub fn Seeds(props: &BesideProps) -> Html {
                 <div class="spreads">
                     { for ChartKind::SPREADS.into_iter().zip(spreads).map(|(chart, spread)| {
                         let plot_view = PlotView { playhead: 0, from: 0, to: 1, highlight: None, plot_left: 40, plot_right: 8, playhead_line: false };
-                        // The picture is drawn anew when the report is another one.
                         let run = format!("{} seeds from {}", known.found.seeds, known.found.first);
-                        html! { <div class="spread" key={chart.title()}>
+                        // The picture is drawn anew when the report is another one.
+                        let counts: Vec<String> = spread.bars.iter().map(|bar| bar.seeds.to_string()).collect();
+                        html! { <div class="spread" key={format!("{} {}", chart.title(), counts.join(","))}>
                             <Plot {chart} plots={plots.clone()} {plot_view} width={each as u32} {height} zoom=1.0 run={run} seed={known.found.first} />
                             { over(&spread, each, f64::from(height), &open) }
                             { buttons(&spread, view.done.scenario.seed, &open) }
