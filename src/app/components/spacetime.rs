@@ -217,14 +217,14 @@ impl Scene {
     fn ink(&self) -> Vec<Ink> {
         let mut ink = Vec::new();
         self.ground(&mut ink);
-        let (lit, dim): (Vec<_>, Vec<_>) = self
+        let (lit, dim): (Vec<&Arrow>, Vec<&Arrow>) = self
             .arrows()
             .map(|(_, arrow)| arrow)
             .partition(|arrow| self.is_lit(arrow) || arrow.is_lost());
         // What is lit lies on top.
         for (arrows, most) in [(dim, ARROWS_MAX), (lit, LIT_MAX)] {
             let many = arrows.len() > most;
-            let (alone, beaded): (Vec<_>, Vec<_>) = arrows
+            let (alone, beaded): (Vec<&Arrow>, Vec<&Arrow>) = arrows
                 .into_iter()
                 .partition(|arrow| !many || arrow.is_lost());
             self.beads(&beaded, &mut ink);
