@@ -28,7 +28,7 @@ pub enum Check {
         suite: String,
         pred: Pred,
     },
-    /// Two runs of one seed; without `a` the preset is the first.
+    /// Two runs of one seed: `preset`, which need not be said, and then `mine`.
     Compare {
         a: Option<String>,
         b: String,
@@ -135,6 +135,18 @@ pub enum Standing {
 }
 
 impl Check {
+    /// A run that `compare` names and that nobody can have.
+    pub fn unknown_run(&self) -> Option<&str> {
+        match self {
+            Check::Compare { a, b, .. } => {
+                let first = a.as_deref().filter(|a| *a != PRESET);
+                first.or_else(|| Some(b.as_str()).filter(|b| *b != MINE))
+            }
+            Check::All(checks) => checks.iter().find_map(Check::unknown_run),
+            _ => None,
+        }
+    }
+
     /// Reads a check; `branches` are the names that may stand before a metric.
     pub fn parse(text: &str, branches: &[&str]) -> Result<Check, String> {
         let mut parser = Parser::new(text, branches)?;
@@ -203,12 +215,21 @@ impl Check {
             Check::Gauntlet { suite, .. } => {
                 Standing::CannotTell(format!("suite {suite} has not been run"))
             }
-            Check::Compare { b, .. } => Standing::CannotTell(format!("there is no run named {b}")),
+            Check::Compare { pred, .. } => match self.unknown_run() {
+                Some(name) => Standing::CannotTell(format!(
+                    "there is no run named {name}; the runs are {PRESET} and {MINE}, in this order"
+                )),
+                None => Check::Run(pred.clone()).standing(evidence),
+            },
             Check::Kills(_) => Standing::CannotTell("this lesson keeps no such count".into()),
             Check::PointsAtMost { points, backlog } => planned(*points, backlog, evidence),
         }
     }
 }
+
+/// The runs that `compare` knows: that of the unchanged scenario, and the learner's.
+const PRESET: &str = "preset";
+const MINE: &str = "mine";
 
 /// Nothing but these settings differs: with them set back the scenario is the step's own, faults included.
 fn changed_only(keys: &[String], evidence: &Evidence) -> Standing {
@@ -335,6 +356,30 @@ impl Expr {
 
 impl Name {
     fn value(&self, evidence: &Evidence) -> Result<f64, String> {
+        let base = || {
+            let base = evidence.base_run;
+            base.ok_or("the unchanged scenario has not been run yet")
+        };
+        if let Of::Difference | Of::Ratio = self.of {
+            let value = |run: &Run| {
+                let value = run.verdict.metric(&self.metric);
+                value.ok_or_else(|| format!("{} has no value in one of the runs", self.metric))
+            };
+            let (first, second) = (value(base()?)?, value(evidence.run)?);
+            let found = match self.of {
+                Of::Difference => second - first,
+                _ => second / first,
+            };
+            // Nothing divided by nothing, or two endless times.
+            return match found.is_nan() {
+                true => Err(format!(
+                    "{self} has no value: {} and {}",
+                    number(second),
+                    number(first)
+                )),
+                false => Ok(found),
+            };
+        }
         let verdict = match &self.of {
             Of::Run => &evidence.run.verdict,
             Of::Branch(branch) => evidence
@@ -342,13 +387,8 @@ impl Name {
                 .branches
                 .get(branch)
                 .ok_or_else(|| format!("this run has no branch {branch}"))?,
-            Of::Preset => {
-                &evidence
-                    .base_run
-                    .ok_or("the unchanged scenario has not been run yet")?
-                    .verdict
-            }
-            Of::Difference | Of::Ratio => return Err("there is only one run".into()),
+            Of::Preset => &base()?.verdict,
+            Of::Difference | Of::Ratio => unreachable!("answered above"),
         };
         verdict
             .metric(&self.metric)
@@ -862,6 +902,48 @@ mod tests {
             standing("gauntlet(G-NET, dup == 0)", "{}"),
             Standing::CannotTell(_)
         ));
+    }
+
+    #[test]
+    fn a_run_is_compared_with_that_of_the_unchanged_scenario() {
+        let fixed = r#"{"producer": {"enable.idempotence": true}}"#;
+        for (text, patch, found) in [
+            (
+                "compare(mine, d.dup == 0 && ratio.rows == 1)",
+                "{}",
+                Standing::Passed,
+            ),
+            (
+                "compare(mine, d.dup < 0 && ratio.dup == 0 && d.lost == 0)",
+                fixed,
+                Standing::Passed,
+            ),
+            (
+                "compare(preset, mine, ratio.rows < 1)",
+                fixed,
+                Standing::Passed,
+            ),
+            (
+                "compare(mine, d.dup < 0)",
+                "{}",
+                Standing::NotYet("d.dup is 0, it should be < 0".into()),
+            ),
+            (
+                "compare(mine, ratio.lost < 1)",
+                "{}",
+                Standing::CannotTell("ratio.lost has no value: 0 and 0".into()),
+            ),
+            (
+                "compare(mine, preset, d.dup > 0)",
+                "{}",
+                Standing::CannotTell(
+                    "there is no run named mine; the runs are preset and mine, in this order"
+                        .into(),
+                ),
+            ),
+        ] {
+            assert_eq!(standing(text, patch), found, "{text} with {patch}");
+        }
     }
 
     #[test]

@@ -342,6 +342,10 @@ impl Reader<'_> {
             let source = source.trim().to_string();
             let check = Check::parse(&source, &self.known_branches())
                 .map_err(|problem| self.error(line, format!("check \"{source}\": {problem}")))?;
+            if let Some(run) = check.unknown_run() {
+                let problem = format!("no run \"{run}\"; the two are preset and mine");
+                return Err(self.error(line, format!("check \"{source}\": {problem}")));
+            }
             if check.counts_points() && self.backlog.is_empty() {
                 let problem = "points are those of a block ```backlog, which has to come first";
                 return Err(self.error(line, format!("check \"{source}\": {problem}")));

@@ -4,6 +4,7 @@
 //! What is damaged, somebody else's or of a newer version is refused with its place, and never read in part.
 
 use super::{Lesson, Step};
+use crate::sim::compact::sort_by_rank;
 use crate::sim::json;
 use crate::sim::ordered::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
@@ -224,7 +225,7 @@ impl Progress {
         };
         let mut all: Vec<Due> = self.lessons.iter().filter_map(due).collect();
         // Stable: what is equally late stays in the order of the ids.
-        all.sort_by_key(|due| std::cmp::Reverse(due.overdue));
+        sort_by_rank(&mut all, |due| (u64::from(u32::MAX - due.overdue), 0));
         all
     }
 }

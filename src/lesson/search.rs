@@ -5,6 +5,7 @@
 
 use super::glossary::{Glossary, Term};
 use super::{Block, Inline, Lesson, Part, Step};
+use crate::sim::compact::sort_by_rank;
 use crate::sim::{catalog, control};
 
 /// What is searched beside settings and scenarios, which are in the program.
@@ -88,7 +89,7 @@ pub fn search(corpus: Corpus, query: &str, most: usize) -> Vec<Hit> {
         }
     }
     // Stable: what is equally good stays in this order.
-    hits.sort_by_key(|hit| std::cmp::Reverse(hit.rank));
+    sort_by_rank(&mut hits, |hit| (u64::from(u32::MAX - hit.rank), 0));
     hits.truncate(most);
     hits
 }

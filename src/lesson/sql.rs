@@ -34,30 +34,26 @@ pub fn difference(found: &Rows, wanted: &Rows) -> Option<String> {
             several(width, "column")
         ));
     }
-    let sorted = |rows: &Rows| {
-        let mut rows = rows.to_vec();
-        rows.sort();
-        rows
-    };
-    let (mut mine, mut theirs) = (sorted(found), sorted(wanted));
-    if mine == theirs {
-        return None;
-    }
-    let mut missing = Vec::new();
-    while let Some(row) = theirs.pop() {
-        match mine.binary_search(&row) {
-            Ok(at) => {
-                mine.remove(at);
+    // A row found is taken out of what is wanted, so copies count.
+    let mut missing: Vec<&Vec<Option<String>>> = wanted.iter().collect();
+    let mut surplus = 0;
+    for row in found {
+        match missing.iter().position(|other| *other == row) {
+            Some(at) => {
+                missing.swap_remove(at);
             }
-            Err(_) => missing.push(row),
+            None => surplus += 1,
         }
+    }
+    if missing.is_empty() && surplus == 0 {
+        return None;
     }
     let counts = format!(
         "your query finds {}, the answer has {}",
         several(found.len(), "row"),
         several(wanted.len(), "row")
     );
-    Some(match (missing.len(), mine.len()) {
+    Some(match (missing.len(), surplus) {
         (0, surplus) => format!("{counts}: {surplus} too many"),
         (missing, 0) => format!("{counts}: {missing} missing"),
         (missing, surplus) => {

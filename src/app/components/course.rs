@@ -1,17 +1,18 @@
 //! The course over the page: its lessons and how each stands, its words, the learner's progress, and one search over lessons,
 //! words, settings and scenarios.
 
-use super::progress::{Keeping, Reviews, Warning, read_course, state, use_course};
-use super::word::Meaning;
+use super::progress::{Keeping, read_course, reviews, state, use_course, warning};
+use super::word::meaning;
 use crate::app::fetch;
 use crate::app::lab::{Action, Face, Lab, Panel};
 use crate::app::learner::Wanted;
 use crate::app::link::open_lesson;
-use crate::app::storage::use_kept;
+use crate::app::storage::{Kept, use_kept};
 use crate::lesson::Lesson;
 use crate::lesson::course::Course as List;
 use crate::lesson::glossary::Glossary;
 use crate::lesson::search::{Corpus, Hit, Place, search};
+use crate::sim::compact::sort_by_rank;
 use crate::sim::{Scenario, catalog, control};
 use gloo::events::EventListener;
 use gloo::timers::callback::Timeout;
@@ -22,9 +23,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use web_sys::{HtmlDialogElement, HtmlElement, HtmlInputElement};
 use yew::{
-    Callback, ContextProvider, Event, Html, InputEvent, KeyboardEvent, MouseEvent, NodeRef,
-    Properties, TargetCast, UseReducerHandle, component, hook, html, use_effect_with, use_node_ref,
-    use_state, use_state_eq,
+    Callback, Event, Html, InputEvent, KeyboardEvent, MouseEvent, NodeRef, Properties, TargetCast,
+    UseReducerHandle, component, hook, html, use_effect_with, use_node_ref, use_state,
+    use_state_eq,
 };
 
 #[derive(Properties, Clone, PartialEq)]
@@ -57,6 +58,19 @@ pub fn Course(props: &CourseProps) -> Html {
     let query = use_state_eq(String::new);
     let dialog = use_node_ref();
     let texts = use_texts();
+    let kept = use_kept();
+    let course = use_course();
+    let asked = use_node_ref();
+    {
+        // The word that was asked for is in view, and has the focus.
+        let asked = asked.clone();
+        use_effect_with((*view).clone(), move |_| {
+            if let Some(summary) = asked.cast::<HtmlElement>() {
+                summary.scroll_into_view();
+                let _ = summary.focus();
+            }
+        });
+    }
     {
         let (dialog, on_close) = (dialog.clone(), on_close.clone());
         use_effect_with((), move |()| {
@@ -76,16 +90,17 @@ pub fn Course(props: &CourseProps) -> Html {
             }
         })
     };
-    let hits: Vec<Hit> = match &texts {
-        Some(texts) => {
-            let corpus = Corpus {
+    let found = {
+        let texts = texts.clone();
+        move |query: &str| {
+            let corpus = texts.as_ref().map_or_else(Corpus::default, |texts| Corpus {
                 lessons: &texts.lessons,
                 glossary: Some(&texts.glossary),
-            };
-            search(corpus, &query, MOST)
+            });
+            search(corpus, query, MOST)
         }
-        None => search(Corpus::default(), &query, MOST),
     };
+    let hits: Vec<Hit> = found(&query);
     let follow = {
         let (lab, on_go, on_close) = (lab.clone(), on_go.clone(), on_close.clone());
         let (view, query) = (view.setter(), query.setter());
@@ -120,14 +135,14 @@ pub fn Course(props: &CourseProps) -> Html {
     };
     let on_key = {
         let (dialog, follow) = (dialog.clone(), follow.clone());
-        let first = hits.first().map(|hit| hit.place.clone());
         Callback::from(move |event: KeyboardEvent| {
-            let typing = event.target_dyn_into::<HtmlInputElement>().is_some();
-            match event.key().as_str() {
-                "ArrowDown" => walk(&dialog, true),
-                "ArrowUp" => walk(&dialog, false),
-                "Enter" if typing => match &first {
-                    Some(place) => follow.emit(place.clone()),
+            let typing = event.target_dyn_into::<HtmlInputElement>();
+            match (event.key().as_str(), typing) {
+                ("ArrowDown", _) => walk(&dialog, true),
+                ("ArrowUp", _) => walk(&dialog, false),
+                // What stands in the field, even if it has not been drawn yet.
+                ("Enter", Some(input)) => match found(&input.value()).into_iter().next() {
+                    Some(hit) => follow.emit(hit.place),
                     None => return,
                 },
                 _ => return,
@@ -142,7 +157,7 @@ pub fn Course(props: &CourseProps) -> Html {
         html! { <button class="btn quiet" aria-current={current.then_some("true")} onclick={show}>{ name }</button> }
     };
     let words = texts.as_ref().map_or(0, |texts| texts.glossary.terms.len());
-    let found = match (hits.len(), &texts) {
+    let told = match (hits.len(), &texts) {
         (_, None) => "Fetching the lessons".to_string(),
         (0, _) => "Nothing has all of these words.".into(),
         (1, _) => "1 place".into(),
@@ -150,7 +165,6 @@ pub fn Course(props: &CourseProps) -> Html {
         (several, _) => format!("{several} places"),
     };
     html! {
-        <ContextProvider<Callback<Wanted>> context={on_go.clone()}>
         <dialog class="course" aria-label="Course" ref={dialog} onkeydown={on_key}>
             <header>
                 <input id="find" type="search" autofocus=true aria-label="Search lessons, words, settings and scenarios" placeholder="Search lessons, words, settings, scenarios" value={(*query).clone()} oninput={on_input} />
@@ -164,13 +178,13 @@ pub fn Course(props: &CourseProps) -> Html {
                 </nav>
                 <div class="shelf">
                     { match &*view {
-                        View::Lessons => html! { <Lessons on_go={on_go.clone()} /> },
-                        View::Words(term) => html! { <Words {texts} asked={term.clone()} /> },
-                        View::Progress => html! { <><Warning /><Keeping /></> },
+                        View::Lessons => lessons(course.as_deref(), &kept, on_go),
+                        View::Words(term) => all_words(texts.as_deref(), term.as_deref(), &asked, on_go),
+                        View::Progress => html! { <>{ warning(&kept) }<Keeping /></> },
                     } }
                 </div>
             } else {
-                <p class="crumb" role="status">{ found }</p>
+                <p class="crumb" role="status">{ told }</p>
                 <ul class="hits" aria-label="Found">
                     { for hits.iter().map(|hit| {
                         let place = hit.place.clone();
@@ -184,7 +198,6 @@ pub fn Course(props: &CourseProps) -> Html {
                 </ul>
             }
         </dialog>
-        </ContextProvider<Callback<Wanted>>>
     }
 }
 
@@ -296,7 +309,7 @@ async fn read_texts() -> Result<Texts, String> {
     let glossary = fetch::text("./lessons/en/glossary.md").await;
     let _ = JsFuture::from(Promise::all(&under_way)).await;
     let mut read = read.take();
-    read.sort_by_key(|(n, ..)| *n);
+    sort_by_rank(&mut read, |(n, ..)| (*n as u64, 0));
     Ok(Texts {
         lessons: read
             .into_iter()
@@ -306,17 +319,9 @@ async fn read_texts() -> Result<Texts, String> {
     })
 }
 
-#[derive(Properties, PartialEq)]
-struct LessonsProps {
-    on_go: Callback<Wanted>,
-}
-
 /// Every lesson by its module, and an instructor's own.
-#[component]
-fn Lessons(props: &LessonsProps) -> Html {
-    let LessonsProps { on_go } = props;
-    let kept = use_kept();
-    let Some(course) = use_course() else {
+fn lessons(course: Option<&List>, kept: &Kept, on_go: &Callback<Wanted>) -> Html {
+    let Some(course) = course else {
         return html! { <p class="crumb" role="status">{ "Fetching the lessons" }</p> };
     };
     let open = {
@@ -328,7 +333,6 @@ fn Lessons(props: &LessonsProps) -> Html {
             }
         })
     };
-    let list: &List = &course;
     let entry = |(number, id, title): (String, &str, String)| {
         let wanted = Wanted::lesson(id);
         let go = on_go.reform(move |_: MouseEvent| wanted.clone());
@@ -336,13 +340,13 @@ fn Lessons(props: &LessonsProps) -> Html {
     };
     html! {
         <>
-            <Warning />
-            <Reviews course={course.clone()} kept={kept.clone()} on_go={on_go.clone()} />
+            { warning(kept) }
+            { reviews(course, kept, on_go) }
             <div class="modules">
-                { for list.modules.iter().map(|module| html! {
+                { for course.modules.iter().map(|module| html! {
                     <section key={module.id.clone()}>
                         <h2>{ module.title.clone() }</h2>
-                        <ul>{ for list.lessons().filter(|(_, id, _)| module.has(id)).map(entry) }</ul>
+                        <ul>{ for course.lessons().filter(|(_, id, _)| module.has(id)).map(entry) }</ul>
                     </section>
                 }) }
                 <section>
@@ -355,45 +359,25 @@ fn Lessons(props: &LessonsProps) -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct WordsProps {
-    texts: Option<Rc<Texts>>,
-    asked: Option<String>,
-}
-
-impl PartialEq for Texts {
-    /// They are fetched once.
-    fn eq(&self, other: &Texts) -> bool {
-        std::ptr::eq(self, other)
-    }
-}
-
-/// The words of the course, each to be opened.
-#[component]
-fn Words(props: &WordsProps) -> Html {
-    let WordsProps { texts, asked } = props;
-    let node = use_node_ref();
-    {
-        let node = node.clone();
-        use_effect_with(asked.clone(), move |_| {
-            if let Some(summary) = node.cast::<HtmlElement>() {
-                summary.scroll_into_view();
-                let _ = summary.focus();
-            }
-        });
-    }
+/// The words of the course, each to be opened; `place` is that of the one that is asked for.
+fn all_words(
+    texts: Option<&Texts>,
+    asked: Option<&str>,
+    place: &NodeRef,
+    on_go: &Callback<Wanted>,
+) -> Html {
     let Some(texts) = texts else {
         return html! { <p class="crumb" role="status">{ "Fetching the words" }</p> };
     };
     html! {
         <div class="entries">
             { for texts.glossary.terms.iter().map(|term| {
-                let is_it = asked.as_ref() == Some(&term.term);
-                let place = if is_it { node.clone() } else { NodeRef::default() };
+                let is_it = asked == Some(term.term.as_str());
+                let place = if is_it { place.clone() } else { NodeRef::default() };
                 html! {
                     <details key={term.term.clone()} open={is_it}>
                         <summary ref={place}>{ term.term.clone() }</summary>
-                        <Meaning term={term.clone()} />
+                        { meaning(term, on_go) }
                     </details>
                 }
             }) }

@@ -12,10 +12,11 @@ use crate::decide::tree::{self, Leaf, Next, TREE};
 use crate::decide::{Case, Plan, Refused, measure, record};
 use crate::job::{Found, Reply, What};
 use std::rc::Rc;
-use web_sys::HtmlElement;
+use web_sys::{HtmlElement, HtmlSelectElement};
 use yew::{
-    Callback, Html, NodeRef, Properties, Reducible, SubmitEvent, UseReducerDispatcher,
-    UseReducerHandle, component, html, use_effect_with, use_node_ref, use_reducer,
+    Callback, Event, Html, MouseEvent, NodeRef, Properties, Reducible, SubmitEvent, TargetCast,
+    UseReducerDispatcher, UseReducerHandle, component, html, use_effect_with, use_node_ref,
+    use_reducer,
 };
 
 #[derive(Properties, PartialEq, Clone)]
@@ -26,9 +27,12 @@ pub struct DecideProps {
 }
 
 /// What is on the desk: the answers, which question is open, and what was found so far.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Desk {
-    case: Case,
+    /// One a segment of the pipeline. The first reads the topic.
+    cases: Vec<Case>,
+    /// The segment that is answered.
+    open: usize,
     /// Which of the questions that are asked; behind the last: none.
     at: usize,
     /// What follows, once all is answered.
@@ -42,8 +46,35 @@ struct Desk {
     problem: Option<String>,
 }
 
+impl Default for Desk {
+    fn default() -> Desk {
+        Desk {
+            cases: vec![Case::default()],
+            open: 0,
+            at: 0,
+            plan: None,
+            told: Vec::new(),
+            measuring: false,
+            progress: (0, 0),
+            findings: None,
+            problem: None,
+        }
+    }
+}
+
+/// What segments are called.
+const NAMES: [&str; 4] = ["billing", "monitoring", "compliance", "analytics"];
+
 enum Turn {
     Answer(&'static str, &'static str),
+    /// Another segment, which is open then.
+    Add,
+    /// The open segment goes.
+    Remove,
+    /// Another segment is opened.
+    Open(usize),
+    /// What the open segment reads: another one's output, or the topic.
+    From(Option<String>),
     Go(usize),
     Measure(bool),
     Heard(Reply),
@@ -56,34 +87,66 @@ impl Reducible for Desk {
         let mut desk = (*self).clone();
         match turn {
             Turn::Answer(id, value) => {
+                let case = &mut desk.cases[desk.open];
                 // The page offers what the question accepts.
-                let _ = desk.case.answer(id, value);
+                let _ = case.answer(id, value);
                 // An answer that is not asked for any more, or an engine that does not write there, is taken back.
-                let asked = tree::asked(&desk.case);
+                let asked = tree::asked(case);
                 for id in ["id", "replace"] {
                     if asked.iter().all(|question| question.id != id) {
-                        desk.case.forget(id);
+                        case.forget(id);
                     }
                 }
-                if id != "engine"
-                    && tree::engine(&desk.case).is_err()
-                    && desk.case.given("sink").is_some()
-                {
-                    desk.case.forget("engine");
+                if id != "engine" && tree::engine(case).is_err() && case.given("sink").is_some() {
+                    case.forget("engine");
                 }
-                desk = Desk {
-                    case: desk.case,
-                    at: desk.at,
-                    ..Desk::default()
-                };
+                desk = desk.anew();
+            }
+            Turn::Add => {
+                for case in &mut desk.cases {
+                    if case.name.is_empty() {
+                        case.name = NAMES[0].into();
+                    }
+                }
+                let taken = |name: &&str| desk.cases.iter().any(|case| case.name == *name);
+                if let Some(name) = NAMES.into_iter().find(|name| !taken(name)) {
+                    desk.cases.push(Case::new(name));
+                    desk.open = desk.cases.len() - 1;
+                    desk.at = 0;
+                }
+                desk = desk.anew();
+            }
+            Turn::Remove => {
+                let gone = desk.cases.remove(desk.open);
+                for case in &mut desk.cases {
+                    if case.from.as_ref() == Some(&gone.name) {
+                        case.from = None;
+                    }
+                }
+                // The first one reads the topic.
+                if let Some(first) = desk.cases.first_mut() {
+                    first.from = None;
+                }
+                if let [alone] = &mut desk.cases[..] {
+                    alone.name.clear();
+                }
+                desk.open = desk.open.min(desk.cases.len() - 1);
+                desk.at = desk.asked();
+                desk = desk.anew().planned();
+            }
+            Turn::Open(open) => {
+                desk.open = open;
+                desk.at = desk.first_open();
+                desk = desk.planned();
+            }
+            Turn::From(from) => {
+                let open = desk.open;
+                desk.cases[open].from = from;
+                desk = desk.anew().planned();
             }
             Turn::Go(at) => {
-                let asked = tree::asked(&desk.case).len();
-                desk.at = at.min(asked);
-                if desk.at == asked && desk.plan.is_none() {
-                    let plan = Plan::of(std::slice::from_ref(&desk.case));
-                    desk.plan = Some(plan.map(Rc::new));
-                }
+                desk.at = at.min(desk.asked());
+                desk = desk.planned();
             }
             Turn::Measure(on) => {
                 desk.measuring = on;
@@ -99,6 +162,44 @@ impl Reducible for Desk {
 }
 
 impl Desk {
+    /// The segment that is answered.
+    fn case(&self) -> &Case {
+        &self.cases[self.open]
+    }
+
+    /// How many questions it is asked.
+    fn asked(&self) -> usize {
+        tree::asked(self.case()).len()
+    }
+
+    /// The first of its questions without an answer.
+    fn first_open(&self) -> usize {
+        let asked = tree::asked(self.case());
+        let silent = |question: &&Question| standing(self.case(), question).is_none();
+        asked
+            .iter()
+            .position(|question| silent(&question))
+            .unwrap_or(asked.len())
+    }
+
+    /// The answers are other ones: what followed from the old ones goes.
+    fn anew(self) -> Desk {
+        Desk {
+            cases: self.cases,
+            open: self.open,
+            at: self.at,
+            ..Desk::default()
+        }
+    }
+
+    /// Behind the last question stands what follows, from the answers of all segments.
+    fn planned(mut self) -> Desk {
+        if self.at == self.asked() && self.plan.is_none() {
+            self.plan = Some(Plan::of(&self.cases).map(Rc::new));
+        }
+        self
+    }
+
     fn hear(&mut self, reply: Reply) {
         match reply {
             Reply::Done { run, .. } => self.told.push(Told::Run(measure::Measures::of(&run))),
@@ -129,7 +230,7 @@ pub fn Decide(props: &DecideProps) -> Html {
     let top = use_node_ref();
     {
         let top = top.clone();
-        use_effect_with(desk.at, move |_| focus(&top));
+        use_effect_with((desk.at, desk.open), move |_| focus(&top));
     }
     {
         // One question to the simulator after the other.
@@ -192,15 +293,15 @@ impl PartialEq for DeskProps {
 #[component]
 fn Asking(props: &DeskProps) -> Html {
     let desk = &props.desk;
-    let asked = tree::asked(&desk.case);
+    let asked = tree::asked(desk.case());
     let go = |at: usize| {
         let desk = desk.clone();
         Callback::from(move |_| desk.dispatch(Turn::Go(at)))
     };
     let answered = asked.iter().enumerate().filter_map(|(place, question)| {
-        let given = desk.case.given(question.id);
+        let given = desk.case().given(question.id);
         // What was passed without an answer is answered all the same.
-        let value = given.or_else(|| standing(&desk.case, question).filter(|_| place < desk.at))?;
+        let value = given.or_else(|| standing(desk.case(), question).filter(|_| place < desk.at))?;
         let says = question.choice(value).map_or(value, |choice| choice.says);
         Some(html! { <li><button class="link" onclick={go(place)} aria-current={(place == desk.at).then_some("step")}>{ question.id }</button>{ format!(" {says}") }</li> })
     });
@@ -214,10 +315,55 @@ fn Asking(props: &DeskProps) -> Html {
     };
     html! {
         <section class="panel asking" aria-label="Questions">
+            <Segments desk={desk.clone()} />
             { open }
             <ol class="given">{ for answered }</ol>
-            <p class="crumb">{ "One segment is decided here; a pipeline of several is decided by " }<code>{ "streamproof decide" }</code>{ "." }</p>
         </section>
+    }
+}
+
+/// The segments of the pipeline: which one is open, what it reads, one more, one less.
+#[component]
+fn Segments(props: &DeskProps) -> Html {
+    let desk = &props.desk;
+    let turn = |turn: fn() -> Turn| {
+        let desk = desk.clone();
+        Callback::from(move |_: MouseEvent| desk.dispatch(turn()))
+    };
+    let add = html! {
+        if desk.cases.len() < NAMES.len() { <button class="btn" id="decide-add" type="button" onclick={turn(|| Turn::Add)}>{ "Add a segment" }</button> }
+    };
+    if desk.cases.len() == 1 {
+        return html! { <div class="segments"><p class="crumb">{ "One segment. A pipeline may have more, each with answers of its own." }</p>{ add }</div> };
+    }
+    let from = {
+        let desk = desk.clone();
+        Callback::from(move |event: Event| {
+            let name = event.target_unchecked_into::<HtmlSelectElement>().value();
+            desk.dispatch(Turn::From(Some(name).filter(|name| !name.is_empty())));
+        })
+    };
+    let case = desk.case();
+    html! {
+        <div class="segments" role="group" aria-label="Segments of the pipeline">
+            { for desk.cases.iter().enumerate().map(|(place, case)| {
+                let open = {
+                    let desk = desk.clone();
+                    Callback::from(move |_: MouseEvent| desk.dispatch(Turn::Open(place)))
+                };
+                html! { <button class="btn quiet" key={case.name.clone()} type="button" onclick={open} aria-current={(place == desk.open).then_some("true")}>{ case.name.clone() }</button> }
+            }) }
+            { add }
+            if desk.open > 0 {
+                <label class="reads">{ "It reads " }
+                    <select id="decide-from" onchange={from}>
+                        <option value="" selected={case.from.is_none()}>{ "the topic" }</option>
+                        { for desk.cases[..desk.open].iter().map(|other| html! { <option value={other.name.clone()} selected={case.from.as_ref() == Some(&other.name)}>{ format!("what {} writes", other.name) }</option> }) }
+                    </select>
+                </label>
+            }
+            <button class="link" id="decide-remove" type="button" onclick={turn(|| Turn::Remove)}>{ format!("Remove {}", case.name) }</button>
+        </div>
     }
 }
 
@@ -236,8 +382,8 @@ fn ask(
     top: NodeRef,
 ) -> Html {
     let at = desk.at;
-    let silent = standing(&desk.case, question);
-    let sink = desk.case.given("sink").unwrap_or_default();
+    let silent = standing(desk.case(), question);
+    let sink = desk.case().given("sink").unwrap_or_default();
     let fits = |value: &str| question.id != "engine" || tree::fitting(sink).contains(&value);
     let choices = question.choices.iter().filter(|choice| fits(choice.value));
     let submit = {
@@ -277,7 +423,7 @@ fn ask(
 /// The tree with the path taken so far.
 #[component]
 fn Tree(props: &DeskProps) -> Html {
-    let (steps, end) = tree::walk(&props.desk.case);
+    let (steps, end) = tree::walk(props.desk.case());
     let yes = |word: &str| word == "yes";
     // Each line of the outline is reached by an answer to the line above that is one less deep.
     let mut above: Vec<usize> = Vec::new();
@@ -336,7 +482,6 @@ fn Outcome(props: &OutcomeProps) -> Html {
         }
         Some(Ok(plan)) => plan.clone(),
     };
-    let segment = &plan.segments[0];
     let apply = {
         let (lab, close, plan) = (props.lab.clone(), props.on_close.clone(), plan.clone());
         let digest = desk.findings.as_ref().map(|findings| findings.run.digest);
@@ -353,8 +498,10 @@ fn Outcome(props: &OutcomeProps) -> Html {
     };
     html! {
         <section class="panel outcome" aria-label="Profile">
-            <h2>{ title(segment) }</h2>
-            <p data-leaf={segment.leaf.code()}>{ promise(segment.leaf) }</p>
+            { for plan.segments.iter().map(|segment| html! { <>
+                <h2>{ match segment.case.name.as_str() { "" => title(segment), name => format!("{name}: {}", title(segment)) } }</h2>
+                <p data-leaf={segment.leaf.code()}>{ promise(segment.leaf) }</p>
+            </> }) }
             <div class="turns">
                 <button class="btn" id="decide-apply" onclick={apply}>{ "Apply to the run" }</button>
                 <button class="btn primary" id="decide-measure" onclick={measure}>{ if desk.measuring { "Cancel" } else { "Run and explore it" } }</button>
@@ -371,7 +518,7 @@ fn Outcome(props: &OutcomeProps) -> Html {
             <h3>{ "Settings" }</h3>
             { settings(&plan.settings) }
             <h3>{ "Residual risks" }</h3>
-            <ul class="risks">{ for plan.risks.iter().map(|(_, risk)| html! { <li>{ risk.clone() }</li> }) }</ul>
+            <ul class="risks">{ for plan.risks.iter().map(|(segment, risk)| html! { <li>if !segment.is_empty() { <b>{ segment.clone() }</b>{ ": " } }{ risk.clone() }</li> }) }</ul>
         </section>
     }
 }

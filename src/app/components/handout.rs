@@ -4,7 +4,6 @@
 use super::prose::{self, Reading, coded};
 use crate::app::learner::{Loaded, SURE};
 use crate::app::link::address;
-use crate::lesson::glossary::Glossary;
 use crate::lesson::{Ask, AskKind, Part, Step, StepKind};
 use crate::sim::json::Text;
 use crate::sim::{Scenario, control};
@@ -13,8 +12,7 @@ use yew::{Html, html};
 
 pub fn handout(loaded: &Loaded, first: Option<&Scenario>) -> Html {
     let lesson = &loaded.lesson;
-    let no_words = Glossary::default();
-    let reading = Reading::new(None, &no_words);
+    let reading = Reading::new(None, None);
     let asks = lesson.steps.iter().flat_map(|step| step.asks());
     let run = first.map(|first| {
         format!(

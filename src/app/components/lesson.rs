@@ -4,17 +4,17 @@ use super::ask::Question;
 use super::glyphs;
 use super::guarantee::Underway;
 use super::handout::handout;
-use super::progress::{Warning, read_course};
+use super::progress::{read_course, warning};
 use super::prose::{self, Reading};
 use crate::app::frame::{first_step, use_progress};
 use crate::app::head::{Head, Move};
 use crate::app::hooks::{PRINT_LESSON, Printing, announce, use_print, use_printing};
-use crate::app::lab::{Action, Lab, Panel, Shared};
+use crate::app::lab::{Action, Done, Lab, Panel, Shared};
 use crate::app::learner::{
     Learned, Learner, Loaded, LoadedLesson, OPENING, SURE, Slide, Wanted, predicted_for,
 };
 use crate::app::many::{Asking, use_many};
-use crate::app::storage::{self, LARGEST, today};
+use crate::app::storage::{self, Kept, LARGEST, today, use_kept};
 use crate::app::{fetch, parameter};
 use crate::job::What;
 use crate::lesson::check::{Evidence, Standing};
@@ -26,9 +26,9 @@ use crate::sim::kernel::Time;
 use crate::sim::{Patch, catalog};
 use web_sys::HtmlSelectElement;
 use yew::{
-    Callback, ContextProvider, Event, Html, MouseEvent, Properties, TargetCast,
-    UseReducerDispatcher, UseReducerHandle, component, html, use_effect_with, use_memo,
-    use_mut_ref, use_node_ref, use_reducer_eq, use_state,
+    Callback, Event, Html, MouseEvent, Properties, TargetCast, UseReducerDispatcher,
+    UseReducerHandle, component, html, use_effect_with, use_memo, use_mut_ref, use_node_ref,
+    use_reducer_eq, use_state,
 };
 
 #[derive(Properties, Clone, PartialEq)]
@@ -118,7 +118,7 @@ pub fn LessonPanel(props: &LessonPanelProps) -> Html {
                     </>
                 },
                 Some((nth, Ok(loaded))) => html! {
-                    <ContextProvider<Callback<Wanted>> context={on_go.clone()}>
+                    <>
                         <div class="which">
                             <select id="lessons" aria-label="Lessons" onchange={on_choose}>
                                 if loaded.module.is_empty() { <option selected=true>{ loaded.id.clone() }</option> }
@@ -127,7 +127,7 @@ pub fn LessonPanel(props: &LessonPanelProps) -> Html {
                             <button class="btn" id="browse" onclick={browse} aria-haspopup="dialog">{ "All" }</button>
                         </div>
                         <Reader key={nth.to_string()} loaded={loaded.clone()} lab={lab.clone()} head={head.clone()} watched={*watched} playing={*playing} on_lit={on_lit.clone()} on_slide={on_slide.clone()} {chosen} on_go={on_go.clone()} />
-                    </ContextProvider<Callback<Wanted>>>
+                    </>
                 },
             } }
         </main>
@@ -367,17 +367,25 @@ fn Reader(props: &ReaderProps) -> Html {
         .done
         .as_ref()
         .filter(|_| !lab.stale && !lab.running && told);
+    // The unchanged run is looked back on however many others came after it.
+    let unchanged = use_mut_ref(|| None::<Shared<Done>>);
+    let mut known = unchanged.borrow_mut();
     let of_base = base.and_then(|base| {
-        [&lab.done, &lab.before]
+        [&lab.done, &lab.before, &*known]
             .into_iter()
             .flatten()
             .find(|done| done.scenario == *base)
+            .cloned()
     });
+    if of_base.is_some() {
+        known.clone_from(&of_base);
+    }
+    drop(known);
     let evidence = base.zip(done).map(|(base, done)| Evidence {
         run: &done.run,
         scenario: &done.scenario,
         base,
-        base_run: of_base.map(|done| &done.run),
+        base_run: of_base.as_ref().map(|done| &done.run),
         answered: &answered,
         traced: &traced,
     });
@@ -458,7 +466,18 @@ fn Reader(props: &ReaderProps) -> Html {
     let printing = use_printing() == Printing::Lesson;
     use_print(printing);
     let print = |_: MouseEvent| announce(PRINT_LESSON);
-    let reading = Reading::new(evidence.as_ref(), &loaded.glossary);
+    let kept = use_kept();
+    let reviewed =
+        !keeps_progress && first_tasks(lesson).is_some_and(|step| learner.tasks_done(lesson, step));
+    {
+        let id = loaded.id.clone();
+        use_effect_with(reviewed, move |&reviewed| {
+            if reviewed {
+                storage::change_lesson(&id, |record| record.reviewed(true, today()));
+            }
+        });
+    }
+    let reading = Reading::new(evidence.as_ref(), Some((&loaded.glossary, on_go.clone())));
     let last = lesson.steps.len() - 1;
     let unfold = {
         let lab = lab.clone();
@@ -482,7 +501,7 @@ fn Reader(props: &ReaderProps) -> Html {
     html! {
         <>
             <button class="unfold" onclick={unfold}>{ format!("Lesson {}: {}, step {} of {}", loaded.number, lesson.title, number + 1, last + 1) }</button>
-            <Warning />
+            { warning(&kept) }
             <p class="crumb">{ match loaded.module.as_str() { "" => "Opened from a file".to_string(), module => format!("{} · {module}", loaded.number) } }</p>
             <h1>{ lesson.title.clone() }</h1>
             <ol class="steps" aria-label="Steps">
@@ -494,7 +513,7 @@ fn Reader(props: &ReaderProps) -> Html {
             </ol>
             <p class="step-no">{ format!("Step {} of {}: {}", number + 1, last + 1, step.kind.word()) }</p>
             <h2 tabindex="-1" ref={heading}>{ step.heading.clone() }</h2>
-            if let Some(seed) = loaded.review { <Review loaded={loaded.clone()} {seed} learner={(*learner).clone()} on_go={on_go.clone()} /> }
+            if let Some(seed) = loaded.review { { review(loaded, seed, reviewed.then_some(&kept), on_go) } }
             if let Some(rejoin) = rejoin { <p class="elsewhere">{ "The picture shows another scenario than this step. " }<button class="link" id="rejoin" onclick={rejoin}>{ "Show this step's" }</button></p> }
             if let Err(error) = &scenarios[number] { <p class="problem" role="alert">{ error.to_string() }</p> }
             <div class="body" key={number}>
@@ -534,7 +553,7 @@ fn Reader(props: &ReaderProps) -> Html {
             </div>
             <p class="paper-button"><button class="link" id="handout" onclick={print}>{ "Print this lesson as a handout" }</button></p>
             if printing { { handout(loaded, scenarios[0].as_ref().ok()) } }
-            if keeps_progress && *learner != Learner::default() { <Anew loaded={loaded.clone()} on_go={on_go.clone()} /> }
+            if keeps_progress && *learner != Learner::default() { { anew(loaded, on_go) } }
         </>
     }
 }
@@ -545,37 +564,22 @@ fn first_tasks(lesson: &Lesson) -> Option<usize> {
     lesson.steps.iter().position(asks)
 }
 
-#[derive(Properties, PartialEq)]
-struct ReviewProps {
-    loaded: LoadedLesson,
+/// What a review asks for; once it is passed, when it comes back.
+fn review(
+    loaded: &LoadedLesson,
     seed: u64,
-    learner: Learner,
-    on_go: Callback<Wanted>,
-}
-
-/// What a review asks for, and when it comes back.
-#[component]
-fn Review(props: &ReviewProps) -> Html {
-    let ReviewProps {
-        loaded,
-        seed,
-        learner,
-        on_go,
-    } = props;
-    let lesson = &loaded.lesson;
-    let passed = first_tasks(lesson).is_some_and(|step| learner.tasks_done(lesson, step));
-    let back = use_state(|| None::<u32>);
-    {
-        let (back, id) = (back.setter(), loaded.id.clone());
-        use_effect_with(passed, move |&passed| {
-            if passed {
-                storage::change_lesson(&id, |record| {
-                    record.reviewed(true, today());
-                    let stage = record.review.map_or(0, |review| review.stage);
-                    back.set(INTERVALS.get(usize::from(stage)).copied());
-                });
-            }
-        });
+    passed: Option<&Kept>,
+    on_go: &Callback<Wanted>,
+) -> Html {
+    let record = passed.and_then(|kept| kept.progress.lessons.get(&loaded.id));
+    if let Some(record) = record {
+        let stage = record.review.map_or(0, |review| review.stage);
+        let days = INTERVALS[usize::from(stage).min(INTERVALS.len() - 1)];
+        let days = match days {
+            1 => "a day".to_string(),
+            days => format!("{days} days"),
+        };
+        return html! { <div class="review" role="status"><p>{ format!("Remembered. It comes back in {days}.") }</p></div> };
     }
     let forgotten = {
         let (id, on_go) = (loaded.id.clone(), on_go.clone());
@@ -589,26 +593,14 @@ fn Review(props: &ReviewProps) -> Html {
     };
     html! {
         <div class="review" role="status">
-            if let Some(days) = *back {
-                <p>{ format!("Remembered. It comes back in {}.", if days == 1 { "a day".to_string() } else { format!("{days} days") }) }</p>
-            } else {
-                <p>{ format!("A review, with seed {seed}: pass the tasks of this step once more.") }</p>
-                <button class="link" onclick={forgotten}>{ "I need the lesson again" }</button>
-            }
+            <p>{ format!("A review, with seed {seed}: pass the tasks of this step once more.") }</p>
+            <button class="link" onclick={forgotten}>{ "I need the lesson again" }</button>
         </div>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct AnewProps {
-    loaded: LoadedLesson,
-    on_go: Callback<Wanted>,
-}
-
 /// Begins the lesson anew, after a second press.
-#[component]
-fn Anew(props: &AnewProps) -> Html {
-    let AnewProps { loaded, on_go } = props;
+fn anew(loaded: &LoadedLesson, on_go: &Callback<Wanted>) -> Html {
     let forget = {
         let (loaded, on_go) = (loaded.clone(), on_go.clone());
         Callback::from(move |_: MouseEvent| {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::{
-    Callback, Event, Html, InputEvent, MouseEvent, Properties, TargetCast, component, hook, html,
+    Callback, Event, Html, InputEvent, MouseEvent, TargetCast, component, hook, html,
     use_effect_with, use_state, use_state_eq,
 };
 
@@ -47,21 +47,8 @@ pub fn state(record: Option<&Record>) -> Html {
     html! { <small class="standing" data-state={state}>{ words }</small> }
 }
 
-#[derive(Properties, PartialEq)]
-pub struct ReviewsProps {
-    pub course: Rc<Course>,
-    pub kept: Kept,
-    pub on_go: Callback<Wanted>,
-}
-
 /// The lessons that are due today, each with another seed than before.
-#[component]
-pub fn Reviews(props: &ReviewsProps) -> Html {
-    let ReviewsProps {
-        course,
-        kept,
-        on_go,
-    } = props;
+pub fn reviews(course: &Course, kept: &Kept, on_go: &Callback<Wanted>) -> Html {
     let due = kept.progress.due(today());
     // A lesson of one's own has no file here to be reviewed with.
     let due: Vec<_> = due
@@ -92,14 +79,12 @@ pub fn Reviews(props: &ReviewsProps) -> Html {
 }
 
 /// Says once that progress is not kept, and offers what can be done.
-#[component]
-pub fn Warning() -> Html {
-    let kept = use_kept();
-    let Some(trouble) = kept.trouble.filter(|_| !kept.heard) else {
+pub fn warning(kept: &Kept) -> Html {
+    let Some(trouble) = kept.trouble.as_ref().filter(|_| !kept.heard) else {
         return html! {};
     };
     let save = Callback::from(|_: MouseEvent| save());
-    let damaged = match &trouble {
+    let damaged = match trouble {
         Trouble::Unread { text, .. } => {
             let text = text.clone();
             let keep = move |_: MouseEvent| {
@@ -109,7 +94,7 @@ pub fn Warning() -> Html {
         }
         _ => None,
     };
-    let words = match &trouble {
+    let words = match trouble {
         Trouble::Blocked => {
             "This page cannot keep your progress. Save it as a file, or open the page in a tab of its own.".to_string()
         }

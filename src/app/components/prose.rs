@@ -1,27 +1,31 @@
 //! The text of a lesson.
 
 use super::word::Word;
+use crate::app::learner::Wanted;
 use crate::lesson::check::{Evidence, Pred};
 use crate::lesson::glossary::{Glossary, Term};
 use crate::lesson::{Block, Claim, Inline};
 use std::cell::RefCell;
-use yew::{Html, html};
+use yew::{Callback, Html, html};
 
 /// What a text is read with.
 pub struct Reading<'a> {
     /// Claims are held against the run at hand, if there is one.
     pub evidence: Option<&'a Evidence<'a>>,
-    /// Its words can be opened where they stand first.
-    pub glossary: &'a Glossary,
+    /// Its words can be opened where they stand first, and lead to their lessons.
+    pub words: Option<(&'a Glossary, Callback<Wanted>)>,
     /// The words that were met already, by their lines.
     pub met: RefCell<Vec<usize>>,
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(evidence: Option<&'a Evidence<'a>>, glossary: &'a Glossary) -> Reading<'a> {
+    pub fn new(
+        evidence: Option<&'a Evidence<'a>>,
+        words: Option<(&'a Glossary, Callback<Wanted>)>,
+    ) -> Reading<'a> {
         Reading {
             evidence,
-            glossary,
+            words,
             met: RefCell::default(),
         }
     }
@@ -67,7 +71,7 @@ fn inlines(inner: &[Inline], reading: &Reading) -> Html {
 
 /// A text that stands by itself, such as a definition.
 pub fn alone(inner: &[Inline]) -> Html {
-    inlines(inner, &Reading::new(None, &Glossary::default()))
+    inlines(inner, &Reading::new(None, None))
 }
 
 fn one(inline: &Inline, reading: &Reading) -> Html {
@@ -88,10 +92,15 @@ fn one(inline: &Inline, reading: &Reading) -> Html {
 
 /// A text whose words of the course can be opened.
 fn worded(text: &str, reading: &Reading) -> Html {
+    let Some((glossary, on_go)) = &reading.words else {
+        return html! { { text.to_string() } };
+    };
     let mut met = reading.met.borrow_mut();
-    let pieces = reading.glossary.marked(text, &mut met).into_iter();
+    let pieces = glossary.marked(text, &mut met).into_iter();
     let piece = |(text, term): (&str, Option<&Term>)| match term {
-        Some(term) => html! { <Word text={text.to_string()} term={term.clone()} /> },
+        Some(term) => {
+            html! { <Word text={text.to_string()} term={term.clone()} on_go={on_go.clone()} /> }
+        }
         None => html! { { text.to_string() } },
     };
     pieces.map(piece).collect()

@@ -1,6 +1,6 @@
 //! Where a learner who comes back goes on: the last lesson, what is due for review, and what was begun. Nothing on a first visit.
 
-use super::progress::{Reviews, Warning, state, use_course};
+use super::progress::{reviews, state, use_course, warning};
 use crate::app::learner::Wanted;
 use crate::app::storage::use_kept;
 use yew::{Callback, Html, MouseEvent, Properties, component, html};
@@ -31,11 +31,11 @@ pub fn Study(props: &StudyProps) -> Html {
     let last = last.and_then(|(last, _)| mine.iter().find(|(_, id, ..)| id == last));
     html! {
         <section class="study" aria-label="Your course">
-            <Warning />
+            { warning(&kept) }
             if let Some((number, id, title, record)) = last {
                 <p class="continue"><button class="btn" id="continue" onclick={to(id)}>{ format!("Continue: {number} {title}") }</button>{ state(Some(record)) }</p>
             }
-            <Reviews course={course.clone()} kept={kept.clone()} on_go={on_go.clone()} />
+            { reviews(&course, &kept, on_go) }
             if mine.len() > 1 {
                 <ul class="mine" aria-label="Lessons that you have begun">
                     { for mine.iter().map(|(number, id, title, record)| html! {

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::Node;
 use yew::{
     Callback, FocusEvent, Html, KeyboardEvent, MouseEvent, PointerEvent, Properties, component,
-    html, use_context, use_node_ref, use_state_eq,
+    html, use_node_ref, use_state_eq,
 };
 
 #[derive(Properties, PartialEq)]
@@ -15,6 +15,8 @@ pub struct WordProps {
     /// As it is written here.
     pub text: String,
     pub term: Term,
+    /// Leads to the lesson where it is met.
+    pub on_go: Callback<Wanted>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ enum Open {
 /// The word as a button, and its meaning below the line.
 #[component]
 pub fn Word(props: &WordProps) -> Html {
-    let WordProps { text, term } = props;
+    let WordProps { text, term, on_go } = props;
     let open = use_state_eq(|| Open::No);
     let press = {
         let open = open.clone();
@@ -75,32 +77,23 @@ pub fn Word(props: &WordProps) -> Html {
     html! {
         <span class="word" ref={node} onpointerenter={over(Open::Hovered)} onpointerleave={over(Open::No)} onkeydown={key} onfocusout={left}>
             <button type="button" aria-expanded={shown.to_string()} onclick={press}>{ text.clone() }</button>
-            if shown { <Meaning term={term.clone()} /> }
+            if shown { { meaning(term, on_go) } }
         </span>
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub struct MeaningProps {
-    pub term: Term,
-}
-
 /// What a term means, whose it is, and where it is met.
-#[component]
-pub fn Meaning(props: &MeaningProps) -> Html {
-    let MeaningProps { term } = props;
-    let go = use_context::<Callback<Wanted>>().map(|on_go| {
-        let lesson = Wanted::lesson(&term.lesson);
-        Callback::from(move |_: MouseEvent| on_go.emit(lesson.clone()))
-    });
+pub fn meaning(term: &Term, on_go: &Callback<Wanted>) -> Html {
+    let lesson = Wanted::lesson(&term.lesson);
+    let go = on_go.reform(move |_: MouseEvent| lesson.clone());
     let whose = match term.of.as_str() {
         "general" => String::new(),
         of => format!(" ({of})"),
     };
     html! {
         <span class="meaning" role="status">
-            <strong>{ term.term.clone() }</strong>{ whose }{ ": " }{ prose::alone(&term.text) }
-            if let Some(go) = go { { " " }<button type="button" class="link" onclick={go}>{ format!("Met in the lesson {}", term.lesson.replace('-', " ")) }</button> }
+            <strong>{ term.term.clone() }</strong>{ whose }{ ": " }{ prose::alone(&term.text) }{ " " }
+            <button type="button" class="link" onclick={go}>{ format!("Met in the lesson {}", term.lesson.replace('-', " ")) }</button>
         </span>
     }
 }
