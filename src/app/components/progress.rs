@@ -34,12 +34,14 @@ pub async fn read_course() -> Result<Course, String> {
     Course::parse("lessons/course.json", &text).map_err(|error| error.to_string())
 }
 
-/// How a lesson stands, in words.
+/// How a lesson stands that was begun.
 pub fn state(record: Option<&Record>) -> Html {
-    let (state, words) = match record {
-        None => ("new", "not begun".to_string()),
-        Some(record) if record.is_finished() => ("done", "all tasks passed".into()),
-        Some(record) => {
+    let Some(record) = record else {
+        return html! {};
+    };
+    let (state, words) = match record.is_finished() {
+        true => ("done", "all tasks passed".to_string()),
+        false => {
             let (step, steps) = (record.place.step + 1, record.steps.max(1));
             ("begun", format!("step {step} of {steps}"))
         }
