@@ -69,6 +69,43 @@ test('the answers lead to a profile, which is measured, applied, and recorded as
   await close();
 });
 
+test('a pipeline of two segments is decided, measured and recorded as the terminal does it', async () => {
+  const billing = { missing: 'money', doubled: 'money', id: 'before', sink: 'table', replace: 'no' };
+  const monitoring = { missing: 'nothing', doubled: 'nothing', sink: 'effect' };
+  const { page, report, close } = await visit();
+  await open(page);
+  await page.click('#decide-add');
+  const names = () => page.locator('.segments [aria-current], .segments .btn.quiet').allInnerTexts();
+  assert.deepEqual(await names(), ['billing', 'monitoring']);
+  // The second one is open, and reads the topic until somebody says otherwise.
+  assert.deepEqual(await page.locator('#decide-from option').allInnerTexts(), ['the topic', 'what billing writes']);
+  await answerAll(page, monitoring);
+  // What is missing in another segment is said with its name.
+  assert.match(await page.locator('.outcome [role=alert]').innerText(), /^billing\.missing/);
+  await page.getByRole('button', { name: 'billing', exact: true }).click();
+  await answerAll(page, billing);
+  await page.waitForSelector('[data-leaf="P3"]');
+  assert.equal(await page.locator('.outcome > [data-leaf]').count(), 2);
+  assert.deepEqual(await accessibilityProblems(page), []);
+  await page.click('#decide-measure');
+  await page.waitForSelector('#decide-record', { timeout: 240_000 });
+  const download = page.waitForEvent('download');
+  await page.click('#decide-record');
+  const mine = readFileSync(await (await download).path(), 'utf8');
+  const file = join(tmpdir(), `streamproof-tiers-${process.pid}.md`);
+  const named = (name, answers) => Object.entries(answers).flatMap(([id, value]) => ['--answer', `${name}.${id}=${value}`]);
+  program('decide', ...named('billing', billing), ...named('monitoring', monitoring), '--record', file);
+  assert.equal(mine, readFileSync(file, 'utf8'));
+  rmSync(file);
+  // Without its second segment it is what it was with one.
+  await page.getByRole('button', { name: 'monitoring', exact: true }).click();
+  await page.click('#decide-remove');
+  await page.waitForFunction(() => document.querySelectorAll('.outcome > [data-leaf]').length === 1);
+  assert.equal(await page.locator('.segments [aria-current]').count(), 0);
+  assertClean(report);
+  await close();
+});
+
 test('by keyboard alone, and what contradicts is said with its question', async () => {
   const { page, report, close } = await visit();
   await open(page);
