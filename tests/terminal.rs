@@ -28,6 +28,42 @@ fn presets_are_one_a_line_with_the_name_first() {
 }
 
 #[test]
+fn a_lesson_is_shown_with_what_is_right_in_it_and_with_what_passes_its_tasks() {
+    let lesson = "lessons/en/guarantees/lost-ack.md";
+    let solutions = "tests/lessons/solutions.json";
+    let text = printed(&["lesson", "show", lesson, "--solutions", solutions]);
+    let shown: Value = serde_json::from_str(&text).expect("a JSON object");
+    let steps = shown["steps"].as_array().expect("a list");
+    let asks = steps
+        .iter()
+        .flat_map(|step| step["asks"].as_array().expect("a list"));
+    let answer = |id: &str| {
+        asks.clone()
+            .find(|ask| ask["id"] == id)
+            .map(|ask| &ask["answer"])
+    };
+    // The third option, and what the run of the step counts.
+    assert_eq!(answer("p1"), Some(&2.into()));
+    assert_eq!(answer("o1"), Some(&1.0.into()));
+    let task = steps
+        .iter()
+        .find(|step| step["heading"] == "Trade lost orders for doubled ones");
+    let pass = &task.expect("is there")["passes"][0];
+    assert_eq!(pass["set"], serde_json::json!([["retries", "2147483647"]]));
+    assert_eq!(pass["file"]["sc"], "order-billing");
+    let none: Value = serde_json::from_str(&printed(&["lesson", "show", lesson])).expect("JSON");
+    assert_eq!(none["steps"][5]["passes"], serde_json::json!([]));
+    for (words, named) in [
+        (&["lesson", "show"][..], "show needs one lesson's file"),
+        (&["lesson", "show", "nowhere.md"][..], "nowhere.md: "),
+    ] {
+        let output = streamproof(words);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(named), "{text}");
+    }
+}
+
+#[test]
 fn json_has_every_metric_by_its_name_and_the_digest_of_the_kept_trace() {
     let json: Value =
         serde_json::from_str(&printed(&["run", "order-billing", "--json"])).expect("a JSON object");
