@@ -171,7 +171,7 @@ test('progress is saved as a file, opened from one, erased by a typed word and h
   await page.waitForFunction(() => /larger than 256 kB/.test(document.querySelector('.keeping [role=status]').innerText));
   assert.deepEqual(JSON.parse(await kept(page)).lessons, {}, 'what is refused changes nothing');
   await open(text);
-  await page.waitForFunction(() => /1 lesson/.test(document.querySelector('.keeping [role=status]').innerText));
+  await page.waitForFunction(() => /has 1 lesson\./.test(document.querySelector('.keeping [role=status]').innerText));
   assert.equal(JSON.parse(await kept(page)).lessons['lost-ack'].predictions.p1.sure, 3);
   assert.deepEqual(await accessibilityProblems(page), []);
   if (shot) await page.screenshot({ path: `${shot}/keeping.png` });

@@ -284,15 +284,10 @@ fn Reader(props: &ReaderProps) -> Html {
                 .filter(|place| first && place.step as usize == number)
                 .and_then(|place| Patch::of(place.changed.clone()?).ok())
                 .filter(|changed| scenario.patched(changed).is_ok());
-            if let Some(changed) = &changed
-                && scenario.patched(changed).as_ref() == Ok(&lab.scenario)
-            {
+            let mine = changed.clone().unwrap_or_default();
+            if first && scenario.patched(&mine).as_ref() == Ok(&lab.scenario) {
                 // The address had the very run: only what counts as changed is told anew.
-                lab.dispatch(Action::Rebase(
-                    preset.id,
-                    Box::new(scenario.clone()),
-                    changed.clone(),
-                ));
+                lab.dispatch(Action::Rebase(preset.id, Box::new(scenario.clone()), mine));
                 return;
             }
             // The lesson that the page opens with takes no scenario away that was chosen meanwhile, or that a link names; a

@@ -207,7 +207,7 @@ pub fn Keeping() -> Html {
             </div>
             <p role="status">{ match &*done {
                 Done::Nothing => html! {},
-                Done::Opened(lessons) => html! { { format!("Opened: the file has {lessons} lessons.") } },
+                Done::Opened(lessons) => html! { { match lessons { 1 => "Opened: the file has 1 lesson.".to_string(), several => format!("Opened: the file has {several} lessons.") } } },
                 Done::Refused(problem) => html! { <span class="problem">{ format!("This file is not opened: {problem}.") }</span> },
                 Done::Erased(before) => html! { <>{ "Erased. " }<button class="link" id="undo-erase" onclick={undo(before)}>{ "Undo" }</button></> },
                 Done::Restored => html! { { "It is all back." } },
