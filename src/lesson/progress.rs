@@ -424,11 +424,12 @@ fn written(record: &Record) -> Value {
 
 fn record(place: &str, value: &Value) -> Result<Record, ProgressError> {
     let mut fields = Fields::of(place, value)?;
+    let opened = fields.need("opened")?;
     // Follows from the rest: it is there for people.
     fields.may::<bool>("done", read)?;
     let step = fields.may("step", read)?.unwrap_or(1_u32);
     let record = Record {
-        opened: fields.need("opened")?,
+        opened,
         place: Place {
             step: step
                 .checked_sub(1)
