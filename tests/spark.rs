@@ -528,8 +528,8 @@ fn an_order_late_for_one_window_may_count_in_another() {
 fn a_delayed_partition_is_not_waited_for_and_an_idle_one_holds_nothing_back() {
     let quiet = |name: &str, partition: Value, delay: u32| {
         let mut patch = revenue(json!({"watermark.delay": delay}));
-        patch["workload"] = json!({"late": null});
-        patch["faults"] = json!({"quiet": {"do": name, "at": 2_000, "for": 4_000}});
+        patch["workload"] = json!({"late": null, "orders": 80});
+        patch["faults"] = json!({"quiet": {"do": name, "at": 2_000, "for": 6_000}});
         patch["faults"]["quiet"]["partition"] = partition;
         patch
     };
@@ -543,7 +543,7 @@ fn a_delayed_partition_is_not_waited_for_and_an_idle_one_holds_nothing_back() {
     let closed = |patch: &Value| {
         let run = run(patch, 42);
         let events = &run.trace.as_ref().expect("it was kept").events;
-        let closed = |e: &&TraceEvent| e.fact.kind() == FactKind::WindowClosed && e.at.ms() < 6_000;
+        let closed = |e: &&TraceEvent| e.fact.kind() == FactKind::WindowClosed && e.at.ms() < 8_000;
         events.iter().filter(closed).count()
     };
     let idle = closed(&quiet("source.idle", json!(0), 1_000));
