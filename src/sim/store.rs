@@ -78,13 +78,14 @@ pub enum Operation {
     },
 }
 
+/// Every event on the agenda has room for the largest message, so what is large and rare is kept aside.
 #[derive(Clone, Debug)]
 pub enum Message {
-    Request(Operation),
+    Request(Box<Operation>),
     /// To oneself: the operation happens now.
     Apply {
         reply: Reply,
-        operation: Operation,
+        operation: Box<Operation>,
     },
     /// The operation is done; `false`: the path was taken.
     Done {
@@ -182,12 +183,6 @@ impl Program for Store {
                     Message::Apply { reply, operation },
                 );
             }
-            Message::Apply {
-                operation: Operation::Touch { path, object },
-                ..
-            } => {
-                objects.insert(path, object);
-            }
             Message::Apply { reply, operation } if FULL && memory.refuses(reply.to, &operation) => {
                 cx.reply(reply, Message::Failed);
             }
@@ -195,8 +190,15 @@ impl Program for Store {
                 if FULL && commits_a_table(&operation) {
                     memory.committed.insert(reply.to);
                 }
-                let answer = apply(objects, operation, cx);
-                cx.reply(reply, answer);
+                match *operation {
+                    Operation::Touch { path, object } => {
+                        objects.insert(path, object);
+                    }
+                    operation => {
+                        let answer = apply(objects, operation, cx);
+                        cx.reply(reply, answer);
+                    }
+                }
             }
             Message::Refuse(refusal) => memory.refusals.push(refusal),
             #[cfg(not(feature = "lean"))]

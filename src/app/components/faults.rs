@@ -181,7 +181,7 @@ fn FaultRow(props: &FaultRowProps) -> Html {
     };
     html! {
         <li>
-            <div class="row"><code>{ spec.name.clone() }</code><code>{ spec.place.clone().unwrap_or_default() }</code></div>
+            <div class="row"><code>{ spec.name.clone() }</code><code>{ spec.place.clone().unwrap_or_default() }</code>{ spec.partition.map(|partition| format!("partition {partition}")) }</div>
             <div class="row">
                 <button class="link" onclick={seek}>{ when }</button>
                 <label>{ "at " }<input type="number" min="0" step="10" value={at.ms().to_string()} onchange={on_move} aria-label={format!("{id}: when, in ms")} />{ " ms" }</label>

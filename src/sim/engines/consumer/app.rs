@@ -379,7 +379,7 @@ impl Consumer {
                 partitions: memory.positions.keys().copied().collect(),
                 generation: memory.generation,
             };
-            return cx.send(self.store, store::Message::Request(take_over));
+            return cx.send(self.store, store::Message::Request(Box::new(take_over)));
         }
         if let Some(coordinator) = self.coordinator(memory) {
             memory.asked = Some(coordinator);
@@ -604,7 +604,7 @@ impl Consumer {
             if_absent,
             note: None,
         };
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     fn produce(&self, memory: &mut Memory, thread: u8, job: Job, cx: &mut Context) {

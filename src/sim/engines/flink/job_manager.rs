@@ -158,7 +158,7 @@ impl JobManager {
 
     fn ask_store(&self, memory: &mut Memory, ask: Ask, operation: Operation, cx: &mut Context) {
         memory.asks.push_back(ask);
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     fn tell_all(&self, message: &Message, cx: &mut Context) {

@@ -629,7 +629,7 @@ impl TaskManager {
         cx: &mut Context,
     ) {
         memory.asks.push_back(ask);
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     /// Does what can be done now.

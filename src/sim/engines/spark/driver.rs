@@ -191,7 +191,7 @@ impl Program for Driver {
                 task,
                 attempt,
                 output,
-            }) => self.finished(memory, batch, task, attempt, output, cx),
+            }) => self.finished(memory, batch, task, attempt, *output, cx),
             message::Message::Spark(Message::Ready) => self.executor_ready(memory, from, cx),
             message::Message::Kafka(Kafka::Metadata { leaders }) => {
                 memory.leaders.learn(leaders);
@@ -250,7 +250,7 @@ impl Program for Driver {
 
 impl Driver {
     fn ask_store(&self, operation: Operation, cx: &mut Context) {
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     /// Does the steps one after the other; the answer to the last one ends `phase`.
@@ -945,7 +945,7 @@ impl Driver {
                     batch: id,
                     task,
                     attempt: *attempt,
-                    work: work.clone(),
+                    work: Box::new(work.clone()),
                 },
             );
         }
@@ -1019,7 +1019,7 @@ impl Driver {
                 batch: id,
                 task,
                 attempt: entry.attempt,
-                work: entry.work.clone(),
+                work: Box::new(entry.work.clone()),
             };
             cx.send(ready, run);
         }
@@ -1058,7 +1058,7 @@ impl Driver {
                     batch: id,
                     task,
                     attempt: entry.attempt,
-                    work: entry.work.clone(),
+                    work: Box::new(entry.work.clone()),
                 },
             );
         }

@@ -111,7 +111,7 @@ impl Program for Executor {
                     Running {
                         batch,
                         attempt,
-                        stage: Stage::Starting(work),
+                        stage: Stage::Starting(*work),
                     },
                 );
                 cx.after(
@@ -238,7 +238,7 @@ impl Executor {
 
     fn ask_store(&self, memory: &mut Memory, task: u32, operation: Operation, cx: &mut Context) {
         memory.asked.push_back(task);
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     fn read_all(&self, memory: &mut Memory, cx: &mut Context) {
@@ -482,7 +482,7 @@ impl Executor {
                 batch,
                 task,
                 attempt,
-                output,
+                output: Box::new(output),
             },
         );
     }

@@ -392,13 +392,13 @@ pub enum Message {
         batch: u64,
         task: u32,
         attempt: u32,
-        work: Work,
+        work: Box<Work>,
     },
     Finished {
         batch: u64,
         task: u32,
         attempt: u32,
-        output: Output,
+        output: Box<Output>,
     },
     /// An executor is there, for the first time or again.
     Ready,

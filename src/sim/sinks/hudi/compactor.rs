@@ -118,7 +118,7 @@ impl Program for Compactor {
 
 impl Compactor {
     fn ask(&self, operation: Operation, cx: &mut Context) {
-        cx.send(self.store, store::Message::Request(operation));
+        cx.send(self.store, store::Message::Request(Box::new(operation)));
     }
 
     fn look(&self, memory: &mut Memory, cx: &mut Context) {

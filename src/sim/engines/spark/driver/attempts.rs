@@ -91,7 +91,7 @@ impl Driver {
             batch: id,
             task,
             attempt: entry.attempt,
-            work: entry.work.clone(),
+            work: Box::new(entry.work.clone()),
         };
         cx.send(entry.executor, run);
     }
@@ -111,7 +111,7 @@ impl Driver {
         }
         batch.last_beat = now;
         let beat = Timeline::heartbeat(self.segment, instant, now);
-        cx.send(self.store, store::Message::Request(beat));
+        cx.send(self.store, store::Message::Request(Box::new(beat)));
         cx.after(
             Span::from_ms(self.sink.heartbeat_interval_ms),
             Message::Beat { instant },
