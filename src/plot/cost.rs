@@ -6,14 +6,17 @@ use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
 
+/// When (µs), and how many at once.
+pub type Steps = Vec<(u64, u32)>;
+
 /// Counts that only grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub end: u64,
     /// Name, what one of it is, and when (µs) each happened, with how many at once.
-    pub items: Vec<(String, String, Vec<(u64, u32)>)>,
+    pub items: Vec<(String, String, Steps)>,
     /// Orders that were sent by when, to say what one order costs.
-    pub orders: Vec<(u64, u32)>,
+    pub orders: Steps,
 }
 
 fn sum(steps: &[(u64, u32)], playhead: u64) -> u64 {

@@ -933,7 +933,7 @@ pub fn Spacetime(props: &BesideProps) -> Html {
                             a.sent > at || (a.sent == at && Some(Pick::Arrow(*n)) > *picked)
                         })
                     } else {
-                        all.filter(|(_, a)| a.sent < at).last()
+                        all.filter(|(_, a)| a.sent < at).next_back()
                     };
                     if let Some((n, arrow)) = found {
                         picked.set(Some(Pick::Arrow(n)));
