@@ -265,7 +265,7 @@ fn App(props: &AppProps) -> Html {
             if lab.presenting.is_some() { { later::present(PresentProps { lab: lab.clone(), head: head.clone(), slide: (*slide).clone(), watched }) } }
             if lab.face == Face::Start {
                 <Start view={opening_view(&lab)} problem={lab.problem.clone().map(|(_, problem)| problem)} on_run={open(Panel::None, true)} {on_lesson} on_sandbox={open(Panel::None, false)} on_browse={on_browse.reform(|_| true)}>
-                    { later::study(StudyProps { on_go: on_go.clone() }) }
+                    if !storage::is_new() { { later::study(StudyProps { on_go: on_go.clone() }) } }
                 </Start>
             } else {
                 <div class="workbench">

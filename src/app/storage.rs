@@ -54,6 +54,11 @@ fn storage() -> Option<Storage> {
     web_sys::window()?.local_storage().ok()?
 }
 
+/// Whether there is nothing to be told: the browser can keep something, and nothing has been kept yet.
+pub fn is_new() -> bool {
+    storage().is_some_and(|storage| matches!(storage.get_item(KEY), Ok(None)))
+}
+
 impl Kept {
     /// Reads what another tab may have written since.
     fn refresh(&mut self) {
