@@ -98,7 +98,7 @@ impl Plan {
 }
 
 /// How many places of a full table may stand empty for each record.
-const ROOMY: u64 = 4;
+const ROOMY: u64 = 8;
 
 /// Panes by number and key.
 struct Panes {
