@@ -25,7 +25,7 @@ pub struct CardsProps {
 }
 
 /// What a chip takes where there is room, and where there is none, in px.
-const CHIP: f64 = 196.0;
+const CHIP: f64 = 240.0;
 const SMALL: f64 = 26.0;
 
 /// A chip beside the flag of every fault that has struck, and the card of the one that is open.
