@@ -90,8 +90,8 @@ const SCENES = [
 /// answers nothing while records pile up before it.
 const WIDE = [
   ['#r=1;sc=zombie-consumer;set=partitions:3;f=broker.crash.kept@3000:b2,broker.crash.kept@3300:b3', 4000],
-  ['#r=1;sc=order-billing;set=partitions:3;f=broker.crash.kept@3000:b2,broker.crash.kept@3300:b3', 3600],
-  ['#r=1;sc=order-billing;set=partitions:3;f=broker.pause.1500@2500:b1,broker.pause.1500@2500:b2,broker.pause.1500@2500:b3', 3900],
+  ['#r=1;sc=order-billing;set=partitions:3;f=-lost-ack,broker.crash.kept@3000:b2,broker.crash.kept@3300:b3', 3600],
+  ['#r=1;sc=order-billing;set=partitions:3;f=-lost-ack,broker.pause.1500@2500:b1,broker.pause.1500@2500:b2,broker.pause.1500@2500:b3', 3900],
 ];
 
 /// Makes the window another size, and waits until the picture is drawn for it.
