@@ -135,7 +135,7 @@ test('an explanation has its thread as a diagram', async () => {
   await page.keyboard.press('e');
   await page.waitForSelector('.thread svg');
   const told = await page.locator('.thread svg').getAttribute('aria-label');
-  assert.match(told, /producer: sends #17, attempt 1[\s\S]*sends #17, attempt 2/);
+  assert.match(told, /p1 > b2: the connection breaks[\s\S]*producer: sends #17, attempt 2[\s\S]*2 rows of #17 become visible/);
   assert.equal(await page.locator('.thread .th-twice-word').innerText().catch(() => page.locator('.thread .th-twice-word').textContent()), '×2');
   assertClean(report);
   await close();
