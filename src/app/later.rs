@@ -9,13 +9,11 @@ use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
 use super::components::lesson::LessonPanelProps;
 use super::components::present::PresentProps;
-use super::components::qr::QrProps;
 use super::components::run_sheet::RunSheetProps;
 use super::components::settings::SettingsProps;
 use super::components::spacetime::BesideProps;
 use super::components::sql::SqlProps;
 use super::components::study::StudyProps;
-use super::components::tracks::TracksProps;
 use super::lab::Beside;
 use std::future::Future;
 use std::pin::Pin;
@@ -40,9 +38,7 @@ pub struct Parts {
     pub study: fn() -> Coming<StudyProps>,
     pub course: fn() -> Coming<CourseProps>,
     pub sql: fn() -> Coming<SqlProps>,
-    pub tracks: fn() -> Coming<TracksProps>,
     pub present: fn() -> Coming<PresentProps>,
-    pub qr: fn() -> Coming<QrProps>,
     pub run_sheet: fn() -> Coming<RunSheetProps>,
     pub spacetime: fn() -> Coming<BesideProps>,
     pub seeds: fn() -> Coming<BesideProps>,
@@ -156,17 +152,9 @@ pub fn sql(props: SqlProps) -> Html {
     later(|parts| parts.sql, props, waiting)
 }
 
-pub fn tracks(props: TracksProps) -> Html {
-    later(|parts| parts.tracks, props, Html::default())
-}
-
 /// Fetched when the picture is first shown to a room, or the keys are asked for.
 pub fn present(props: PresentProps) -> Html {
     later(|parts| parts.present, props, Html::default())
-}
-
-pub fn qr(props: QrProps) -> Html {
-    later(|parts| parts.qr, props, Html::default())
 }
 
 pub fn run_sheet(props: RunSheetProps) -> Html {

@@ -204,7 +204,11 @@ impl Runner {
             state.full = false;
             state.host = Host::Dead;
         }
-        self.refuse(DIED.into());
+        let open = self.state.borrow().open.clone();
+        for request in open.into_iter().flatten() {
+            let (number, problem) = (request.number, DIED.into());
+            self.answer(Reply::Refused { number, problem });
+        }
         true
     }
 

@@ -14,14 +14,12 @@ mod page {
     use streamproof::app::components::explain::{Explain, ExplainProps};
     use streamproof::app::components::lesson::{LessonPanel, LessonPanelProps};
     use streamproof::app::components::present::{Present, PresentProps};
-    use streamproof::app::components::qr::{Qr, QrProps};
     use streamproof::app::components::run_sheet::{RunSheet, RunSheetProps};
     use streamproof::app::components::seeds::Seeds;
     use streamproof::app::components::settings::{Settings, SettingsProps};
     use streamproof::app::components::spacetime::{BesideProps, Spacetime};
     use streamproof::app::components::sql::{Sql, SqlProps};
     use streamproof::app::components::study::{Study, StudyProps};
-    use streamproof::app::components::tracks::{Tracks, TracksProps};
     use streamproof::app::later::{Draw, Parts, draw};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
@@ -34,9 +32,7 @@ mod page {
         study: || Box::pin(async { study().await.ok() }),
         course: || Box::pin(async { course().await.ok() }),
         sql: || Box::pin(async { sql().await.ok() }),
-        tracks: || Box::pin(async { tracks().await.ok() }),
         present: || Box::pin(async { present().await.ok() }),
-        qr: || Box::pin(async { qr().await.ok() }),
         run_sheet: || Box::pin(async { run_sheet().await.ok() }),
         spacetime: || Box::pin(async { spacetime().await.ok() }),
         seeds: || Box::pin(async { seeds().await.ok() }),
@@ -80,19 +76,9 @@ mod page {
         Ok(draw::<Explain>)
     }
 
-    #[wasm_split(bench, fallible)]
-    fn tracks() -> Part<TracksProps> {
-        Ok(draw::<Tracks>)
-    }
-
     #[wasm_split(present, fallible)]
     fn present() -> Part<PresentProps> {
         Ok(draw::<Present>)
-    }
-
-    #[wasm_split(paper, fallible)]
-    fn qr() -> Part<QrProps> {
-        Ok(draw::<Qr>)
     }
 
     #[wasm_split(paper, fallible)]

@@ -215,7 +215,8 @@ test('the QR code is drawn here, small enough for a seat, and stands beside the 
   await page.click('#close-sheet');
   await page.keyboard.press('p');
   await page.keyboard.press('k');
-  await page.waitForSelector('.notice .qr');
+  await page.click('#qr');
+  await page.waitForSelector('.sheet .qr');
   assert.deepEqual(await accessibilityProblems(page), []);
   assertClean(report);
   await close();

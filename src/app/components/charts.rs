@@ -3,6 +3,7 @@
 use super::stage::{Fit, View};
 use super::strip::Strip;
 use super::timeline::{Axis, HISTOGRAM, LEFT, RIGHT, axis};
+use super::tracks::Tracks;
 use crate::app::head::Head;
 use crate::app::hooks::use_theme;
 use crate::app::lab::Lab;
@@ -126,7 +127,9 @@ pub fn Charts(props: &ChartsProps) -> Html {
         playhead: playhead.micros(),
     });
     html! {
-        <div class="charts" data-wide={wide.to_string()} data-strip={many.open.to_string()} data-more={more.to_string()}>
+        <>
+        if !lab.tracks.is_empty() { <Tracks view={view.clone()} lab={lab.clone()} width={*width} fit={*fit} /> }
+        <div class="charts" data-wide={wide.to_string()} data-strip={many.open.to_string()} data-more={more.to_string()} data-tracks={lab.tracks.len().to_string()}>
             <button class="btn more-plots" id="more-plots" aria-pressed={more.to_string()} onclick={on_more}>{ if *more { "Outcomes" } else { "State, cost" } }</button>
             <div class="chart-tabs" role="tablist" aria-label="Plots">
                 { for ChartKind::ALL.into_iter().enumerate().map(|(n, chart)| {
@@ -146,6 +149,7 @@ pub fn Charts(props: &ChartsProps) -> Html {
                 }
             }) }
         </div>
+        </>
     }
 }
 

@@ -1,10 +1,9 @@
 //! What the page says about links: the run of one is the one that was shared, or is not, or the link is damaged; and the
 //! link of the run at hand, to copy or to save.
 
-use super::qr::QrProps;
 use crate::app::hooks::{PRINT, announce};
-use crate::app::lab::{Action, Face, Lab, Notice};
-use crate::app::{files, later, link};
+use crate::app::lab::{Action, Face, Lab, Notice, Sheet};
+use crate::app::{files, link};
 use crate::sim::catalog;
 use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
@@ -85,6 +84,10 @@ fn share(props: &NoticeBarProps, shared: &Result<String, crate::share::NoLink>) 
             );
         })
     };
+    let code = {
+        let lab = props.lab.dispatcher();
+        Callback::from(move |_| lab.dispatch(Action::Sheet(Some(Sheet::Code))))
+    };
     let open = {
         let lab = props.lab.dispatcher();
         Callback::from(move |event: Event| {
@@ -105,13 +108,13 @@ fn share(props: &NoticeBarProps, shared: &Result<String, crate::share::NoLink>) 
                 Ok(text) => html! {
                     <label>{ "The run is this address." }
                         <input id="run-link" readonly=true value={link::address(text)} />
-                        { later::qr(QrProps { text: link::address(text) }) }
                     </label>
                 },
                 Err(reason) => html! { <p>{ "This run travels as a file: " }{ reason.to_string() }{ "." }</p> },
             } }
             <div class="row">
                 <button class="btn" id="save-run" onclick={save}>{ "Save as a run file" }</button>
+                if shared.is_ok() { <button class="btn" id="qr" onclick={code}>{ "QR code" }</button> }
                 <button class="btn" id="print-run" onclick={|_| announce(PRINT)}>{ "Print" }</button>
                 <label class="btn">{ "Open a run file" }<input id="open-run" type="file" class="vh" accept=".json,application/json" onchange={open} /></label>
             </div>

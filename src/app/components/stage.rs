@@ -14,7 +14,6 @@ use super::spacetime::BesideProps;
 use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
-use super::tracks::TracksProps;
 use super::transport::Transport;
 use crate::app::head::{Head, Move, REAL};
 use crate::app::hooks::{use_media, use_reduced_motion, use_width};
@@ -221,7 +220,6 @@ pub fn Stage(props: &StageProps) -> Html {
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
                     { later::cards(CardsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
                     <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
-                    if !lab.tracks.is_empty() { { later::tracks(TracksProps { view: view.clone(), lab: lab.clone(), width, fit }) } }
                     { later::charts(ChartsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
                 </section>
             } else {

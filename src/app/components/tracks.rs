@@ -66,7 +66,8 @@ fn Track(props: &TrackProps) -> Html {
     let words = differs(&lab.base, &track.scenario);
     let from = axis.x(*parted);
     let end = axis.x(track.run.end.min(axis.horizon));
-    let middle = TRACK / 2.0;
+    // The words stand on the line.
+    let (middle, line) = (TRACK / 2.0, TRACK - 6.0);
     let marks = track.run.outcomes.iter().map(|outcome| {
         let x = axis.x(outcome.at);
         match outcome.kind {
@@ -92,10 +93,10 @@ fn Track(props: &TrackProps) -> Html {
         <button class="track" onclick={back} disabled={lab.running} aria-label={about.clone()} title={about} data-run={track.number.to_string()}>
             <svg width={px(axis.width * zoom)} height={px(TRACK * zoom)} viewBox={format!("0 0 {} {}", px(axis.width), px(TRACK))} aria-hidden="true">
                 <rect class="lane" x={px(LEFT)} y="1" width={px(axis.width - LEFT - RIGHT)} height={px(TRACK - 2.0)} />
-                { path(format!("M{} 1C{} {middle} {} {middle} {} {middle}H{}", px(from - 14.0), px(from - 6.0), px(from - 8.0), px(from), px(end.max(from))), "branch") }
+                { path(format!("M{} 1C{} {line} {} {line} {} {line}H{}", px(from - 14.0), px(from - 6.0), px(from - 8.0), px(from), px(end.max(from))), "branch") }
                 <g class="left-marks">{ for flags }{ for marks }</g>
                 { text(LEFT - 8.0, middle + 4.0, name, "s12 mu e") }
-                { text(LEFT + 6.0, middle + 4.0, words, "s11 m mu halo") }
+                { text(LEFT + 6.0, middle + 1.0, words, "s11 m mu halo") }
             </svg>
         </button>
     }
