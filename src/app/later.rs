@@ -15,8 +15,10 @@ use super::components::spacetime::BesideProps;
 use super::components::sql::SqlProps;
 use super::components::study::StudyProps;
 use super::lab::Beside;
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use yew::{
     BaseComponent, Html, Properties, component, html, use_context, use_effect_with, use_state,
@@ -73,33 +75,39 @@ where
     html! { <C ..props.clone() /> }
 }
 
+/// A part that is there: draws what its own properties say; nothing if they are another part's.
+type Drawn = Rc<dyn Fn(&dyn Any) -> Option<Html>>;
+type Fetching = Pin<Box<dyn Future<Output = Option<Drawn>>>>;
+
+/// Any part's properties. One component shows all of them: a component each would be in the page's own program several times.
 #[derive(Properties)]
-struct LaterProps<P: PartialEq> {
-    part: fn(&Parts) -> fn() -> Coming<P>,
-    props: P,
+struct LaterProps {
+    props: Rc<dyn Any>,
+    same: fn(&dyn Any, &dyn Any) -> bool,
+    fetch: Rc<dyn Fn(&Parts) -> Fetching>,
     /// Stands there in the meantime.
     waiting: Html,
 }
 
-impl<P: PartialEq> PartialEq for LaterProps<P> {
+impl PartialEq for LaterProps {
     fn eq(&self, other: &Self) -> bool {
-        self.props == other.props
+        (self.same)(&*self.props, &*other.props)
     }
 }
 
 #[component]
-fn Later<P: PartialEq + 'static>(props: &LaterProps<P>) -> Html {
-    let fetched = use_state(|| None::<Option<Draw<P>>>);
+fn Later(props: &LaterProps) -> Html {
+    let fetched = use_state(|| None::<Option<Drawn>>);
     let parts = use_context::<Parts>().expect("the page provides it");
     {
-        let (fetched, part) = (fetched.clone(), (props.part)(&parts));
-        use_effect_with((), move |()| {
-            spawn_local(async move { fetched.set(Some(part().await)) });
+        let (fetched, fetch) = (fetched.clone(), props.fetch.clone());
+        use_effect_with((*props.props).type_id(), move |_| {
+            spawn_local(async move { fetched.set(Some(fetch(&parts).await)) });
         });
     }
-    match *fetched {
+    match &*fetched {
         None => props.waiting.clone(),
-        Some(Some(draw)) => draw(&props.props),
+        Some(Some(draw)) => draw(&*props.props).unwrap_or_else(|| props.waiting.clone()),
         Some(None) => {
             html! { <p class="problem" role="alert">{ "This part of the page could not be fetched. Reload the page to try again." }</p> }
         }
@@ -111,7 +119,25 @@ fn later<P: PartialEq + 'static>(
     props: P,
     waiting: Html,
 ) -> Html {
-    html! { <Later<P> ..LaterProps { part, props, waiting } /> }
+    let fetch: Rc<dyn Fn(&Parts) -> Fetching> = Rc::new(move |parts: &Parts| -> Fetching {
+        let coming = part(parts)();
+        Box::pin(async move {
+            let draw = coming.await?;
+            let drawn: Drawn = Rc::new(move |props: &dyn Any| props.downcast_ref::<P>().map(draw));
+            Some(drawn)
+        })
+    });
+    let same: fn(&dyn Any, &dyn Any) -> bool = |one, other| {
+        let one = one.downcast_ref::<P>();
+        one.is_some() && one == other.downcast_ref::<P>()
+    };
+    let props = LaterProps {
+        props: Rc::new(props),
+        same,
+        fetch,
+        waiting,
+    };
+    html! { <Later ..props /> }
 }
 
 pub fn lesson(props: LessonPanelProps) -> Html {
