@@ -117,8 +117,8 @@ impl Learner {
             let (Some(right), true) = (answer.right, answer.locked) else {
                 continue;
             };
-            let asks = lesson.steps.iter().flat_map(|step| step.asks());
-            match (asks.filter(|known| known.id == *ask).next(), answer.sure) {
+            let mut asks = lesson.steps.iter().flat_map(|step| step.asks());
+            match (asks.find(|known| known.id == *ask), answer.sure) {
                 (Some(Ask { sure: true, .. }), Some(sure)) => {
                     record.predicted(ask, right, sure as u8 + 1);
                 }

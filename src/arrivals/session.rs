@@ -470,7 +470,11 @@ mod tests {
 
     #[test]
     fn a_picture_does_not_end_what_is_under_way_and_stop_does() {
-        let config = Config::default();
+        // Sessions are played record by record.
+        let config = Config {
+            windows: Windows::Session { gap_ms: 500 },
+            ..Config::default()
+        };
         let plane = || Ask::Plane {
             config,
             view: view(),

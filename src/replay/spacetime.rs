@@ -642,9 +642,10 @@ mod tests {
         let about = about(trace, 17);
         let between = |from, to| {
             let own = spacetime.arrows_in(Time::from_ms(3_100), Time::from_ms(3_300));
+            let own = own.filter(move |(_, a)| (a.from, a.to) == (from, to));
             // It connects anew before it sends again.
-            let own = own.filter(move |(_, a)| (a.from, a.to) == (from, to) && !a.housekeeping);
-            own.filter(|(_, a)| a.cause.is_some_and(|c| about[c.0 as usize]))
+            own.filter(|(_, a)| spacetime.name(a).starts_with("produce"))
+                .filter(|(_, a)| a.cause.is_some_and(|c| about[c.0 as usize]))
                 .map(|(_, a)| *a)
                 .collect::<Vec<Arrow>>()
         };

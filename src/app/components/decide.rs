@@ -178,7 +178,7 @@ impl Desk {
         let silent = |question: &&Question| standing(self.case(), question).is_none();
         asked
             .iter()
-            .position(|question| silent(&question))
+            .position(silent)
             .unwrap_or(asked.len())
     }
 

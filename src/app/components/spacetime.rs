@@ -927,13 +927,13 @@ pub fn Spacetime(props: &BesideProps) -> Html {
                         None => Time::from_micros(scene.window.from),
                     };
                     let all = diagram.arrows.iter().enumerate();
-                    let all = all.filter(|(n, _)| lost(&Pick::Arrow(*n)));
+                    let mut all = all.filter(|(n, _)| lost(&Pick::Arrow(*n)));
                     let found = if event.key() == "PageDown" {
-                        all.clone().find(|(n, a)| {
+                        all.find(|(n, a)| {
                             a.sent > at || (a.sent == at && Some(Pick::Arrow(*n)) > *picked)
                         })
                     } else {
-                        all.filter(|(_, a)| a.sent < at).next_back()
+                        all.rfind(|(_, a)| a.sent < at)
                     };
                     if let Some((n, arrow)) = found {
                         picked.set(Some(Pick::Arrow(n)));
