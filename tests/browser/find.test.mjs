@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { accessibilityProblems, assertClean, openSite, SIZES, toSandbox, visitSized } from './harness.mjs';
+import { accessibilityProblems, assertClean, openSite, openTool, SIZES, toSandbox, visitSized } from './harness.mjs';
 
 let site;
 before(async () => {
@@ -213,7 +213,7 @@ test('a query is checked by what it finds: another way to write it is right, a c
   assert.deepEqual(await accessibilityProblems(page), []);
   if (shot) await page.screenshot({ path: `${shot}/sql-ask.png` });
   // The lab beside it has its own tables, whole again.
-  await page.click('#query');
+  await openTool(page, '#query');
   await page.fill('#sql-text', 'SELECT COUNT(*) FROM sink_orders');
   await page.click('#sql-run');
   await page.waitForFunction(() => document.querySelector('.sql-table td')?.innerText === '60');

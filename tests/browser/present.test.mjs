@@ -276,7 +276,7 @@ test('every key of the sheet does what it says', async () => {
 test('single keys can be turned off, and stay off when the page is loaded anew', async () => {
   const { page, close } = await visitSized(site, 'desk');
   await toSandbox(page);
-  await page.click('#keys');
+  await openTool(page, '#keys');
   await page.uncheck('#single-keys');
   await page.click('#close-sheet');
   await page.evaluate(() => document.activeElement.blur());
@@ -290,7 +290,7 @@ test('single keys can be turned off, and stay off when the page is loaded anew',
   await page.keyboard.press('p');
   await page.waitForTimeout(200);
   assert.equal(await page.locator('.presenter').count(), 0);
-  await page.click('#keys');
+  await openTool(page, '#keys');
   await page.check('#single-keys');
   await page.click('#close-sheet');
   await page.evaluate(() => document.activeElement.blur());

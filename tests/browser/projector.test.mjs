@@ -35,10 +35,16 @@ for (const path of ['', 'event-time.html']) {
   });
 }
 
+const chooseTheme = async (page, theme) => {
+  const tools = page.locator('#tools');
+  if (await tools.isVisible()) await tools.click();
+  await page.selectOption('#theme', theme);
+};
+
 test('the theme is chosen in the header, keeps over loading again, and leads back to the system', async () => {
   const { page, report, close } = await visitSized(site, 'desk', '', { colorScheme: 'dark' });
   await toSandbox(page);
-  await page.selectOption('#theme', 'projector');
+  await chooseTheme(page, 'projector');
   assert.deepEqual(await look(page), PROJECTED);
   // The charts follow: the ground of the canvas is white.
   await page.waitForFunction(() => {
@@ -51,7 +57,7 @@ test('the theme is chosen in the header, keeps over loading again, and leads bac
   assert.deepEqual(await look(page), PROJECTED);
   assert.equal(await page.locator('#theme').inputValue(), 'projector');
   if (await page.locator('#to-sandbox').isVisible()) await toSandbox(page);
-  await page.selectOption('#theme', 'auto');
+  await chooseTheme(page, 'auto');
   assert.equal((await look(page))[0], undefined);
   assert.doesNotMatch(page.url(), /theme=/);
   assertClean(report);
