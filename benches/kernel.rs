@@ -87,6 +87,7 @@ fn tandem() -> (u64, f64) {
         network: Network::new(Span::ZERO, Span::ZERO),
         recorder: Recorder::new(cast, Keep::VerdictOnly),
         incarnations: vec![1; usize::from(STATIONS)],
+        wire: None,
     };
     let station = |n: u8| Station {
         services: Stream::new(1, u64::from(n), "service"),

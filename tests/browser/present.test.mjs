@@ -22,7 +22,8 @@ const presenting = async (size = 'desk', query = '', options = {}) => {
   await page.waitForSelector('.presenter');
   return visited;
 };
-const clock = (page) => page.locator('.now b').innerText();
+// Behind a slide it is there and not to be seen.
+const clock = (page) => page.locator('.now b').textContent();
 const slide = (page) => page.locator('#slide b').innerText();
 const nothingCutOff = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
@@ -231,6 +232,7 @@ test('every key of the sheet does what it says', async () => {
   const digest = () => page.locator('#digest').getAttribute('data-digest');
   const another = (before) => page.waitForFunction((before) => document.getElementById('digest')?.dataset.digest !== before, before);
   await press('?');
+  await page.waitForSelector('.keys dt');
   const listed = await page.locator('.keys dt').allInnerTexts();
   assert.ok(listed.length >= 25, `${listed.length} keys are listed`);
   await press('Escape');
@@ -260,8 +262,9 @@ test('every key of the sheet does what it says', async () => {
   await page.waitForSelector('.compare');
   // Search.
   await press('Escape', '/');
-  await page.waitForFunction(() => document.activeElement.classList.contains('filter'));
-  await page.evaluate(() => document.activeElement.blur());
+  await page.waitForSelector('#find:focus');
+  await press('Escape');
+  await page.waitForSelector('#find', { state: 'detached' });
   // Link, blank screen.
   await press('k');
   await page.waitForSelector('#run-link');
