@@ -64,8 +64,10 @@ pub enum Move {
     /// Look at this moment, and stand still.
     Seek(Time),
     Speed(u32),
-    /// The loop begins here; ends here and plays; is no more.
-    Loop,
+    /// The loop begins here; ends here and plays; is no more, and the run goes on up to its `end`.
+    Loop {
+        end: Time,
+    },
     /// There is another run: no stretch of the one before is played on.
     Unloop,
 }
@@ -112,7 +114,7 @@ impl Reducible for Head {
                 head.playing = false;
             }
             Move::Speed(speed) => head.speed = speed,
-            Move::Loop => {
+            Move::Loop { end } => {
                 head.looped = match head.looped {
                     Loop::Off => Loop::From(head.at),
                     Loop::From(first) if first != head.at => {
@@ -121,8 +123,9 @@ impl Reducible for Head {
                     }
                     Loop::From(_) | Loop::Between(..) => Loop::Off,
                 };
-                if let Loop::Between(first, last) = head.looped {
-                    (head.at, head.rested, head.stop) = (first, first, last);
+                head.stop = end;
+                if let Loop::Between(first, _) = head.looped {
+                    (head.at, head.rested) = (first, first);
                 }
             }
             Move::Unloop => head.looped = Loop::Off,
@@ -174,16 +177,21 @@ mod tests {
     #[test]
     fn a_loop_is_played_again_and_again_until_it_is_taken_away() {
         let at = |ms| Move::Seek(Time::from_ms(ms));
-        let from = Rc::new(Head::default()).reduce(at(100)).reduce(Move::Loop);
+        let press = || Move::Loop {
+            end: Time::from_ms(150),
+        };
+        let from = Rc::new(Head::default()).reduce(at(100)).reduce(press());
         assert_eq!(from.looped, Loop::From(Time::from_ms(100)));
-        let looped = from.reduce(at(40)).reduce(Move::Loop);
+        let looped = from.reduce(at(40)).reduce(press());
         assert_eq!((looped.at, looped.playing), (Time::from_ms(40), true));
         let ended = looped.reduce(Move::Tick(70_000));
         assert_eq!((ended.at, ended.playing), (Time::from_ms(100), true));
         let again = ended.reduce(Move::Tick(1_000));
         assert_eq!((again.at, again.playing), (Time::from_ms(40), true));
-        let off = again.reduce(Move::Loop).reduce(Move::Tick(90_000));
-        assert_eq!((off.at, off.playing), (Time::from_ms(100), false));
+        let off = again.reduce(press()).reduce(Move::Tick(90_000));
+        assert_eq!((off.at, off.playing), (Time::from_ms(130), true));
+        let over = off.reduce(Move::Tick(90_000));
+        assert_eq!((over.at, over.playing), (Time::from_ms(150), false));
     }
 
     #[test]

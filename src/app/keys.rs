@@ -73,7 +73,7 @@ pub fn on_key(lab: UseReducerHandle<Lab>, head: UseReducerHandle<Head>) -> Callb
             "]" => head.dispatch(Move::Speed(head.shifted(true))),
             "r" | "R" => lab.dispatch(Action::Run),
             "n" | "N" => lab.dispatch(Action::NextSeed),
-            "o" | "O" => head.dispatch(Move::Loop),
+            "o" | "O" => travel(Command::Loop),
             "t" | "T" => press("clock"),
             "c" | "C" => press("compare"),
             "k" | "K" => share(&lab, head.at),
@@ -155,6 +155,7 @@ pub fn travel(lab: &Lab, head: &Head, command: Command) -> Option<Move> {
         ),
         Command::Start => Move::Seek(Time::ZERO),
         Command::End => Move::Seek(end),
+        Command::Loop => Move::Loop { end },
     })
 }
 

@@ -176,10 +176,7 @@ impl Desk {
     fn first_open(&self) -> usize {
         let asked = tree::asked(self.case());
         let silent = |question: &&Question| standing(self.case(), question).is_none();
-        asked
-            .iter()
-            .position(silent)
-            .unwrap_or(asked.len())
+        asked.iter().position(silent).unwrap_or(asked.len())
     }
 
     /// The answers are other ones: what followed from the old ones goes.

@@ -90,7 +90,8 @@ fn Track(props: &TrackProps) -> Html {
         seconds(*parted)
     );
     html! {
-        <button class="track" onclick={back} disabled={lab.running} aria-label={about.clone()} title={about} data-run={track.number.to_string()}>
+        <button class="track" onclick={back} disabled={lab.running} title={about.clone()} data-run={track.number.to_string()}>
+            <span class="vh">{ about }</span>
             <svg width={px(axis.width * zoom)} height={px(TRACK * zoom)} viewBox={format!("0 0 {} {}", px(axis.width), px(TRACK))} aria-hidden="true">
                 <rect class="lane" x={px(LEFT)} y="1" width={px(axis.width - LEFT - RIGHT)} height={px(TRACK - 2.0)} />
                 { path(format!("M{} 1C{} {line} {} {line} {} {line}H{}", px(from - 14.0), px(from - 6.0), px(from - 8.0), px(from), px(end.max(from))), "branch") }

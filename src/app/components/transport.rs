@@ -32,6 +32,7 @@ pub enum Command {
     PreviousOutcome,
     Start,
     End,
+    Loop,
 }
 
 /// The row of controls above the timeline.
@@ -77,10 +78,7 @@ pub fn Transport(props: &TransportProps) -> Html {
         let many = many.clone();
         Callback::from(move |_| many.dispatch(Asking::Open(!many.open)))
     };
-    let on_loop = {
-        let head = head.clone();
-        Callback::from(move |_| head.dispatch(Move::Loop))
-    };
+    let on_loop = press(Command::Loop);
     let loop_words = match head.looped {
         Loop::Off => "Loop from here",
         Loop::From(_) => "Loop up to here",
