@@ -43,7 +43,7 @@ test('a fault has a chip once the playhead has passed it, and its card names met
   await page.keyboard.press('Escape');
   assert.equal(await page.locator('.metric-card').count(), 0);
   // The flag itself opens it as well.
-  await page.locator('.timeline .on-strip .grip').click();
+  await page.locator('.timeline .on-strip .grip').click({ force: true }); // the flag's cloth is drawn over it
   await page.waitForSelector('.metric-card');
   assertClean(report);
   await close();

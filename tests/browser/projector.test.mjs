@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { SIZES, accessibilityProblems, assertClean, openSite, openTool, toSandbox, visitSized } from './harness.mjs';
+import { SIZES, accessibilityProblems, assertClean, openSite, toSandbox, visitSized } from './harness.mjs';
 
 let site;
 before(async () => {
@@ -76,6 +76,8 @@ for (const size of Object.keys(SIZES)) {
     assert.deepEqual(await accessibilityProblems(page), []);
     await page.click('#explain');
     await page.waitForSelector('.explain h2');
+    // From the top: what has been scrolled under the bar is no target, and axe takes it for a small one.
+    await page.evaluate(() => scrollTo(0, 0));
     assert.deepEqual(await accessibilityProblems(page), []);
     await page.keyboard.press('Escape');
     if (size !== 'desk') {
@@ -134,7 +136,8 @@ test('in a frame the lab takes the view parameters, tells its height, and takes 
 test('by keyboard: the tools open, and the theme is chosen', async () => {
   const { page, close } = await visitSized(site, 'tablet');
   await toSandbox(page);
-  await openTool(page, '#theme');
+  await page.focus('#tools');
+  await page.keyboard.press('Enter');
   await page.focus('#theme');
   await page.keyboard.press('p');
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'projector');
