@@ -94,13 +94,13 @@ impl Agenda {
         })
     }
 
-    /// Puts an event off. It keeps its place among what happens at the same time, so nothing overtakes it.
     /// The order that the next event gets.
     #[cfg(not(feature = "lean"))]
     pub fn next_order(&self) -> u64 {
         self.inserted
     }
 
+    /// Puts an event off. It keeps its place among what happens at the same time, so nothing overtakes it.
     pub fn postpone(&mut self, event: Event, at: Time) {
         self.put(at, event.order, event.cause, event.what);
     }

@@ -163,14 +163,15 @@ impl Context<'_> {
 
     /// Answers over the connection that the question came by, if it is still the same one.
     pub fn reply(&mut self, reply: Reply, message: impl Into<Message>) {
-        if self.kernel.network.epoch(self.host, reply.to) == reply.epoch {
-            self.send(reply.to, message);
-            return;
-        }
+        let message = message.into();
+        let is_open = self.kernel.network.epoch(self.host, reply.to) == reply.epoch;
         #[cfg(not(feature = "lean"))]
-        if let Some(wire) = &mut self.kernel.wire {
+        if let (false, Some(wire)) = (is_open, &mut self.kernel.wire) {
             let ends = (self.host, reply.to);
-            wire.unsent(ends, self.kernel.now, &message.into(), self.cause);
+            wire.unsent(ends, self.kernel.now, &message, self.cause);
+        }
+        if is_open {
+            self.send(reply.to, message);
         }
     }
 
