@@ -254,6 +254,7 @@ test('every key of the sheet does what it says', async () => {
   await press('Escape');
   await page.evaluate(() => document.activeElement.blur());
   await press('Escape', 't');
+  await page.waitForSelector('[aria-label="Time, in seconds"]:focus');
   await page.keyboard.type('2');
   await press('Enter', 'Shift+F');
   await another(second);

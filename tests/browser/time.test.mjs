@@ -18,6 +18,8 @@ const sandbox = async (size = 'desk', query = '') => {
   await visited.page.evaluate(() => document.activeElement.blur());
   return visited;
 };
+/// Where a time is typed, once it has the focus.
+const FIELD = '[aria-label="Time, in seconds"]:focus';
 const clock = (page) => page.locator('.now b').innerText();
 const at = (page) => page.locator('#scrubber').inputValue().then(Number);
 const digest = (page) => page.locator('#digest').getAttribute('data-digest');
@@ -60,6 +62,7 @@ test('a stretch is played again and again until it is taken away', async () => {
   const { page, close } = await sandbox();
   const type = async (seconds) => {
     await page.keyboard.press('t');
+    await page.waitForSelector(FIELD);
     await page.keyboard.type(seconds);
     await page.keyboard.press('Enter');
   };
@@ -117,6 +120,7 @@ test('a run that is left for another one stays as a track, and comes back with i
 
   // By mouse: the moment that is looked at stays.
   await page.keyboard.press('t');
+  await page.waitForSelector(FIELD);
   await page.keyboard.type(moment.replace(' s', ''));
   await page.keyboard.press('Enter');
   await track.click();
@@ -151,6 +155,7 @@ test('a fault that is put in while the past is looked at forks, and the old bran
   const { page, close } = await sandbox();
   const first = await digest(page);
   await page.keyboard.press('t');
+  await page.waitForSelector(FIELD);
   await page.keyboard.type('2');
   await page.keyboard.press('Enter');
   await page.keyboard.press('f');
