@@ -301,7 +301,8 @@ test('each plot is sharp, says what it shows, and gives its data as a table and 
   // The charts are a program of their own, which comes after the first run.
   await page.waitForSelector('.plot canvas[aria-label*=" at 9."]');
   const plots = page.locator('.plot');
-  assert.equal(await plots.count(), 4);
+  // Four side by side, and two behind a button.
+  assert.equal(await plots.count(), 6);
   for (let n = 0; n < 4; n++) {
     const canvas = plots.nth(n).locator('canvas');
     const { ratio, colours } = await canvas.evaluate((canvas) => {

@@ -242,7 +242,7 @@ fn buttons(spread: &Spread, shown: u64, open: &Callback<u64>) -> Html {
         <ul class="spread-seeds" aria-label={format!("Open a seed by its {}", spread.name)}>{ for bars.map(|bar| {
             let (open, seed) = (open.clone(), bar.first);
             let label = format!("{}{} {}, {} seeds: open seed {seed}", bar.label, spread.unit, spread.name, bar.seeds);
-            html! { <li><button class="btn" data-bad={bar.bad.to_string()} aria-pressed={(shown == seed).to_string()} aria-label={label} onclick={Callback::from(move |_| open.emit(seed))}>{ format!("{}: seed {seed}", bar.label) }</button></li> }
+            html! { <li><button class="btn" data-bad={bar.bad.to_string()} aria-pressed={(shown == seed).to_string()} title={label} onclick={Callback::from(move |_| open.emit(seed))}>{ format!("{}: seed {seed}", bar.label) }</button></li> }
         }) }</ul>
     }
 }
