@@ -354,6 +354,8 @@ for (const [size, [width, height]] of Object.entries(SIZES)) {
       if (size !== 'phone') assert.ok(down <= 0, `${down} px higher than ${height}`);
       assert.deepEqual(await accessibilityProblems(page), []);
       await page.click('#explain');
+      // From the top: what has been scrolled under the bar is no target, and axe takes it for a small one.
+      await page.evaluate(() => scrollTo(0, 0));
       assert.deepEqual(await accessibilityProblems(page), []);
       await page.keyboard.press('Escape');
       if (size !== 'desk') {
