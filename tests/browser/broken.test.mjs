@@ -50,7 +50,7 @@ test('a worker that stops at work is told about, what is set stays, and the next
       }
       postMessage(bytes, ...rest) {
         // A request that stops the simulator.
-        if (globalThis.stop) {
+        if (globalThis.breaks) {
           setTimeout(() => this.dispatchEvent(new ErrorEvent('error', { message: 'unreachable' })));
           return;
         }
@@ -61,7 +61,7 @@ test('a worker that stops at work is told about, what is set stays, and the next
   await page.goto(site.url);
   await toSandbox(page);
   await page.evaluate(() => {
-    globalThis.stop = true;
+    globalThis.breaks = true;
     document.activeElement.blur();
   });
   await page.keyboard.press('n');
@@ -70,7 +70,7 @@ test('a worker that stops at work is told about, what is set stays, and the next
   assert.ok(await page.locator('.diagram').first().isVisible(), 'the run before stays');
   assert.deepEqual(await accessibilityProblems(page), []);
   await page.evaluate(() => {
-    globalThis.stop = false;
+    globalThis.breaks = false;
   });
   const before = await page.locator('#digest').getAttribute('data-digest');
   await page.keyboard.press('n');
