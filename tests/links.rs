@@ -44,7 +44,7 @@ fn a_link_says_how_a_run_differs_from_a_named_one_in_a_fixed_order() {
         "r=1;sc=order-billing;seed=7;set=acks:1,enable.idempotence:null,min.insync.replicas:1",
     );
     let link = Link {
-        at: Some(Time::from_ms(8_400)),
+        at: Some(Time::through_ms(8_400)),
         digest: Some(0x0f2c_4e11_a07b_3d58),
         ..shared("order-billing", r#"{"producer": {"acks": "1"}}"#)
     };
@@ -156,7 +156,7 @@ fn the_example_of_the_description_is_a_link() {
     let link = read(text).expect("readable");
     assert_eq!(link.scenario.faults.len(), 3);
     assert_eq!(link.scenario.faults["executor-kill"].duration, Some(4_000));
-    assert_eq!(link.at, Some(Time::from_ms(8_400)));
+    assert_eq!(link.at, Some(Time::through_ms(8_400)));
     // As a query, and as tools that encode everything hand it on.
     let query = text.replacen('#', "?", 1);
     let encoded: String = text[1..]
@@ -488,7 +488,7 @@ fn what_a_link_has_no_words_for_goes_into_a_file() {
         r#"{"faults": {"a": {"do": "net.reset", "at": 5, "after": {"batch_sent": 2}}}}"#,
     ] {
         let link = Link {
-            at: Some(Time::from_ms(1_234)),
+            at: Some(Time::through_ms(1_234)),
             digest: Some(7),
             ..shared("order-billing", patch)
         };
@@ -683,7 +683,7 @@ fn whatever_a_run_is_its_link_or_its_file_reads_back_as_it() {
         let link = Link {
             id,
             scenario,
-            at: Some(Time::from_ms(1 + dice.below(60_000) as u64)),
+            at: Some(Time::through_ms(1 + dice.below(60_000) as u64)),
             digest: Some(dice.below(1 << 31) as u64),
         };
         match link.write() {
@@ -696,6 +696,22 @@ fn whatever_a_run_is_its_link_or_its_file_reads_back_as_it() {
         assert_eq!(Link::read_file(&link.to_file(), Reader::Page), Ok(link));
     }
     assert!(links > 4 * files, "{links} links, {files} files");
+}
+
+#[test]
+fn a_link_to_the_moment_of_an_event_shows_the_event() {
+    for micros in [1_000, 2_017_438, 2_017_999] {
+        let at = Time::from_micros(micros);
+        let link = Link {
+            at: Some(at),
+            ..shared("order-billing", "{}")
+        };
+        let opened = read(&link.write().expect("sayable")).expect("readable").at;
+        assert!(
+            opened.is_some_and(|opened| opened >= at && opened.ms() == at.ms()),
+            "{micros} µs"
+        );
+    }
 }
 
 #[test]

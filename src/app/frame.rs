@@ -54,7 +54,7 @@ impl Command {
             "play" => only("").map(|_| Command::Play)?,
             "pause" => only("").map(|_| Command::Pause)?,
             "step" => Command::Step(number("n", 1, 1_000)?),
-            "seek" => Command::Seek(Time::from_ms(number("t", 0, 3_600_000)?)),
+            "seek" => Command::Seek(Time::through_ms(number("t", 0, 3_600_000)?)),
             "load" => {
                 let link = only("link")?.as_str().ok_or("link is no text")?;
                 let link = Link::read(link, Reader::Page).map_err(|error| error.to_string())?;
@@ -307,7 +307,7 @@ mod tests {
         );
         assert_eq!(
             Command::read("seek", &json!({"t": 5000})),
-            Ok(Command::Seek(Time::from_ms(5_000)))
+            Ok(Command::Seek(Time::through_ms(5_000)))
         );
         assert!(matches!(
             Command::read("load", &json!({"link": "#r=1;sc=acks-one"})),

@@ -646,7 +646,7 @@ mod tests {
         let link = Link::read(text, crate::share::Reader::Page).expect("readable");
         let opened = reduce(Lab::default(), Action::Open(Box::new(link.clone())));
         assert_eq!((opened.base_id, opened.scenario.seed), ("acks-one", 5));
-        assert_eq!(opened.after_run, AfterRun::Seek(Time::from_ms(1_200)));
+        assert_eq!(opened.after_run, AfterRun::Seek(Time::through_ms(1_200)));
         assert_eq!(
             opened.base.patched(&opened.patch).as_ref(),
             Ok(&opened.scenario)

@@ -222,7 +222,7 @@ impl Link {
         Ok(Link {
             id: preset.id,
             scenario,
-            at: at.map(Time::from_ms),
+            at: at.map(Time::through_ms),
             digest,
         })
     }
@@ -348,7 +348,7 @@ impl Link {
         Ok(Link {
             id: preset.id,
             scenario,
-            at: at.map(Time::from_ms),
+            at: at.map(Time::through_ms),
             digest,
         })
     }

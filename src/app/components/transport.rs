@@ -148,7 +148,7 @@ fn Clock(props: &ClockProps) -> Html {
                 .and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
             let typed = input.map(|input| input.value_as_number());
             if let Some(seconds) = typed.filter(|seconds| seconds.is_finite()) {
-                let at = Time::from_micros((seconds.max(0.0) * 1e6).round() as u64);
+                let at = Time::through_ms((seconds.max(0.0) * 1e3).round() as u64);
                 head.dispatch(Move::Seek(at.min(end)));
             }
             typing.set(false);

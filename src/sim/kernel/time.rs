@@ -30,6 +30,11 @@ impl Time {
         Time(ms * 1000)
     }
 
+    /// The last moment that is written as so many milliseconds: by then all that is said to have happened at them has.
+    pub const fn through_ms(ms: u64) -> Self {
+        Time(ms * 1000 + 999)
+    }
+
     pub const fn micros(self) -> u64 {
         self.0
     }
