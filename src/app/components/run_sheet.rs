@@ -23,6 +23,13 @@ pub struct RunSheetProps {
     pub prints: bool,
 }
 
+/// What fits on two pages.
+const CHARTS: [ChartKind; 4] = [
+    ChartKind::Outcomes,
+    ChartKind::Lag,
+    ChartKind::Clocks,
+    ChartKind::Latency,
+];
 /// How many CSS px a chart is wide and high on paper.
 const CHART: (u32, u32) = (680, 170);
 
@@ -116,7 +123,7 @@ pub fn RunSheet(props: &RunSheetProps) -> Html {
                 <Diagram scene={view.turned(false)} on_select={Callback::noop()} />
                 <p>{ summary(view) }{ "." }</p>
             </section>
-            { for ChartKind::ALL.into_iter().map(|chart| plot(&plots, chart, shown)) }
+            { for CHARTS.into_iter().map(|chart| plot(&plots, chart, shown)) }
         </article>
     }
 }
