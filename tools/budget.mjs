@@ -1,7 +1,7 @@
 // The download budget of the built page: `node tools/budget.mjs [dist]`. 1 kB = 1000 bytes.
 //
 // Sizes are Brotli at its highest level, what a static host sends. "First view" is all that
-// index.html itself asks for: page, styles, scripts, main wasm, preloaded fonts. The worker, the charts, two parts of the program
+// index.html itself asks for: page, styles, scripts, main wasm, preloaded fonts. The worker, the charts, three parts of the program
 // with what parts share, and the lessons are fetched after the first picture; other parts when somebody opens what is in them, the full
 // worker when a scenario first needs it, the event-time lab by its own page, SQLite with the first query of the SQL lab.
 
@@ -63,8 +63,8 @@ const parts = readdirSync(join(dist, folder[0])).map((name) => weigh(join(folder
 const sqlite = ['index.mjs', 'sqlite3.wasm'].map((name) => weigh(join('sqlite', name)));
 const total = (files) => (key) => files.reduce((total, file) => total + file[key], 0);
 const sum = total(firstView);
-// `Parts::fetch` in src/app/later.rs asks for these two; any part may want the pieces that it shares with another.
-const early = parts.filter(({ name }) => !/split_(?!lesson|bench)/.test(name));
+// `Parts::fetch` in src/app/later.rs asks for these three; any part may want the pieces that it shares with another.
+const early = parts.filter(({ name }) => !/split_(?!lesson|bench|paper)/.test(name));
 const onUse = parts.filter((part) => !early.includes(part)).sort((a, b) => b.brotli - a.brotli);
 if (onUse.length === 0) fail(`${folder[0]} has no part that is fetched on use`);
 const totals = [
