@@ -77,18 +77,21 @@ fn engines() -> Vec<Engine> {
     ]
 }
 
+/// Half of the keys are cut off for three seconds, and catch up fast.
+const OUTAGE: Outage = Outage {
+    from_ms: 8_000,
+    until_ms: 11_000,
+    keys_ppm: 500_000,
+    catch_up_ms: 500,
+};
+
 // ---- the analysis and the runs ----------------------------------------------------------------------------------------
 
 #[test]
 fn the_curve_drops_exactly_what_replays_drop_whatever_moves_the_watermark() {
     let arrivals = Rc::new(
         Model {
-            outage: Some(Outage {
-                from_ms: 8_000,
-                until_ms: 11_000,
-                keys_ppm: 500_000,
-                catch_up_ms: 500,
-            }),
+            outage: Some(OUTAGE),
             skew_ms: 300,
             ..model(MOBILE, 4_000)
         }
@@ -139,12 +142,7 @@ fn listed(rows: &[(i64, i64)]) -> Rc<Arrivals> {
 #[test]
 fn what_a_sweep_shares_between_delays_changes_nothing() {
     let busy = Model {
-        outage: Some(Outage {
-            from_ms: 8_000,
-            until_ms: 11_000,
-            keys_ppm: 500_000,
-            catch_up_ms: 500,
-        }),
+        outage: Some(OUTAGE),
         skew_ms: 300,
         ..model(MOBILE, 3_000)
     };

@@ -2,8 +2,6 @@
 //!
 //! Which function starts a part is said in `src/bin/app.rs`. Whatever only such a function calls is in a file of its own.
 
-use super::components::cards::CardsProps;
-use super::components::charts::ChartsProps;
 use super::components::course::CourseProps;
 use super::components::decide::DecideProps;
 use super::components::explain::ExplainProps;
@@ -11,8 +9,8 @@ use super::components::lesson::LessonPanelProps;
 use super::components::present::PresentProps;
 use super::components::run_sheet::RunSheetProps;
 use super::components::settings::SettingsProps;
-use super::components::spacetime::BesideProps;
 use super::components::sql::SqlProps;
+use super::components::stage::OnStageProps;
 use super::components::study::StudyProps;
 use super::lab::Beside;
 use std::any::Any;
@@ -34,7 +32,7 @@ pub type Coming<P> = Pin<Box<dyn Future<Output = Option<Draw<P>>>>>;
 pub struct Parts {
     pub lesson: fn() -> Coming<LessonPanelProps>,
     pub settings: fn() -> Coming<SettingsProps>,
-    pub charts: fn() -> Coming<ChartsProps>,
+    pub charts: fn() -> Coming<OnStageProps>,
     pub explain: fn() -> Coming<ExplainProps>,
     pub decide: fn() -> Coming<DecideProps>,
     pub study: fn() -> Coming<StudyProps>,
@@ -42,9 +40,9 @@ pub struct Parts {
     pub sql: fn() -> Coming<SqlProps>,
     pub present: fn() -> Coming<PresentProps>,
     pub run_sheet: fn() -> Coming<RunSheetProps>,
-    pub spacetime: fn() -> Coming<BesideProps>,
-    pub seeds: fn() -> Coming<BesideProps>,
-    pub cards: fn() -> Coming<CardsProps>,
+    pub spacetime: fn() -> Coming<OnStageProps>,
+    pub seeds: fn() -> Coming<OnStageProps>,
+    pub cards: fn() -> Coming<OnStageProps>,
 }
 
 impl PartialEq for Parts {
@@ -75,8 +73,8 @@ where
     html! { <C ..props.clone() /> }
 }
 
-/// A part that is there: draws what its own properties say; nothing if they are another part's.
-type Drawn = Rc<dyn Fn(&dyn Any) -> Option<Html>>;
+/// A part that is there: draws what its own properties say.
+type Drawn = Rc<dyn Fn(&dyn Any) -> Html>;
 type Fetching = Pin<Box<dyn Future<Output = Option<Drawn>>>>;
 
 /// Any part's properties. One component shows all of them: a component each would be in the page's own program several times.
@@ -101,20 +99,22 @@ fn Later(props: &LaterProps) -> Html {
     let parts = use_context::<Parts>().expect("the page provides it");
     {
         let (fetched, fetch) = (fetched.clone(), props.fetch.clone());
-        use_effect_with((*props.props).type_id(), move |_| {
+        use_effect_with((), move |()| {
             spawn_local(async move { fetched.set(Some(fetch(&parts).await)) });
         });
     }
     match &*fetched {
         None => props.waiting.clone(),
-        Some(Some(draw)) => draw(&*props.props).unwrap_or_else(|| props.waiting.clone()),
+        Some(Some(draw)) => draw(&*props.props),
         Some(None) => {
             html! { <p class="problem" role="alert">{ "This part of the page could not be fetched. Reload the page to try again." }</p> }
         }
     }
 }
 
+/// By its name one part in the place of another is known to be another one.
 fn later<P: PartialEq + 'static>(
+    name: &'static str,
     part: fn(&Parts) -> fn() -> Coming<P>,
     props: P,
     waiting: Html,
@@ -123,7 +123,9 @@ fn later<P: PartialEq + 'static>(
         let coming = part(parts)();
         Box::pin(async move {
             let draw = coming.await?;
-            let drawn: Drawn = Rc::new(move |props: &dyn Any| props.downcast_ref::<P>().map(draw));
+            let drawn: Drawn = Rc::new(move |props: &dyn Any| {
+                props.downcast_ref::<P>().map_or_else(Html::default, draw)
+            });
             Some(drawn)
         })
     });
@@ -137,67 +139,66 @@ fn later<P: PartialEq + 'static>(
         fetch,
         waiting,
     };
-    html! { <Later ..props /> }
+    html! { <Later key={name} ..props /> }
 }
 
 pub fn lesson(props: LessonPanelProps) -> Html {
     let waiting = html! { <main class="lesson" id="lesson" aria-label="Lesson" tabindex="-1"><p class="crumb" role="status">{ "Loading the lesson" }</p></main> };
-    later(|parts| parts.lesson, props, waiting)
+    later("lesson", |parts| parts.lesson, props, waiting)
 }
 
 /// Below everything else on the start page, so nothing moves when it comes.
 pub fn study(props: StudyProps) -> Html {
-    later(|parts| parts.study, props, Html::default())
+    later("study", |parts| parts.study, props, Html::default())
 }
 
 pub fn course(props: CourseProps) -> Html {
-    later(|parts| parts.course, props, Html::default())
+    later("course", |parts| parts.course, props, Html::default())
 }
 
 pub fn settings(props: SettingsProps) -> Html {
     let waiting = html! { <aside class="settings" id="settings" aria-label="Settings"></aside> };
-    later(|parts| parts.settings, props, waiting)
+    later("settings", |parts| parts.settings, props, waiting)
 }
 
-pub fn charts(props: ChartsProps) -> Html {
-    later(|parts| parts.charts, props, Html::default())
+pub fn charts(props: OnStageProps) -> Html {
+    later("charts", |parts| parts.charts, props, Html::default())
 }
 
 pub fn explain(props: ExplainProps) -> Html {
-    later(|parts| parts.explain, props, Html::default())
+    later("explain", |parts| parts.explain, props, Html::default())
 }
 
 /// Fetched when it is opened, and not before.
 pub fn decide(props: DecideProps) -> Html {
     let waiting = html! { <main class="decide" aria-label="Decision framework"><p class="crumb" role="status">{ "Loading the questions" }</p></main> };
-    later(|parts| parts.decide, props, waiting)
+    later("decide", |parts| parts.decide, props, waiting)
 }
 
 pub fn sql(props: SqlProps) -> Html {
     let waiting = html! { <section class="panel sql" aria-label="SQL"><p role="status">{ "Loading the SQL lab" }</p></section> };
-    later(|parts| parts.sql, props, waiting)
+    later("sql", |parts| parts.sql, props, waiting)
 }
 
 /// Fetched when the picture is first shown to a room, or the keys are asked for.
 pub fn present(props: PresentProps) -> Html {
-    later(|parts| parts.present, props, Html::default())
+    later("present", |parts| parts.present, props, Html::default())
 }
 
 pub fn run_sheet(props: RunSheetProps) -> Html {
-    later(|parts| parts.run_sheet, props, Html::default())
+    later("run_sheet", |parts| parts.run_sheet, props, Html::default())
 }
 
 /// What stands in the charts' place.
-pub fn beside(what: Beside, props: BesideProps) -> Html {
+pub fn beside(what: Beside, props: OnStageProps) -> Html {
     let waiting =
         html! { <section class="panel beside"><p role="status">{ "Loading" }</p></section> };
     match what {
-        Beside::Spacetime => later(|parts| parts.spacetime, props, waiting),
-        // One in the place of the other is drawn anew.
-        Beside::Seeds => html! { <>{ later(|parts| parts.seeds, props, waiting) }</> },
+        Beside::Spacetime => later("spacetime", |parts| parts.spacetime, props, waiting),
+        Beside::Seeds => later("seeds", |parts| parts.seeds, props, waiting),
     }
 }
 
-pub fn cards(props: CardsProps) -> Html {
-    later(|parts| parts.cards, props, Html::default())
+pub fn cards(props: OnStageProps) -> Html {
+    later("cards", |parts| parts.cards, props, Html::default())
 }

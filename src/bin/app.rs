@@ -7,8 +7,8 @@ fn main() {
 
 #[cfg(target_arch = "wasm32")]
 mod page {
-    use streamproof::app::components::cards::{Cards, CardsProps};
-    use streamproof::app::components::charts::{Charts, ChartsProps};
+    use streamproof::app::components::cards::Cards;
+    use streamproof::app::components::charts::Charts;
     use streamproof::app::components::course::{Course, CourseProps};
     use streamproof::app::components::decide::{Decide, DecideProps};
     use streamproof::app::components::explain::{Explain, ExplainProps};
@@ -17,8 +17,9 @@ mod page {
     use streamproof::app::components::run_sheet::{RunSheet, RunSheetProps};
     use streamproof::app::components::seeds::Seeds;
     use streamproof::app::components::settings::{Settings, SettingsProps};
-    use streamproof::app::components::spacetime::{BesideProps, Spacetime};
+    use streamproof::app::components::spacetime::Spacetime;
     use streamproof::app::components::sql::{Sql, SqlProps};
+    use streamproof::app::components::stage::OnStageProps;
     use streamproof::app::components::study::{Study, StudyProps};
     use streamproof::app::later::{Draw, Parts, draw};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
@@ -62,7 +63,7 @@ mod page {
     }
 
     #[wasm_split(bench, fallible)]
-    fn charts() -> Part<ChartsProps> {
+    fn charts() -> Part<OnStageProps> {
         Ok(draw::<Charts>)
     }
 
@@ -92,17 +93,17 @@ mod page {
     }
 
     #[wasm_split(spacetime, fallible)]
-    fn spacetime() -> Part<BesideProps> {
+    fn spacetime() -> Part<OnStageProps> {
         Ok(draw::<Spacetime>)
     }
 
     #[wasm_split(seeds, fallible)]
-    fn seeds() -> Part<BesideProps> {
+    fn seeds() -> Part<OnStageProps> {
         Ok(draw::<Seeds>)
     }
 
     #[wasm_split(bench, fallible)]
-    fn cards() -> Part<CardsProps> {
+    fn cards() -> Part<OnStageProps> {
         Ok(draw::<Cards>)
     }
 }

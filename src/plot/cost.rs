@@ -1,9 +1,8 @@
 //! What a run costs: requests, copies, files and commits, counted from the trace. The model has no sizes, so there are no bytes.
 
 use super::format::seconds;
-use super::pen::{Anchor, Drawn, Pen, Strip, Words};
+use super::pen::{Drawn, Named, Pen, Strip};
 use super::{Table, View};
-use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
 
 /// When (µs), and how many at once.
@@ -78,16 +77,8 @@ impl Cost {
         strip.ground(pen, view)?;
         let most = self.at(self.end).into_iter().map(|(_, n)| n).max();
         let most = most.unwrap_or(0).max(4) as f64;
-        for mark in [0.0, most] {
-            pen.label(
-                strip.left - 8.0,
-                strip.y(mark / most),
-                &format!("{mark}"),
-                Anchor::End,
-            )?;
-        }
-        pen.label(4.0, strip.y(0.5), "in all", Anchor::Start)?;
-        let mut ends: Vec<(f64, String, usize)> = Vec::new();
+        strip.scale(pen, &[0.0, most], most, "in all")?;
+        let mut ends = Vec::new();
         for (n, (name, _, steps)) in self.items.iter().enumerate() {
             let mut total = 0.0;
             let stairs: Vec<(u64, f64)> = steps
@@ -98,32 +89,17 @@ impl Cost {
                 })
                 .collect();
             let line = strip.stairs(&stairs, view.playhead, most);
-            pen.line(&line, palette.series[n % palette.series.len()], 1.75)?;
-            ends.push((sum(steps, view.playhead) as f64, name.clone(), n));
+            let color = palette.series[n % palette.series.len()];
+            pen.line(&line, color, 1.75)?;
+            let value = sum(steps, view.playhead) as f64;
+            ends.push(Named {
+                value,
+                words: format!("{name} {value}"),
+                color,
+                bold: true,
+            });
         }
         strip.playhead(pen, view)?;
-        let x = strip.x(view.playhead);
-        let room = strip.right - x > 150.0;
-        let (x, anchor) = if room {
-            (x + 8.0, Anchor::Start)
-        } else {
-            (x - 8.0, Anchor::End)
-        };
-        sort_by_rank(&mut ends, |end| (u64::MAX - end.0 as u64, 0));
-        let left = ends.len() as f64;
-        let mut above = f64::MIN;
-        for (index, (total, name, n)) in ends.into_iter().enumerate() {
-            let lowest = strip.bottom - 6.0 - (left - 1.0 - index as f64) * 12.0;
-            let y = strip.y(total / most).min(lowest).max(above + 12.0);
-            above = y;
-            let look = Words {
-                color: palette.series[n % palette.series.len()],
-                size: 11.0,
-                bold: true,
-                anchor,
-            };
-            pen.text_on_ground(x, y, &format!("{name} {total}"), &look)?;
-        }
-        Ok(())
+        strip.name_values(pen, view, most, (150.0, 11.0), ends)
     }
 }

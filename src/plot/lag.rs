@@ -1,9 +1,8 @@
 //! Consumer lag: what each partition still holds for the query.
 
 use super::format::{count, seconds};
-use super::pen::{Anchor, Drawn, Pen, Strip, Words};
+use super::pen::{Drawn, Named, Pen, Strip};
 use super::{Table, View};
-use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
 
 /// Lag by partition: steps of (µs, records).
@@ -86,15 +85,7 @@ impl Lag {
         pen.title(strip.left, &self.sentence(view))?;
         strip.ground(pen, view)?;
         let most = self.most();
-        for mark in [0.0, most] {
-            pen.label(
-                strip.left - 8.0,
-                strip.y(mark / most),
-                &format!("{mark}"),
-                Anchor::End,
-            )?;
-        }
-        pen.label(4.0, strip.y(0.5), "records", Anchor::Start)?;
+        strip.scale(pen, &[0.0, most], most, "records")?;
         for (n, (_, steps)) in self.partitions.iter().enumerate() {
             let steps: Vec<(u64, f64)> = steps.iter().map(|&(at, lag)| (at, lag as f64)).collect();
             pen.line(
@@ -104,38 +95,13 @@ impl Lag {
             )?;
         }
         strip.playhead(pen, view)?;
-        let x = strip.x(view.playhead);
-        let room = strip.right - x > 90.0;
-        let (x, anchor) = if room {
-            (x + 8.0, Anchor::Start)
-        } else {
-            (x - 8.0, Anchor::End)
-        };
-        let mut labels: Vec<(usize, u64, String)> = self
-            .at(view.playhead)
-            .into_iter()
-            .enumerate()
-            .map(|(n, (name, lag))| (n, lag, format!("{name} {lag}")))
-            .collect();
-        sort_by_rank(&mut labels, |&(n, lag, _)| (u64::MAX - lag, n as u64));
-        let count = labels.len() as f64;
-        let mut above = f64::MIN;
-        for (index, (n, lag, words)) in labels.into_iter().enumerate() {
-            let lowest = strip.bottom - 7.0 - (count - 1.0 - index as f64) * 13.0;
-            let y = strip.y(lag as f64 / most).min(lowest).max(above + 13.0);
-            above = y;
-            pen.text_on_ground(
-                x,
-                y,
-                &words,
-                &Words {
-                    color: palette.series[n % palette.series.len()],
-                    size: 12.0,
-                    bold: true,
-                    anchor,
-                },
-            )?;
-        }
-        Ok(())
+        let named = self.at(view.playhead).into_iter().enumerate();
+        let named = named.map(|(n, (name, lag))| Named {
+            value: lag as f64,
+            words: format!("{name} {lag}"),
+            color: palette.series[n % palette.series.len()],
+            bold: true,
+        });
+        strip.name_values(pen, view, most, (90.0, 12.0), named.collect())
     }
 }

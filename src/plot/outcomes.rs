@@ -1,9 +1,10 @@
 //! Duplicates and losses over time.
 
 use super::format::{count, seconds};
-use super::pen::{Anchor, Drawn, Pen, Strip, Words};
+use super::pen::{Drawn, Named, Pen, Strip};
 use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
+use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
 
 /// How many orders were doubled, lost, refused or dropped late by when: steps of (µs, total).
@@ -106,15 +107,7 @@ impl Outcomes {
         } else {
             vec![0.0, most]
         };
-        for mark in marks {
-            pen.label(
-                strip.left - 8.0,
-                strip.y(mark / most),
-                &format!("{mark}"),
-                Anchor::End,
-            )?;
-        }
-        pen.label(4.0, strip.y(0.5), "orders", Anchor::Start)?;
+        strip.scale(pen, &marks, most, "orders")?;
         let steps = |steps: &[(u64, u32)]| {
             steps
                 .iter()
@@ -152,60 +145,19 @@ impl Outcomes {
             at(&self.lost, view.playhead),
             at(&self.refused, view.playhead),
         );
-        let mut labels = vec![(
-            f64::from(dup),
-            format!("duplicates {dup}"),
-            if dup > 0 {
-                palette.dup_text
-            } else {
-                palette.muted
-            },
-            dup > 0,
-        )];
-        labels.push((
-            f64::from(lost),
-            format!("lost {lost}"),
-            if lost > 0 {
-                palette.lost_text
-            } else {
-                palette.muted
-            },
-            lost > 0,
-        ));
-        if refused > 0 {
-            labels.push((
-                f64::from(refused),
-                format!("refused {refused}"),
-                palette.lost_text,
-                true,
-            ));
-        }
-        sort_by_rank(&mut labels, |&(total, ..)| (u64::MAX - total as u64, 0));
-        let x = strip.x(view.playhead);
-        let room = strip.right - x > 96.0;
-        let (x, anchor) = if room {
-            (x + 8.0, Anchor::Start)
-        } else {
-            (x - 8.0, Anchor::End)
+        let named = |total: u32, name: &str, color: RGBColor| Named {
+            value: f64::from(total),
+            words: format!("{name} {total}"),
+            color: if total > 0 { color } else { palette.muted },
+            bold: total > 0,
         };
-        let count = labels.len();
-        let mut above = f64::MIN;
-        for (index, (value, words, color, bold)) in labels.into_iter().enumerate() {
-            let lowest = strip.bottom - 7.0 - (count - 1 - index) as f64 * 13.0;
-            let y = strip.y(value / most).min(lowest).max(above + 13.0);
-            above = y;
-            pen.text_on_ground(
-                x,
-                y,
-                &words,
-                &Words {
-                    color,
-                    size: 12.0,
-                    bold,
-                    anchor,
-                },
-            )?;
+        let mut values = vec![
+            named(dup, "duplicates", palette.dup_text),
+            named(lost, "lost", palette.lost_text),
+        ];
+        if refused > 0 {
+            values.push(named(refused, "refused", palette.lost_text));
         }
-        Ok(())
+        strip.name_values(pen, view, most, (96.0, 12.0), values)
     }
 }

@@ -1,6 +1,7 @@
 //! Lines, boxes and words in CSS px on any plotters backend.
 
 use super::{Frame, Palette, View};
+use crate::sim::compact::sort_by_rank;
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::prelude::*;
@@ -270,6 +271,14 @@ impl<'a> Pen<'a> {
     }
 }
 
+/// A value at the playhead, in words.
+pub(super) struct Named {
+    pub value: f64,
+    pub words: String,
+    pub color: RGBColor,
+    pub bold: bool,
+}
+
 /// The part of a chart that has a time axis: where it is, and what it shows.
 #[derive(Clone, Copy)]
 pub(super) struct Strip {
@@ -335,6 +344,56 @@ impl Strip {
         let x = self.x(view.playhead);
         if view.playhead_line {
             pen.line(&[(x, 0.0), (x, pen.height())], pen.palette.text, 2.0)?;
+        }
+        Ok(())
+    }
+
+    /// Names marks of a scale whose top is `most`, and what is counted.
+    pub fn scale(&self, pen: &Pen, marks: &[f64], most: f64, unit: &str) -> Drawn {
+        for mark in marks {
+            let y = self.y(mark / most);
+            pen.label(self.left - 8.0, y, &format!("{mark}"), Anchor::End)?;
+        }
+        pen.label(4.0, self.y(0.5), unit, Anchor::Start)
+    }
+
+    /// Where words stand beside the playhead: behind it where there is room for so many px, else before it.
+    pub fn beside(&self, view: &View, room: f64) -> (f64, Anchor) {
+        let x = self.x(view.playhead);
+        if self.right - x > room {
+            (x + 8.0, Anchor::Start)
+        } else {
+            (x - 8.0, Anchor::End)
+        }
+    }
+
+    /// Words beside the playhead at the values that they name, kept apart from each other. `room` as above, `size` of the words,
+    /// both in px.
+    pub fn name_values(
+        &self,
+        pen: &Pen,
+        view: &View,
+        most: f64,
+        (room, size): (f64, f64),
+        mut values: Vec<Named>,
+    ) -> Drawn {
+        let (x, anchor) = self.beside(view, room);
+        sort_by_rank(&mut values, |named| (u64::MAX - named.value as u64, 0));
+        let apart = size + 1.0;
+        let mut left = values.len() as f64;
+        let mut above = f64::MIN;
+        for named in values {
+            left -= 1.0;
+            let lowest = self.bottom - (size - 5.0) - left * apart;
+            let y = self.y(named.value / most).min(lowest).max(above + apart);
+            above = y;
+            let look = Words {
+                color: named.color,
+                size,
+                bold: named.bold,
+                anchor,
+            };
+            pen.text_on_ground(x, y, &named.words, &look)?;
         }
         Ok(())
     }

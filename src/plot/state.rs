@@ -1,7 +1,7 @@
 //! State and freshness: what queries remember, and how old the newest visible order is.
 
 use super::format::{count, duration, seconds};
-use super::pen::{Anchor, Drawn, Pen, Strip, Words};
+use super::pen::{Drawn, Pen, Strip, Words};
 use super::{Table, View};
 use crate::sim::compact::sort_by_rank;
 use serde::{Deserialize, Serialize};
@@ -101,15 +101,7 @@ impl State {
         pen.title(strip.left, &self.sentence(view))?;
         strip.ground(pen, view)?;
         let most = self.most_rows();
-        for mark in [0.0, most] {
-            pen.label(
-                strip.left - 8.0,
-                strip.y(mark / most),
-                &format!("{mark}"),
-                Anchor::End,
-            )?;
-        }
-        pen.label(4.0, strip.y(0.5), "rows", Anchor::Start)?;
+        strip.scale(pen, &[0.0, most], most, "rows")?;
         let rows: Vec<(u64, f64)> = self
             .rows
             .iter()
@@ -134,13 +126,7 @@ impl State {
             }
         }
         strip.playhead(pen, view)?;
-        let x = strip.x(view.playhead);
-        let room = strip.right - x > 130.0;
-        let (x, anchor) = if room {
-            (x + 8.0, Anchor::Start)
-        } else {
-            (x - 8.0, Anchor::End)
-        };
+        let (x, anchor) = strip.beside(view, 130.0);
         let age = self.age_at(view.playhead);
         let labels = [
             Some((

@@ -164,7 +164,7 @@ pub struct Arrow {
 
 impl Arrow {
     pub fn is_lost(&self) -> bool {
-        matches!(self.fate, Fate::Cut(_) | Fate::Refused(_) | Fate::Unsent)
+        self.fate.is_lost()
     }
 }
 

@@ -122,6 +122,22 @@ export const openTool = async (page, id) => {
   await page.locator(id).click();
 };
 
+/// No accessibility rule is broken in the explanation and, where they are drawers, in the lesson and the settings.
+export async function assertPanelsAccessible(page, size, also = () => {}) {
+  await page.click('#explain');
+  await page.waitForSelector('.explain h2');
+  // From the top: what has been scrolled under the bar is no target, and axe takes it for a small one.
+  await page.evaluate(() => scrollTo(0, 0));
+  assert.deepEqual(await accessibilityProblems(page), []);
+  await page.keyboard.press('Escape');
+  if (size === 'desk') return;
+  for (const name of ['Lesson', 'Settings']) {
+    await page.getByRole('button', { name: new RegExp(`^${name}`) }).first().click();
+    assert.deepEqual(await accessibilityProblems(page), [], name);
+    await also(name);
+  }
+}
+
 /// The start page's picture, as text that does not depend on how it came about.
 export const poster = (page, root) =>
   page.locator(`${root} .poster`).evaluate((place) => place.innerHTML.trim().replaceAll(/<!--.*?-->/gs, ''));

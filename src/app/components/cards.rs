@@ -1,6 +1,6 @@
 //! Metric cards: what a fault did to the metrics that the real systems show, at its flag on the timeline.
 
-use super::stage::{Fit, View};
+use super::stage::{OnStageProps, View};
 use super::timeline::{LEFT, axis, strikes};
 use crate::app::head::{Head, Move};
 use crate::app::lab::{Action, Lab};
@@ -14,24 +14,14 @@ use yew::{
     Callback, Html, Properties, UseReducerHandle, component, html, use_effect_with, use_node_ref,
 };
 
-#[derive(Properties, Clone, PartialEq)]
-pub struct CardsProps {
-    pub view: View,
-    /// Of the whole stage.
-    pub width: u32,
-    pub fit: Fit,
-    pub lab: UseReducerHandle<Lab>,
-    pub head: UseReducerHandle<Head>,
-}
-
 /// What a chip takes where there is room, and where there is none, in px.
 const CHIP: f64 = 240.0;
 const SMALL: f64 = 26.0;
 
 /// A chip beside the flag of every fault that has struck, and the card of the one that is open.
 #[component]
-pub fn Cards(props: &CardsProps) -> Html {
-    let CardsProps {
+pub fn Cards(props: &OnStageProps) -> Html {
+    let OnStageProps {
         view,
         width,
         fit,

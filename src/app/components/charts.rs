@@ -1,12 +1,10 @@
 //! The plots beside and below the timeline: drawn on canvases while the playhead moves, with sentence, table and export.
 
-use super::stage::{Fit, View};
+use super::stage::{Fit, OnStageProps};
 use super::strip::Strip;
 use super::timeline::{Axis, HISTOGRAM, LEFT, RIGHT, axis};
 use super::tracks::Tracks;
-use crate::app::head::Head;
 use crate::app::hooks::use_theme;
-use crate::app::lab::Lab;
 use crate::app::many::{Asking, use_many};
 use crate::app::plots::{Plots, use_plots};
 use crate::charts::{ChartKind, Percentile, Question};
@@ -16,19 +14,9 @@ use crate::sim::kernel::Time;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlCanvasElement;
 use yew::{
-    Callback, Html, Properties, UseReducerHandle, component, html, use_effect_with, use_memo,
-    use_mut_ref, use_node_ref, use_state,
+    Callback, Html, Properties, component, html, use_effect_with, use_memo, use_mut_ref,
+    use_node_ref, use_state,
 };
-
-#[derive(Properties, Clone, PartialEq)]
-pub struct ChartsProps {
-    pub view: View,
-    /// Of the whole stage.
-    pub width: u32,
-    pub fit: Fit,
-    pub lab: UseReducerHandle<Lab>,
-    pub head: UseReducerHandle<Head>,
-}
 
 /// Redraws at most this often while playing, in µs of real time.
 const REDRAW: u64 = 100_000;
@@ -52,8 +40,8 @@ pub fn charts_height(fit: Fit) -> f64 {
 
 /// The charts of a run.
 #[component]
-pub fn Charts(props: &ChartsProps) -> Html {
-    let ChartsProps {
+pub fn Charts(props: &OnStageProps) -> Html {
+    let OnStageProps {
         view,
         width,
         fit,

@@ -3,8 +3,7 @@
 use super::charts::Plot;
 use super::glyphs::px;
 use super::guarantee::Underway;
-use super::spacetime::BesideProps;
-use super::stage::Fit;
+use super::stage::{Fit, OnStageProps};
 use crate::app::head::Move;
 use crate::app::lab::{Action, Beside};
 use crate::app::many::{Asking, use_many};
@@ -91,8 +90,8 @@ fn held(share: &Share) -> String {
 
 /// Asks, shows how far it is, and what came of it.
 #[component]
-pub fn Seeds(props: &BesideProps) -> Html {
-    let BesideProps {
+pub fn Seeds(props: &OnStageProps) -> Html {
+    let OnStageProps {
         view,
         width,
         fit,

@@ -2,10 +2,10 @@
 //! a list, and as a file.
 
 use super::glyphs::px;
-use super::stage::{Fit, View};
+use super::stage::{Fit, OnStageProps, View};
 use crate::app::files;
 use crate::app::head::{Head, Move};
-use crate::app::lab::{Action, Beside, Lab};
+use crate::app::lab::{Action, Beside};
 use crate::app::many::{Asking, use_many};
 use crate::job::What;
 use crate::replay::explain::seconds;
@@ -25,16 +25,6 @@ use yew::{
     Callback, Html, Properties, UseReducerHandle, component, html, use_effect_with, use_memo,
     use_mut_ref, use_node_ref, use_state_eq,
 };
-
-#[derive(Properties, Clone, PartialEq)]
-pub struct BesideProps {
-    pub view: View,
-    /// Of the whole stage.
-    pub width: u32,
-    pub fit: Fit,
-    pub lab: UseReducerHandle<Lab>,
-    pub head: UseReducerHandle<Head>,
-}
 
 /// What the lanes' names take at the left, in px.
 const LEFT: f64 = 84.0;
@@ -642,8 +632,8 @@ fn Strokes(props: &InkProps) -> Html {
 
 /// The diagram with its controls. The followed order's messages are lit; what is picked is told in words.
 #[component]
-pub fn Spacetime(props: &BesideProps) -> Html {
-    let BesideProps {
+pub fn Spacetime(props: &OnStageProps) -> Html {
+    let OnStageProps {
         view,
         width,
         fit,

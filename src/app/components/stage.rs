@@ -1,8 +1,6 @@
 //! The stage: the pipeline, what became of the orders, time, plots.
 
 use super::below;
-use super::cards::CardsProps;
-use super::charts::ChartsProps;
 use super::compare::{self, Compare};
 use super::counters::Counters;
 use super::diagram::{Diagram, is_bad};
@@ -10,7 +8,6 @@ use super::explain::ExplainProps;
 use super::listing::Listing;
 use super::prevent;
 use super::scene::money;
-use super::spacetime::BesideProps;
 use super::sql::SqlProps;
 use super::timeline::Timeline;
 use super::told;
@@ -158,6 +155,17 @@ impl Fit {
     }
 }
 
+/// What a part of the stage is drawn from.
+#[derive(Properties, Clone, PartialEq)]
+pub struct OnStageProps {
+    pub view: View,
+    /// Of the whole stage.
+    pub width: u32,
+    pub fit: Fit,
+    pub lab: UseReducerHandle<Lab>,
+    pub head: UseReducerHandle<Head>,
+}
+
 #[derive(Properties, PartialEq)]
 pub struct StageProps {
     pub lab: UseReducerHandle<Lab>,
@@ -201,6 +209,13 @@ pub fn Stage(props: &StageProps) -> Html {
     };
     let plots_tab = lab.panel == Panel::Plots;
     let fit = Fit::of(width, low, lowest, lab.presenting == Some(true));
+    let seen = |view: View| OnStageProps {
+        view,
+        width,
+        fit,
+        lab: lab.clone(),
+        head: head.clone(),
+    };
     html! {
         <section class="stage" id="stage" aria-label="Pipeline" ref={node} data-fit={fit.name()} data-querying={lab.is_beside_charts().to_string()} data-panel={if plots_tab { "plots" } else { "run" }}>
             if let (true, Some((_, problem))) = (lab.done.is_some(), lab.problem.as_ref().filter(|(key, _)| control::find(key).is_none())) { <p class="panel problem" id="run-problem" role="alert">{ problem.clone() }</p> }
@@ -218,15 +233,15 @@ pub fn Stage(props: &StageProps) -> Html {
                 if lab.explaining { { later::explain(ExplainProps { view: view.clone(), lab: lab.clone(), head: head.clone() }) } }
                 <section class="panel time" id="controls" aria-label="Time">
                     <Transport view={view.clone()} lab={lab.clone()} head={head.clone()} />
-                    { later::cards(CardsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
-                    <Timeline view={view.clone()} lab={lab.clone()} head={head.clone()} {width} {fit} />
-                    { later::charts(ChartsProps { view: view.clone(), width, fit, lab: lab.clone(), head: head.clone() }) }
+                    { later::cards(seen(view.clone())) }
+                    <Timeline ..seen(view.clone()) />
+                    { later::charts(seen(view.clone())) }
                 </section>
             } else {
                 <p class="panel waiting" role="status">{ progress(lab) }</p>
             }
             if let Some((beside, view)) = lab.beside.zip(view.clone()) {
-                { later::beside(beside, BesideProps { view, width, fit, lab: lab.clone(), head: head.clone() }) }
+                { later::beside(beside, seen(view)) }
             }
             if lab.querying.is_some() { { later::sql(SqlProps { view, lab: lab.clone() }) } }
         </section>

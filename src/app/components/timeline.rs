@@ -3,8 +3,8 @@
 use super::charts::charts_height;
 use super::glyphs::{self, path, px, text};
 use super::scene::seconds;
-use super::stage::{Fit, View};
-use crate::app::head::{Head, Loop, Move};
+use super::stage::{Fit, OnStageProps, View};
+use crate::app::head::{Loop, Move};
 use crate::app::lab::{Action, Lab};
 use crate::replay::explain::strike;
 use crate::sim::compact::sort_by_rank;
@@ -14,7 +14,7 @@ use crate::sim::trace::{Fact, SegmentId};
 use crate::sim::{Outcome, OutcomeKind};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, PointerEvent};
-use yew::{Callback, Html, Properties, UseReducerHandle, component, html, use_node_ref, use_state};
+use yew::{Callback, Html, UseReducerHandle, component, html, use_node_ref, use_state};
 
 /// The labels at the left of every lane and chart, in px.
 pub const LEFT: f64 = 84.0;
@@ -57,24 +57,14 @@ impl Axis {
     }
 }
 
-#[derive(Properties, PartialEq)]
-pub struct TimelineProps {
-    pub view: View,
-    pub lab: UseReducerHandle<Lab>,
-    pub head: UseReducerHandle<Head>,
-    /// Of the whole stage.
-    pub width: u32,
-    pub fit: Fit,
-}
-
 const HEIGHT: f64 = 94.0;
 /// What the lane of commits takes of it.
 const COMMITS: f64 = 22.0;
 
 /// The strip. Dragging a flag moves the fault; dragging elsewhere moves the playhead.
 #[component]
-pub fn Timeline(props: &TimelineProps) -> Html {
-    let TimelineProps {
+pub fn Timeline(props: &OnStageProps) -> Html {
+    let OnStageProps {
         view,
         lab,
         head,

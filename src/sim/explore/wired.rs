@@ -71,7 +71,7 @@ mod tests {
         let lost: Vec<_> = wire
             .letters
             .iter()
-            .filter(|letter| letter.is_lost())
+            .filter(|letter| letter.fate.is_lost())
             .collect();
         let [unsent] = lost.as_slice() else {
             panic!("one message is lost, not {}", lost.len())

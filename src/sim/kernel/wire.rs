@@ -28,6 +28,12 @@ pub enum Fate {
     Unsent,
 }
 
+impl Fate {
+    pub const fn is_lost(self) -> bool {
+        matches!(self, Fate::Cut(_) | Fate::Refused(_) | Fate::Unsent)
+    }
+}
+
 /// A message between two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
@@ -49,10 +55,6 @@ impl Letter {
             Fate::Arrived(at) | Fate::Cut(at) | Fate::Refused(at) => Some(at),
             Fate::Unsent => Some(self.sent),
         }
-    }
-
-    pub fn is_lost(&self) -> bool {
-        matches!(self.fate, Fate::Cut(_) | Fate::Refused(_) | Fate::Unsent)
     }
 }
 
